@@ -70,7 +70,13 @@ OPERATIONS = Registry(
         *ended_grants.KINDS,
     ],
     keep=leases.keep,
-    late={"queue": _queue_kinds, "gate": _gate_kinds, "job": _dispatch_kinds, "pool": _dispatch_kinds},
+    late={
+        "queue": _queue_kinds,
+        "gate": _gate_kinds,
+        "job": _dispatch_kinds,
+        "pool": _dispatch_kinds,
+        "work": _dispatch_kinds,
+    },
 )
 """Every operation of a fleet; a session that an operation renews gets back what had lapsed."""
 

@@ -18,8 +18,11 @@ import pytest
 from pygit2.enums import ConfigLevel
 
 from tests import memory, sampling
+from tests.members import lone_member, member, members, prepared_members
 from tests.seal import Seal
 from tests.workbench import Git, Gitfleet, Race
+
+__all__ = ["lone_member", "member", "members", "prepared_members"]
 
 memory.use()
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True)  # git's speed is the machine's

@@ -182,7 +182,7 @@ def _verb(items: list[InTheWay]) -> str:
     """What a holder does with what it has: holds it, or has left it with a branch."""
     left = [item.held for item in items if isinstance(item.held, Claim) and _is_left(item)]
     kept = sorted({keeper for claim in left for keeper in claim.retained})
-    return f"has left with {display(kept_by([one.as_record() for one in kept]))}" if kept else "holds"
+    return f"has left with {display(kept_by([one.as_record() for one in kept]))}:" if kept else "holds"
 
 
 def _is_left(item: InTheWay) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from gitfleet.base import clock, text
 from gitfleet.jobs import present
 from gitfleet.jobs.delivery import reports
+from gitfleet.jobs.money import tokens
+from gitfleet.jobs.money.allowance import dollars
 from gitfleet.jobs.present import JobNow
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 
@@ -29,6 +32,10 @@ def shown(job: JobRecord, now: JobNow = JobNow()) -> Iterator[str]:  # noqa: B00
     if job.schedule_name:
         planned = f", planned for {clock.iso(job.planned_at // 1000)}" if job.planned_at else ""
         yield f"schedule {job.schedule_name}{planned}"
+    for item in job.items:
+        yield f"task: {item.type} {text.display(item.place)}" + (
+            f": {text.display(item.title)}" if item.title != item.place else ""
+        )
     if job.back.job:
         yield f"goes on with the work of {job.back.job}, which came back from the merge queue (time {job.back.number})"
     if job.node:
@@ -60,4 +67,18 @@ def _attempt(attempt: AttemptRecord) -> Iterator[str]:
         yield f"  commit {attempt.commit[:12]}"
     if attempt.kept:
         yield f"  {attempt.kept}"
+    yield from _used(attempt)
     yield from (f"  {note}" for note in [*attempt.notes, *reports.lines(attempt.delivery)])
+
+
+def _used(attempt: AttemptRecord) -> Iterator[str]:
+    """The tokens that it told of, and what its client thinks that they cost."""
+    counts = Counter[str]()
+    for told in attempt.usage.models.values():
+        counts.update(tokens.billed(told))
+    words = [f"{counts[kind]:,} {kind}" for kind in tokens.KINDS if kind in counts]
+    if words:
+        part = f" ({'; '.join(attempt.usage.gaps)})" if attempt.usage.gaps else ""
+        yield f"  tokens: {', '.join(words)}{part}"
+    if attempt.cost is not None:
+        yield f"  cost: {dollars(attempt.cost)}, as its client estimates"

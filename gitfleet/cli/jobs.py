@@ -1,9 +1,8 @@
-"""`trigger`, `enqueue`, `job …`, `history`: jobs of agents. None of them needs a daemon; what is queued runs when one does."""
+"""`trigger`, `enqueue`, `job …`: jobs of agents. None of them needs a daemon; what is queued runs when one does."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import Annotated
 
 from gitfleet.base import text
@@ -13,17 +12,18 @@ from gitfleet.cli.declaring import Argument, Option
 from gitfleet.errors import UsageError
 from gitfleet.fleet.views import job_rows
 from gitfleet.git.repository import discover
-from gitfleet.jobs import outputs, present, submission
+from gitfleet.jobs import present, submission
+from gitfleet.jobs.archives import everywhere
 from gitfleet.jobs.attempts import answering, cancelling, environment
 from gitfleet.jobs.daemon import presence
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.fleet_manager import state_folder
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
-from gitfleet.jobs.shared import offering, views
-from gitfleet.jobs.shared.offering import fleet_of, seen
-from gitfleet.jobs.streams import reader
-from gitfleet.jobs.streams.lines import StreamLine
+from gitfleet.jobs.shared import offering
+from gitfleet.jobs.shared.offering import fleet_of
+from gitfleet.jobs.sources import triggering
+from gitfleet.jobs.sources.task_desk import TaskDesk
 from gitfleet.jobs.words import JobStatus
 
 AgentName = Annotated[str, Argument(metavar="AGENT", help="An agent, as its file is called.")]
@@ -86,7 +86,8 @@ def trigger(
     found = submission.agent_of(known, agent)
     store = store_at(state_dir)
     job = submission.new(found, schedule=schedule, prompt=prompt, priority=priority)
-    return _queued(store, offering.submit(store, known, found, job, anywhere=anywhere))
+    desk = TaskDesk(store, found.working_directory)
+    return _queued(store, triggering.submit(desk, known, found, job, anywhere=anywhere))
 
 
 def enqueue(
@@ -115,8 +116,8 @@ def listing(agent: OfAgent = "", status: OfStatus = [], limit: Limit = 50, state
             )
     store = store_at(state_dir)
     with fleet_of(".") as clone:
-        found = views.find(store, seen(clone), JobFilter(agent, tuple(status), limit=limit))
-    found.sort(key=lambda job: job.ended)
+        wanted = JobFilter(agent, tuple(status), limit=limit)
+        found = everywhere.find(store, clone, wanted, open_first=True)
     now = present.of(store, found)
     rows = [job_text.cells(job, now[job.id]) for job in found]
     grid = Grid(
@@ -135,7 +136,7 @@ def show(job: JobId, state_dir: StateDir = "") -> Reply:
     """Show a job, and all that is known of its attempts."""
     store = store_at(state_dir)
     with fleet_of(".") as clone:
-        found = views.get(store, seen(clone), job)
+        found = everywhere.get(store, clone, job)
     now = present.of(store, [found])[job]
     asked = [
         f"it waits for an answer ({one}): {words}" for one, words in answering.questions(store, found).items()
@@ -153,21 +154,6 @@ def cancel(job: JobId, state_dir: StateDir = "") -> Reply:
     ended = cancelling.cancel(store, job, os.environ)
     offering.settle(store, ".", ended)
     return Reply(job_rows.job_answer(ended), [f"{ended.id}: {ended.status}"])
-
-
-def history(job: JobId, state_dir: StateDir = "") -> Reply:
-    """Replay a job: each line of its agent with its number, its source and what it means."""
-    store = store_at(state_dir)
-    found = store.get(job)
-    lines = list(_lines(store, found))
-    told = [f"{number}.{line.seq:<5} {line.source:<6} {line.type:<11} {line.text}" for number, line in lines]
-    return Reply(lambda: job_rows.history(found, lines), [*job_text.shown(found), *told])
-
-
-def _lines(store: JobStore, job: JobRecord) -> Iterator[tuple[int, StreamLine]]:
-    for number, path in enumerate(outputs.streams(store, job.id), 1):
-        for line in reader.read(path):
-            yield number, line
 
 
 def _queued(store: JobStore, job: JobRecord) -> Reply:

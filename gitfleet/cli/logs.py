@@ -1,4 +1,4 @@
-"""`logs`, `job logs`: what the manager tells of its work, and what agents write; until now, or as it comes."""
+"""`logs`, `job logs`, `history`: what the manager tells of its work, and what agents write; until now, or as it comes."""
 
 from __future__ import annotations
 
@@ -10,17 +10,30 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, TypeVar
 
 from gitfleet.base import clock
+from gitfleet.cli import job_text
 from gitfleet.cli.answer import Reply, Telling
 from gitfleet.cli.declaring import Option
 from gitfleet.cli.jobs import JobId, StateDir, store_at
 from gitfleet.errors import UsageError
-from gitfleet.fleet.views import log_entry_rows
+from gitfleet.fleet.views import job_rows, log_entry_rows
 from gitfleet.jobs import outputs
+from gitfleet.jobs.archives import everywhere
 from gitfleet.jobs.logs import entries, following
 from gitfleet.jobs.logs.entries import LogEntry
 from gitfleet.jobs.logs.following import LogFilter
+from gitfleet.jobs.records import job_ids
+from gitfleet.jobs.records.job_record import JobRecord
+from gitfleet.jobs.shared.offering import fleet_of
+from gitfleet.jobs.streams import cursors
+from gitfleet.jobs.streams.lines import StreamLine
 
 _T = TypeVar("_T")
+From = Annotated[
+    str,
+    Option(
+        "--from", metavar="SEQ", help="From this line on: its number, or ATTEMPT.SEQ, as `history` shows it."
+    ),
+]
 Follow = Annotated[bool, Option("--follow", "-f", help="Go on as more comes.")]
 Level = Annotated[
     str, Option("--level", metavar="LEVEL", help="This one and above: debug, info, warning, error.")
@@ -52,15 +65,48 @@ def logs(
     return Reply(log_entry_rows.entries(found), map(_line, found) if found else ["nothing was logged yet"])
 
 
-def job_logs(job: JobId, follow: Follow = False, state_dir: StateDir = "") -> Reply | Telling:
-    """Show what the agent of a job has written until now; with -f, until the job ends."""
-    store = store_at(state_dir)
-    store.get(job)
-    if not follow:
-        output = outputs.whole(store, job)
-        return Reply({"job": job, "output": output}, output.splitlines())
-    pieces = pulled(outputs.follow(store, job))
-    return Telling(Reply({"job": job, "output": one}, one.splitlines()) for one in pieces)
+def job_logs(
+    job: JobId, follow: Follow = False, start: From = "", state_dir: StateDir = ""
+) -> Reply | Telling:
+    """Show what the agent of a job has written until now; with -f, until the job ends. One of another node comes from the hub."""
+    store, place = store_at(state_dir), cursors.parse(start)
+    if follow and store.has(job_ids.check(job)):
+        pieces = pulled(outputs.follow(store, job, place))
+        return Telling(Reply({"job": job, "output": one}, one.splitlines()) for one in pieces)
+    with fleet_of(".") as clone:
+        found = everywhere.replay(store, clone, job, place)
+    output = "".join(outputs.text(line) for _, line in found.lines)
+    return Reply({"job": job, "output": output}, output.splitlines(), warnings=found.warnings)
+
+
+def history(
+    job: JobId, follow: Follow = False, start: From = "", state_dir: StateDir = ""
+) -> Reply | Telling:
+    """Replay a job: each line of its agent with its number, its source and what it means. One of another node comes from the hub.
+
+    With -f, go on until the job ends.
+    """
+    store, place = store_at(state_dir), cursors.parse(start)
+    if follow and store.has(job_ids.check(job)):
+        coming = pulled(outputs.follow_lines(store, job, place))
+        return Telling(_replayed(store.get(job), [row]) for row in coming)
+    with fleet_of(".") as clone:
+        found = everywhere.replay(store, clone, job, place)
+    rows = list(found.lines)
+    return Reply(
+        lambda: job_rows.history(found.job, rows),
+        [*job_text.shown(found.job), *map(_told, rows)],
+        warnings=found.warnings,
+    )
+
+
+def _replayed(job: JobRecord, rows: list[tuple[int, StreamLine]]) -> Reply:
+    return Reply(lambda: job_rows.history(job, rows), map(_told, rows))
+
+
+def _told(row: tuple[int, StreamLine]) -> str:
+    number, line = row
+    return f"{number}.{line.seq:<5} {line.source:<6} {line.type:<11} {line.text}"
 
 
 def pulled(pieces: AsyncIterator[_T]) -> Iterator[_T]:

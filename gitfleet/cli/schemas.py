@@ -17,6 +17,7 @@ from gitfleet.fleet.views import (
     briefing_rows,
     claim_rows,
     commit_rows,
+    cost_rows,
     daemon_rows,
     doctor_rows,
     gate_rows,
@@ -158,6 +159,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "pool show": CommandRow(pool_rows.PoolAnswer),
     "pool pause": CommandRow(pool_rows.PoolAnswer, (16,), ("ok", "tentative")),
     "pool resume": CommandRow(pool_rows.PoolAnswer, (), ("ok", "tentative")),
+    "cost": CommandRow(cost_rows.CostAnswer),
     "demo": CommandRow(DemoAnswer),
 }
 """Every command that prints an envelope, once more with an option that changes its data. `session` is `session list`, `agent` is `agent status`, `worktree` is `worktree list`."""

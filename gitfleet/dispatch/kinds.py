@@ -1,7 +1,7 @@
-"""Every operation about jobs that any node may run, and about pools."""
+"""Every operation about jobs that any node may run, about pools, and about tasks of work sources."""
 
 from __future__ import annotations
 
-from gitfleet.dispatch import pools, rules
+from gitfleet.dispatch import pools, rules, work
 
-KINDS = (*rules.KINDS, *pools.KINDS)
+KINDS = (*rules.KINDS, *pools.KINDS, *work.KINDS)

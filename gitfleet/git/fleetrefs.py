@@ -7,6 +7,8 @@ ROOT = "refs/fleet/"
 COORD = "refs/fleet/coord"
 NODES = "refs/fleet/nodes/"
 BULK = "refs/fleet/bulk/"
+JOBS = "refs/fleet/jobs/"
+STREAMS = "refs/fleet/streams/"
 PROBE = "refs/fleet/probe/"
 HUB = "refs/fleet-hub/"
 ARCHIVE = "refs/fleet-archive/"
@@ -20,6 +22,16 @@ def node(node_id: str) -> str:
 def bulk(node_id: str, name: str) -> str:
     """The ref of one archive of a node; both are names that `base.ids.is_name` has allowed. With "" the beginning of all."""
     return f"{BULK}{node_id}/{name}"
+
+
+def jobs(node_id: str) -> str:
+    """The ref in which a node tells of its jobs that have ended."""
+    return JOBS + node_id
+
+
+def streams(node_id: str) -> str:
+    """The ref behind which the streams of these jobs are."""
+    return STREAMS + node_id
 
 
 def seen(remote: str) -> str:
@@ -65,6 +77,16 @@ def seen_nodes(remote: str) -> str:
 def seen_bulk(remote: str, node_id: str, name: str) -> str:
     """An archive of this clone's own that the hub was seen to have; with "" the beginning of all."""
     return f"{HUB}{remote}/bulk/{node_id}/{name}"
+
+
+def seen_jobs(remote: str) -> str:
+    """What nodes tell of their jobs on the hub, as it was last seen; each followed by the node's id."""
+    return f"{HUB}{remote}/jobs/"
+
+
+def seen_streams(remote: str, node_id: str) -> str:
+    """The streams of this node as the hub was last seen to have them."""
+    return f"{HUB}{remote}/streams/{node_id}"
 
 
 def kept(oid: str) -> str:

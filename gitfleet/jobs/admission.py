@@ -24,7 +24,9 @@ def admitted(
     total = sum(counts.values())
     room = {agent: limit_of(agent) - counts[agent] for agent in {job.agent_name for job in waiting}}
     chosen: list[JobRecord] = []
-    able = [job for job in waiting if room[job.agent_name] > 0]  # a long queue behind few agents costs no sorting
+    able = [
+        job for job in waiting if room[job.agent_name] > 0
+    ]  # a long queue behind few agents costs no sorting
     for job in sorted(able, key=lambda one: (-one.priority, one.id)):
         if fleet_limit is not None and total >= fleet_limit:
             break

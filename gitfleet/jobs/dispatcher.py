@@ -92,6 +92,7 @@ class Dispatcher:
         self.open = False
         """Whether new attempts are started."""
         self._closed = False
+        self._unheard = False  # some job's attempt has ended since the store was last read
 
     async def start(self) -> None:
         """Take up what runs already, and dispatch what waits."""
@@ -100,9 +101,9 @@ class Dispatcher:
         self._bell = Bell()
         await self.call(self._store.mend)
         if self._shared is not None:
-            await self.call(self._shared.start, self._nudge_from_outside)
+            await self.call(self._shared.start, self.heard)
         self.open, self._closed = True, False
-        self._follower.start(self._nudge_from_outside)
+        self._follower.start(self.heard)
         await self.look()
         self._ear = threading.Thread(target=self._listen, name="jobs news", daemon=True)
         self._ear.start()
@@ -152,6 +153,7 @@ class Dispatcher:
                 self._looking = None
             if self._closed:
                 return
+            self._unheard = False
             await self._hear()
             for hold in self._holds if self._queued or self._offers() else ():
                 await self.call(hold.refresh)
@@ -162,12 +164,13 @@ class Dispatcher:
                     if job.id in self._queued:
                         await self._take(job)
             self._wake_in_time()
-            admitted = self._admitted()
+            self._admitted()
             await self._say_what_holds()
-            if not self.running and not admitted and self._alarm is None and self._follower.looked:
-                self.idle.set()
-            else:
+            busy = self.running or self._unheard or self._alarm is not None or not self._follower.looked
+            if busy or self._admitted():  # asked again: what ran may have ended while that was written down
                 self.idle.clear()
+            else:
+                self.idle.set()
 
     async def _say_what_holds(self) -> None:
         """For those who ask why a job waits. A full disk keeps nobody from work."""
@@ -196,7 +199,8 @@ class Dispatcher:
         if self.open and (self._looking is None or self._looking.done()):
             self._looking = self._loop.create_task(self.look())
 
-    def _nudge_from_outside(self) -> None:
+    def heard(self) -> None:
+        """Look soon. For any thread."""
         with suppress(RuntimeError):  # the loop is gone
             self._loop.call_soon_threadsafe(self.nudge)
 
@@ -298,15 +302,19 @@ class Dispatcher:
     async def _take_in(self, offers: list[JobRecord]) -> None:
         """Have jobs of the fleet, as far as others have not."""
         if offers and self._shared is not None:
-            for job in await self.call(self._shared.take, offers):
+            taken = await self.call(self._shared.take, offers)
+            for job in taken:
                 self._created(job)
                 self._queued[job.id] = job
+            if len(taken) < len(offers):
+                self.nudge()  # others were faster, and there may be more
 
     async def _take(self, job: JobRecord) -> None:
-        agent = self._configuration().agents.get(job.agent_name)
+        known = self._configuration()
+        agent = known.agents.get(job.agent_name)
         if agent is None:  # other agent files hold since it was admitted
             return
-        taken = await self.call(plan.take, self._store, job.id, agent)
+        taken = await self.call(plan.take, self._store, job.id, agent, known.fleet)
         if taken.status is JobStatus.RUNNING:
             del self._queued[job.id]
             self._run(taken)
@@ -327,6 +335,7 @@ class Dispatcher:
             self._log.exception("%s could not be looked after", job.id)
         finally:
             self._done[job.id] = len(job.attempts)
+            self._unheard = True
             del self.running[job.id], self._agents[job.id]
             self.nudge()
 
@@ -348,7 +357,7 @@ class Dispatcher:
         folder = os.path.join(self._store.folder, "open")
         while not self._bell.rung:
             self._bell.arm([folder])
-            self._nudge_from_outside()
+            self.heard()
             self._bell.wait(_LOOK_EVERY)
 
     def _tell(self, name: str, event: Any) -> None:

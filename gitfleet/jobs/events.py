@@ -104,7 +104,8 @@ class ScheduleTriggered(Struct):
 class ScheduleSkipped(Struct):
     """`schedule:skipped`: a planned time passes without a job.
 
-    `reason` is `concurrency_limit`, `overlap` (its last job has not ended), `missed` (nothing ran then), or in words why no job
+    `reason` is `concurrency_limit`, `overlap` (its last job has not ended), `missed` (nothing ran then),
+    `no_work` (its work source has none), or in words why no job
     may start now. With the first, `running` jobs of `limit`: the agent's, or all where their number is what keeps more back.
     """
 

@@ -11,13 +11,13 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, Self
 
 from gitfleet.base import clock
 from gitfleet.git.repository import discover
-from gitfleet.jobs import at_once, events, options, reruns, submission
-from gitfleet.jobs.attempts import answering, cancelling
+from gitfleet.jobs import events, options, submission
+from gitfleet.jobs.actions import FleetActions
+from gitfleet.jobs.archives.archivist import Archivist
 from gitfleet.jobs.daemon import requests
 from gitfleet.jobs.daemon.requests import ManagerRequest
 from gitfleet.jobs.daemon.seat import ManagerSeat
@@ -27,20 +27,16 @@ from gitfleet.jobs.dispatcher import Bounds, Dispatcher
 from gitfleet.jobs.durations import milliseconds
 from gitfleet.jobs.errors import ConfigurationError, InvalidStateError
 from gitfleet.jobs.events import Listener, Listeners
+from gitfleet.jobs.money.budgets import BudgetHold
 from gitfleet.jobs.predecessors import Predecessors
-from gitfleet.jobs.queries import FleetQueries
-from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
-from gitfleet.jobs.schedules import information
-from gitfleet.jobs.schedules.information import ScheduleInfo
 from gitfleet.jobs.schedules.ticker import Ticker, check_interval
-from gitfleet.jobs.shared import offering
 from gitfleet.jobs.shared.keeper import SharedJobs
+from gitfleet.jobs.sources.keeper import TaskKeeper
+from gitfleet.jobs.sources.task_desk import TaskDesk
 from gitfleet.jobs.spare_room import SpareRoom
+from gitfleet.jobs.words import ManagerState
 
-UNINITIALIZED, INITIALIZED, RUNNING, STOPPING, STOPPED = (
-    "uninitialized", "initialized", "running", "stopping", "stopped",
-)  # fmt: skip
 _LOOK_EVERY = 60.0
 WAIT = 30_000
 """Milliseconds that `stop` waits for jobs, unless told otherwise."""
@@ -51,7 +47,7 @@ def state_folder(path: str = ".") -> str:
     return os.path.join(discover(path).common_dir, "gitfleet", "jobs")
 
 
-class FleetManager(FleetQueries):
+class FleetManager(FleetActions):
     """See the module. For one event loop; use it as an async context manager, or `initialize`, `start` and `stop` it.
 
     `config_path` is a folder of agent files, or one file. What the files do not say: jobs at once, `per_agent` (1) and
@@ -83,18 +79,29 @@ class FleetManager(FleetQueries):
         own = Bounds(per_agent, fleet_wide, max_jobs_per_agent, max_jobs_total)
         bounds = options.bounds(own, concurrency, history)
         self._shared = SharedJobs(self.store, self._near, self._current, self._log)
+        self._tasks = TaskDesk(self.store, self._near)
+        self._keeper = TaskKeeper(self._tasks, self._current, self._log)
         holds = (
             Predecessors(self.store),
+            BudgetHold(self.store, self._current),
             SpareRoom(lambda: self._current().fleet.free, self.store.folder),
             self._shared,
+            self._keeper,
         )
         self._dispatcher = Dispatcher(
             self.store, self._listeners, self._log, self._current, bounds, holds, self._shared
         )
         self._ticker = Ticker(
-            self.store, self._dispatcher, self._current, self._tell, self._log, check_interval(scheduler)
+            self.store,
+            self._dispatcher,
+            self._current,
+            self._tell,
+            self._log,
+            check_interval(scheduler),
+            self._tasks,
         )
-        self._state, self._since = UNINITIALIZED, 0.0
+        self._archivist = Archivist(self.store, self._near, self._current, self._log)
+        self._state, self._since = ManagerState.UNINITIALIZED, 0.0
         self._configuration: Configuration | None = None
         self._seat = ManagerSeat(self.store, self._listeners, self._log, self._carry_out)
         self._starting, self._reloading = asyncio.Lock(), asyncio.Lock()
@@ -109,11 +116,11 @@ class FleetManager(FleetQueries):
 
     async def initialize(self) -> None:
         """Read the agent files, and prepare the state directory. Raises ConfigurationError, InvalidStateError, LocalStorage."""
-        self._expect("initialize", UNINITIALIZED, STOPPED)
+        self._expect("initialize", ManagerState.UNINITIALIZED, ManagerState.STOPPED)
         self._configuration = submission.load(self._config_path)
         with self.store.lock.held(_LOOK_EVERY):
             os.makedirs(os.path.join(self.store.folder, "open"), exist_ok=True)
-        self._state = INITIALIZED
+        self._state = ManagerState.INITIALIZED
 
     async def start(self) -> None:
         """Begin: take up what runs already, and dispatch what waits.
@@ -121,17 +128,21 @@ class FleetManager(FleetQueries):
         Raises InvalidStateError, also where another one runs here, and LocalStorage.
         """
         async with self._starting:
-            self._expect("start", INITIALIZED)
+            self._expect("start", ManagerState.INITIALIZED)
             self._seat.take(self._config_path)
-            self._state, self._since = RUNNING, clock.elapsed()
+            self._state, self._since = ManagerState.RUNNING, clock.elapsed()
             self._tell("started", events.ManagerStarted(clock.milliseconds()))
             try:
                 await asyncio.to_thread(self._ticker.mend)
+                await asyncio.to_thread(self._keeper.renew)
                 await self._dispatcher.start()
+                self._keeper.start(self._dispatcher.heard)
                 await self._ticker.start()
+                self._archivist.start()
                 self._seat.listen()
             except BaseException:
-                self._state = INITIALIZED
+                self._state = ManagerState.INITIALIZED
+                await asyncio.to_thread(self._keeper.close)
                 await self._seat.leave("it could not start")
                 raise
 
@@ -152,11 +163,11 @@ class FleetManager(FleetQueries):
         """
         limit = None if timeout is None else milliseconds(timeout, least=0) / 1000
         async with self._starting:  # one that is about to start does that first
-            if self._state == RUNNING:
-                self._state = STOPPING
+            if self._state == ManagerState.RUNNING:
+                self._state = ManagerState.STOPPING
                 self._shut = asyncio.create_task(self._begin_nothing())
                 self._end = asyncio.create_task(self._finish(reason))
-        if self._state != STOPPING:
+        if self._state != ManagerState.STOPPING:
             return
         await asyncio.shield(self._shut)
         if leave_running:
@@ -176,10 +187,12 @@ class FleetManager(FleetQueries):
         while self._dispatcher.running:
             await asyncio.wait(list(self._dispatcher.running.values()))
         try:
+            await asyncio.to_thread(self._keeper.close)
             await self._dispatcher.close()
+            await asyncio.to_thread(self._archivist.close)
             await self._seat.leave(reason)
         finally:
-            self._state = STOPPED
+            self._state = ManagerState.STOPPED
             self._tell("stopped", events.ManagerStopped(clock.milliseconds(), reason))
 
     async def _drain(self, limit: float | None, on_progress: Callable[[int], object] | None) -> None:
@@ -199,7 +212,7 @@ class FleetManager(FleetQueries):
         """
         async with self._reloading:
             old = self._known("reload")
-            self._expect("reload", INITIALIZED, RUNNING)
+            self._expect("reload", ManagerState.INITIALIZED, ManagerState.RUNNING)
             try:
                 new = await asyncio.to_thread(submission.load, self._config_path)
             except ConfigurationError as error:
@@ -207,7 +220,8 @@ class FleetManager(FleetQueries):
                 raise
             self._configuration, found = new, changes.changes(old, new)
             self._tell("config:reloaded", events.ConfigReloaded(tuple(found)))
-        if self._state == RUNNING:
+        if self._state == ManagerState.RUNNING:
+            await asyncio.to_thread(self._archivist.heed)
             self._ticker.wake()
             await self._dispatcher.look()
         return found
@@ -230,6 +244,7 @@ class FleetManager(FleetQueries):
 
     async def until_idle(self) -> None:
         """Wait until nothing runs, and nothing that could run waits."""
+        await self._ticker.quiet.wait()
         await self._dispatcher.idle.wait()
 
     # Who listens.
@@ -242,106 +257,12 @@ class FleetManager(FleetQueries):
         """Do not any more."""
         self._listeners.remove(event, listener)
 
-    # Actions.
-
-    async def trigger(
-        self,
-        agent_name: str,
-        schedule_name: str | None = None,
-        *,
-        prompt_override: str | None = None,
-        priority: int | None = None,
-        anywhere: bool = False,
-        queue: bool = True,
-    ) -> JobRecord:
-        """A new job of an agent, which runs as soon as limits admit. Raises AgentNotFoundError, ScheduleNotFoundError.
-
-        `anywhere`: any node of the fleet may run it, as all jobs of an agent whose file says so. Raises NoFleet, HubError then.
-        Without `queue` it starts at once, or there is no job: raises ConcurrencyLimitError, and InvalidStateError where something
-        else keeps jobs back.
-        """
-        self._expect("trigger", RUNNING)
-        known = self._known("trigger")
-        agent = submission.agent_of(known, agent_name)
-        new = submission.new(agent, schedule=schedule_name or "", prompt=prompt_override, priority=priority)
-        submit = partial(offering.submit, self.store, known, agent, new, anywhere=anywhere)
-        if queue:
-            job = await self._dispatcher.call(submit)
-        else:
-            job = await at_once.submitted(self._dispatcher, new, submit)
-        if job.offered:
-            await self._dispatcher.call(self._shared.hear)
-        await self._dispatcher.look()
-        return job
-
-    async def enable_schedule(self, agent_name: str, schedule_name: str) -> ScheduleInfo:
-        """Have a schedule fire, from now on and whatever its file says. Raises AgentNotFoundError, ScheduleNotFoundError."""
-        return await self._switched(agent_name, schedule_name, enabled=True)
-
-    async def disable_schedule(self, agent_name: str, schedule_name: str) -> ScheduleInfo:
-        """Have it not fire, until it is enabled; a restart changes nothing. Raises AgentNotFoundError, ScheduleNotFoundError."""
-        return await self._switched(agent_name, schedule_name, enabled=False)
-
-    async def cancel_job(self, job_id: str) -> JobRecord:
-        """Cancel a job; it comes back when nothing of it runs any more. Raises JobNotFoundError, InvalidStateError.
-
-        One that runs on another node is cancelled by that: it comes back at once.
-        """
-        self._expect("cancel_job", RUNNING)
-        there = await self._dispatcher.call(offering.cancel_elsewhere, self.store, self._near, job_id)
-        if there is not None:
-            await self._dispatcher.look()
-            return there
-        await self._dispatcher.call(cancelling.ask, self.store, job_id)
-        if task := self._dispatcher.running.get(job_id):
-            await asyncio.wait([task])
-        await self._dispatcher.look()
-        return self.store.get(job_id)
-
-    async def answer_job(self, job_id: str, *, allow: bool, question: str = "") -> JobRecord:
-        """Say yes or no to what a job's agent asks: to the question of that id, else the only one. Raises JobNotFoundError, InvalidStateError."""
-        self._expect("answer_job", RUNNING)
-        told = partial(answering.answer, self.store, job_id, allow=allow, question=question)
-        answered: JobRecord = await self._dispatcher.call(told)
-        return answered
-
-    async def retry_job(self, job_id: str) -> JobRecord:
-        """Queue a job that has not ended well once more, to go on where it stopped; have one that waits for its next attempt try now.
-
-        Raises JobNotFoundError, AgentNotFoundError, InvalidStateError.
-        """
-        self._expect("retry_job", RUNNING)
-        job = await self._dispatcher.call(reruns.retry, self.store, self._known("retry_job"), job_id)
-        await self._dispatcher.look()
-        return job
-
-    async def fork_job(
-        self, job_id: str, *, prompt_override: str | None = None, priority: int | None = None,
-        agent_name: str | None = None, working_directory: str | None = None,
-    ) -> JobRecord:  # fmt: skip
-        """A new job that is a copy of this one but for what is given. Raises JobNotFoundError, AgentNotFoundError, NoRepository."""
-        self._expect("fork_job", RUNNING)
-        known = self._known("fork_job")
-        job = await self._dispatcher.call(
-            lambda: reruns.fork(
-                self.store, known, job_id, agent_name=agent_name, prompt=prompt_override, priority=priority,
-                working_directory=working_directory,
-            )
-        )  # fmt: skip
-        await self._dispatcher.look()
-        return job
-
-    async def cancel_all(self) -> None:
-        """Cancel every job that runs; it comes back when nothing of them does any more."""
-        await self._dispatcher.cancel_all()
-
-    async def _switched(self, agent_name: str, schedule_name: str, *, enabled: bool) -> ScheduleInfo:
-        known, state = self._known("enable_schedule" if enabled else "disable_schedule"), self.store.folder
-        switch = partial(information.switch, state, known, agent_name, schedule_name, enabled=enabled)
-        return await asyncio.to_thread(switch)
-
     def _standing(self) -> tuple[str, int]:
-        uptime = int((clock.elapsed() - self._since) * 1000) if self._state in {RUNNING, STOPPING} else 0
+        uptime = (
+            int((clock.elapsed() - self._since) * 1000)
+            if self._state in {ManagerState.RUNNING, ManagerState.STOPPING}
+            else 0
+        )
         return self._state, uptime
 
     def _limit(self, agent_name: str) -> int:
@@ -365,14 +286,14 @@ class FleetManager(FleetQueries):
         return ()
 
     def _over(self) -> bool:
-        return self._state == STOPPED
+        return self._state == ManagerState.STOPPED
 
     def _current(self) -> Configuration:
         return self._known("dispatch")
 
     def _known(self, operation: str) -> Configuration:
         if self._configuration is None:
-            self._expect(operation, INITIALIZED, RUNNING)
+            self._expect(operation, ManagerState.INITIALIZED, ManagerState.RUNNING)
         assert self._configuration is not None
         return self._configuration
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shepherd import control, records
 from gitfleet.jobs.streams import reader
+from gitfleet.jobs.streams.cursors import BEGINNING, StreamCursor
 from gitfleet.jobs.streams.lines import StreamLine
 from gitfleet.jobs.words import LineSource
 
@@ -30,22 +31,42 @@ def streams(store: JobStore, job_id: str) -> list[str]:
     return [stream(store, job_id, one.number) for one in store.get(job_id).attempts]
 
 
+def lines(store: JobStore, job_id: str, start: StreamCursor = BEGINNING) -> Iterator[tuple[int, StreamLine]]:
+    """Each line that is there now, behind the number of its attempt. Raises JobNotFoundError."""
+    for number, path in enumerate(streams(store, job_id), 1):
+        if number >= start.attempt:
+            for line in reader.read(path, after=start.after(number)):
+                yield number, line
+
+
 def whole(store: JobStore, job_id: str) -> str:
     """All that is there now."""
-    return "".join(text(line) for path in streams(store, job_id) for line in reader.read(path))
+    return "".join(text(line) for _, line in lines(store, job_id))
 
 
-async def follow(store: JobStore, job_id: str) -> AsyncIterator[str]:
-    """Each piece as it comes, until the job has ended."""
-    done = 0
+async def follow(store: JobStore, job_id: str, start: StreamCursor = BEGINNING) -> AsyncIterator[str]:
+    """What agents write, each piece as it comes, until the job has ended."""
+    async for _, line in follow_lines(store, job_id, start):
+        if said := text(line):
+            yield said
+
+
+async def follow_lines(
+    store: JobStore, job_id: str, start: StreamCursor = BEGINNING
+) -> AsyncIterator[tuple[int, StreamLine]]:
+    """Each line as it comes, behind the number of its attempt, until the job has ended."""
+    done = start.attempt - 1
     while True:
         over = store.get(job_id).ended
         for path in streams(store, job_id)[done:]:
             done += 1
-            folder = os.path.dirname(path)
-            async for line in reader.follow_in_loop(path, ended=lambda: _written(store, job_id, folder)):  # noqa: B023
-                if said := text(line):
-                    yield said
+            folder, after = os.path.dirname(path), start.after(done)
+            async for line in reader.follow_in_loop(
+                path,
+                after=after,
+                ended=lambda: _written(store, job_id, folder),  # noqa: B023
+            ):
+                yield done, line
         if over:
             return
         await asyncio.sleep(_LOOK)

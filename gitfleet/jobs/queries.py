@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import abstractmethod
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 
 from gitfleet.codec import replace
 from gitfleet.jobs import outputs, submission, waiting
+from gitfleet.jobs.archives import everywhere
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.logs.streaming import LogStreams
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter
 from gitfleet.jobs.schedules import information
 from gitfleet.jobs.schedules.information import ScheduleInfo
-from gitfleet.jobs.shared import views
-from gitfleet.jobs.shared.offering import fleet_of, seen
+from gitfleet.jobs.shared.offering import fleet_of
 from gitfleet.jobs.standing import AgentInfo, FleetState, agent_info, fleet_state
 
 
@@ -63,13 +64,27 @@ class FleetQueries(LogStreams):
         statuses = (status,) if isinstance(status, str) else tuple(status)
         wanted = JobFilter(agent_name, statuses, since, until, limit)
         with fleet_of(self._near) as clone:
-            return views.find(self.store, seen(clone), wanted)
+            return everywhere.find(self.store, clone, wanted)
 
     def get_job(self, job_id: str) -> JobRecord:
         """The job, with what its agent wrote as `output`, if it did so here. Raises JobNotFoundError."""
         with fleet_of(self._near) as clone:
-            job = views.get(self.store, seen(clone), job_id)
+            job = everywhere.get(self.store, clone, job_id)
         return replace(job, output=outputs.whole(self.store, job_id)) if self.store.has(job_id) else job
+
+    def _elsewhere(self, job_id: str) -> AsyncIterator[str]:
+        with fleet_of(self._near) as clone:
+            everywhere.get(self.store, clone, job_id)
+        return self._replayed(job_id)
+
+    async def _replayed(self, job_id: str) -> AsyncIterator[str]:
+        for piece in await asyncio.to_thread(self._written, job_id):
+            yield piece
+
+    def _written(self, job_id: str) -> list[str]:
+        with fleet_of(self._near) as clone:
+            found = everywhere.replay(self.store, clone, job_id)
+        return [said for _, line in found.lines if (said := outputs.text(line))]
 
     def get_waiting(self) -> dict[str, str]:
         """Why each job that is queued here does not start, in words, by id."""

@@ -6,6 +6,7 @@ import os
 
 from gitfleet.base import clock
 from gitfleet.base.text import display
+from gitfleet.errors import UNCHANGED, NoRepository
 from gitfleet.git.repository import discover
 from gitfleet.jobs.definitions import configuration
 from gitfleet.jobs.definitions.configuration import Configuration
@@ -16,34 +17,10 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
 
-_WITHOUT_EFFECT = ("work_source", "budget")
-"""Keys of agent files that nothing heeds yet."""
-
 
 def load(path: str) -> Configuration:
-    """The agent files at `path`, of which all is heeded. Raises ConfigurationError, also for what a job would have to do without."""
-    found = configuration.load(path, environ=os.environ)
-    said = [f"agent {agent.name}: {key}" for agent in found.agents.values() for key in _unheeded(agent)]
-    if said:
-        raise ConfigurationError(
-            f"The agent files ask for what this gitfleet cannot do: {'; '.join(said)}.",
-            hint="Take that out of the files.",
-            config_path=path,
-            validation_errors=tuple(said),
-        )
-    return found
-
-
-def _unheeded(agent: Agent) -> list[str]:
-    fields = Agent.model_fields
-    said = [
-        key
-        for key in _WITHOUT_EFFECT
-        if getattr(agent, key) != fields[key].get_default(call_default_factory=True)
-    ]
-    return said + [
-        f"schedules.{name}.work_source" for name, one in agent.schedules.items() if one.work_source
-    ]
+    """The agent files at `path`. Raises ConfigurationError."""
+    return configuration.load(path, environ=os.environ)
 
 
 def agent_of(known: Configuration, name: str) -> Agent:
@@ -74,7 +51,7 @@ def submit(
     working_directory: str = "",
     forked_from: str = "",
 ) -> JobRecord:
-    """Queue a job of this agent. Raises ScheduleNotFoundError, NoRepository, LocalStorage."""
+    """Queue a job of this agent. Raises ScheduleNotFoundError, NoRepository, ConfigurationError, LocalStorage."""
     return store.create(
         new(
             agent,
@@ -97,11 +74,11 @@ def new(
     planned_at: int = 0,
     forked_from: str = "",
 ) -> JobRecord:
-    """The same job, which nobody knows of yet. Raises ScheduleNotFoundError, NoRepository."""
+    """The same job, which nobody knows of yet. Raises ScheduleNotFoundError, NoRepository, ConfigurationError."""
     if schedule:
         check_schedule(agent, schedule)
     said = agent.schedules[schedule].prompt if schedule else None
-    discover(working_directory or agent.repo or agent.working_directory)
+    _look_for_repository(agent, working_directory)
     return JobRecord(
         id=job_ids.new(),
         agent_name=agent.name,
@@ -114,6 +91,21 @@ def new(
         forked_from=forked_from,
         planned_at=planned_at,
     )
+
+
+def _look_for_repository(agent: Agent, given: str) -> None:
+    """Raise NoRepository unless the folder that was given is in one; ConfigurationError where it is the agent's own that is not."""
+    try:
+        discover(given or agent.repo or agent.working_directory)
+    except NoRepository as error:
+        if given:
+            hint = "Name a folder in a clone of the repository."
+            raise error.again(hint=hint, unharmed=UNCHANGED) from error
+        key = "repo" if agent.repo else "working_directory"
+        said = f"agent {agent.name}: {key}: {error.message}"
+        raise ConfigurationError(
+            f"The file of the {said}", hint=f"Correct `{key}` in that file.", validation_errors=(said,)
+        ) from error
 
 
 def check_schedule(agent: Agent, name: str) -> None:

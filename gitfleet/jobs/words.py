@@ -88,9 +88,22 @@ class EndCause(StrEnum):
 
 
 class SkipReason(StrEnum):
-    """Why a schedule made no job at a planned time: limits, its last job has not ended, nothing ran here then, or its pool was paused."""
+    """Why a schedule made no job at a planned time: limits, its last job has not ended, nothing ran here then, its pool was paused, or
+    its work source has nothing to do.
+    """
 
     CONCURRENCY_LIMIT = "concurrency_limit"
     OVERLAP = "overlap"
     MISSED = "missed"
     POOL_PAUSED = "pool_paused"
+    NO_WORK = "no_work"
+
+
+class ManagerState(StrEnum):
+    """Where a FleetManager stands."""
+
+    UNINITIALIZED = "uninitialized"
+    INITIALIZED = "initialized"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"

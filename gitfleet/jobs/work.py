@@ -46,7 +46,7 @@ class JobWork:
         except start.AttemptOver:
             await self._call(_ended, self._store, job.id)
         except (FleetError, OSError) as error:
-            failure = str(error)
+            failure = _why_not(error)
             await self._call(_ended, self._store, job.id)
         else:
             await self._watched(shepherd)
@@ -95,6 +95,12 @@ class JobWork:
 
 def _outcome(job: JobRecord) -> str:
     return str(job.attempts[-1].outcome if job.attempts else job.outcome)
+
+
+def _why_not(error: FleetError | OSError) -> str:
+    """Why it was not started, and what can be done about that."""
+    hint = error.hint if isinstance(error, FleetError) else ""
+    return f"{error} {hint}".strip() if hint else str(error)
 
 
 def _ended(store: JobStore, job_id: str) -> None:

@@ -93,7 +93,7 @@ class NodeArchives:
         ref = fleetrefs.bulk(_name("a node", node), _name("an archive", name))
         own = self._own().get(name) if node == self._ledger.node.id else None
         if own is not None:
-            return _files(self._ledger.objects, own, ref)
+            return files_of(self._ledger.objects, own, ref)
         if not self._ledger.node.hub:
             return None
         with scratch(self._git, self._ledger.node.hub) as place:
@@ -103,7 +103,7 @@ class NodeArchives:
                 return None
             with closing(open_objects(place.git.git_dir, limit=MOST_BYTES)) as objects:
                 try:
-                    return _files(objects, place.tip(0), ref)
+                    return files_of(objects, place.tip(0), ref)
                 except GitFailed as error:
                     raise _broken(ref, "it is no commit") from error
 
@@ -204,7 +204,7 @@ def _is_part(name: str) -> bool:
     return name not in {"", ".", ".."} and "\0" not in name and name.lower() != ".git"
 
 
-def _files(objects: Objects, oid: str, ref: str) -> dict[str, bytes]:
+def files_of(objects: Objects, oid: str, ref: str) -> dict[str, bytes]:
     """All files of a commit that anybody may have made. Reads no more than an archive may have."""
     found: dict[str, bytes] = {}
     left = MOST_BYTES

@@ -80,7 +80,10 @@ class NodeRef:
     def wanted(self) -> list[str]:
         """The refspecs that bring the other nodes' refs, never over our own, for the fetch that comes before an exchange."""
         hub = self._ledger.node.hub
-        return [f"+{fleetrefs.NODES}*:{fleetrefs.seen_nodes(hub)}*"] if hub else []
+        if not hub:
+            return []
+        jobs = f"+{fleetrefs.JOBS}*:{fleetrefs.seen_jobs(hub)}*"
+        return [f"+{fleetrefs.NODES}*:{fleetrefs.seen_nodes(hub)}*", jobs]
 
     def update(self, change: Change) -> list[str]:
         """Change what this node tells beside its heartbeat (jobs, scans), and bring it to the hub; warnings back.

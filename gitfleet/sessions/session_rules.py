@@ -73,7 +73,7 @@ class Renewed(Answer):
 
 
 def start(view: View, operation: Operation, body: StartFacts) -> Accepted[Renewed] | Refused:
-    """Start a session, or have it go on in the same node.
+    """Start a session, or have it go on in the same node. One whose own process says so again, having not heard the answer, goes on.
 
     Refused (Conflict) when another session has that id, or somebody else has taken it up since.
     """
@@ -89,7 +89,8 @@ def start(view: View, operation: Operation, body: StartFacts) -> Accepted[Renewe
         )
         return _accepted(session, subject)
     taken_up = body.was is not None and body.was != Process.of(present)
-    if present.node != operation.node or not body.resume or taken_up:
+    may = (body.resume and not taken_up) or _is_its_own(present, body)
+    if present.node != operation.node or not may:
         error = Conflict(
             f"The session '{operation.session}' exists already, on node {present.node}.",
             hint="Choose another id, or leave `--id` out to get a new one.",
@@ -97,6 +98,12 @@ def start(view: View, operation: Operation, body: StartFacts) -> Accepted[Renewe
         )
         return Refused(error)
     return _accepted(_renewed(replace(present, **facts), operation), f"session {present.id} goes on")
+
+
+def _is_its_own(present: Session, body: StartFacts) -> bool:
+    """Whether it is the session's own process that starts it."""
+    told = (body.pid, body.start, body.boot, body.namespace or 0)
+    return bool(body.pid) and told == (present.pid, present.start, present.boot, present.namespace or 0)
 
 
 class Renew(Struct):

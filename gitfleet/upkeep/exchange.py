@@ -41,13 +41,26 @@ def sync(clone: Clone) -> Exchange:
     node_ref = clone.node_ref
     tip = ledger.sync(*node_ref.wanted)
     hub_head.ask(clone.repository, clone.ledger)
-    warnings = node_ref.exchange()
+    warnings = [*_archived(clone), *node_ref.exchange()]
     warnings += policy_file.refresh(clone.repository, ledger.node)
     warnings += hub_head.news(clone.ledger, once=True)
     brought = max(0, before - _waiting(clone))
     settled, troubles = _settle(clone, node_ref.shown)
     tip = ledger.tip() or tip
     return Exchange(tip.generation, tip.oid, brought, settled, [*warnings, *troubles])
+
+
+def _archived(clone: Clone) -> list[str]:
+    """Bring along the jobs that have ended since; warnings back. Costs a look at two folders where there are none."""
+    folder = os.path.join(clone.ledger.state, "jobs")
+    if not any(files.names(os.path.join(folder, name)) for name in ("archiving", "archived")):
+        return []
+    from gitfleet.jobs.archives import telling_others  # of no use to who has no jobs
+
+    try:
+        return telling_others.exchange(clone)
+    except FleetError as error:
+        return [f"ended jobs were not archived: {error.message}"]
 
 
 def lost(clone: Clone) -> list[str]:

@@ -85,7 +85,7 @@ def test_session_that_ends_leaves_what_its_branch_changed_and_releases_the_rest(
     assert [path for path in world.records() if path.startswith("sessions/") and "n-1" in path] == []
     error = world.refuse("m-1", ACQUIRE, **wanted("src/a.py"))
     assert isinstance(error, Conflict)
-    assert "branch feature" in error.message
+    assert "session n-1 has left with branch feature: src/, which" in error.message
     assert HEAD[:12] in error.hint
     assert [item["retained"] for item in error.facts["conflicts"]] == [[branch_at()]]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,8 @@ from tests.workbench import Gitfleet
 
 
 @pytest.fixture
-def ada(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Path:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    return path
+def ada(member: Path) -> Path:
+    return member
 
 
 def test_agent_that_is_new_runs_as_its_file_says(ada: Path, gitfleet: Gitfleet) -> None:

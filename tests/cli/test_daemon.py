@@ -8,7 +8,7 @@ import select
 import shlex
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,18 @@ AGENT = "command: [sh, -c, {script!r}]\nworking_directory: ..\nlimits: {{grace: 
 
 
 @pytest.fixture
-def ada(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Iterator[Path]:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    (path / "agents").mkdir()
-    os.mkfifo(path / ".git/ready")
-    os.mkfifo(path / ".git/gate")
-    write(path, "tidy", "echo one")
-    write(path, "long", f"echo on > {path}/.git/ready; echo ready; read -r _ < {path}/.git/gate; echo over")
-    yield path
-    gitfleet(path, "stop", "--no-wait").ok()
+def ada(member: Path, gitfleet: Gitfleet) -> Iterator[Path]:
+    (member / "agents").mkdir()
+    os.mkfifo(member / ".git/ready")
+    os.mkfifo(member / ".git/gate")
+    write(member, "tidy", "echo one")
+    write(
+        member,
+        "long",
+        f"echo on > {member}/.git/ready; echo ready; read -r _ < {member}/.git/gate; echo over",
+    )
+    yield member
+    gitfleet(member, "stop", "--no-wait").ok()
 
 
 def write(ada: Path, name: str, script: str) -> None:

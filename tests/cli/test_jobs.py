@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,8 @@ from tests.workbench import Gitfleet
 
 
 @pytest.fixture
-def ada(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Path:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    agents = path / "agents"
+def ada(member: Path) -> Path:
+    agents = member / "agents"
     agents.mkdir()
     (agents / "fleet.yaml").write_text(
         "default_agent: tidy\ndefaults: {working_directory: .., limits: {grace: 1s}}\n"
@@ -27,7 +24,7 @@ def ada(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Path:
         "command: [sh, -c, 'cat > task.txt; printf \"said \\033[31mred\\n\"']\n"
     )
     (agents / "slow.yaml").write_text("command: [sh, -c, 'echo ready; : > $HOME/ready; exec sleep 1000']\n")
-    return path
+    return member
 
 
 def test_task_goes_from_its_instruction_to_its_history(ada: Path, gitfleet: Gitfleet) -> None:
@@ -74,7 +71,12 @@ def test_bad_requests_say_what_is_known(ada: Path, gitfleet: Gitfleet) -> None:
     assert "slow, tidy" in gitfleet(ada, "trigger", "nobody").ended(2).stderr
     assert "../x" in gitfleet(ada, "job", "show", "../x").ended(2).stderr
     gitfleet(ada, "job", "list", "--status", "odd").ended(2)
-    gitfleet(ada, "enqueue", "--working-dir", "/", "Tidy").ended(2)
+    assert "Name a folder" in gitfleet(ada, "enqueue", "--working-dir", "/", "Tidy").ended(2).stderr
+    (ada / "agents/lost.yaml").write_text('command: ["true"]\nworking_directory: /no/such\n')
+    told = gitfleet(ada, "trigger", "lost", "--json").ended(2).json()
+    assert told["status"] == "configuration-error"
+    assert "agent lost: working_directory: /no/such is not in a git" in told["data"]["error"]["message"]
+    (ada / "agents/lost.yaml").unlink()
     (ada / "agents/tidy.yaml").write_text("comand: x\n")
     assert "command" in gitfleet(ada, "run").ended(2).stderr
 

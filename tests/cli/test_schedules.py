@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,13 @@ FAR = 1 << 45
 
 
 @pytest.fixture
-def ada(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Path:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    (path / "agents").mkdir()
-    (path / "agents/tidy.yaml").write_text(
+def ada(member: Path) -> Path:
+    (member / "agents").mkdir()
+    (member / "agents/tidy.yaml").write_text(
         "command: [/bin/true]\nself_schedule: {}\nworking_directory: ..\n"
         "schedules:\n  morning: {cron: '0 9 * * *', timezone: Asia/Tokyo}\n  often: {interval: 90s, enabled: false}\n"
     )
-    return path
+    return member
 
 
 def told(gitfleet: Gitfleet, place: Path, *words: str) -> dict[str, Any]:

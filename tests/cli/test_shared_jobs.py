@@ -16,11 +16,10 @@ from tests.workbench import Gitfleet
 class Clones:
     """Two clones with the same agents: `tidy` for any node, `mine` for none, `pooled` of a pool."""
 
-    def __init__(self, clone: Callable[[str], Path], gitfleet: Gitfleet) -> None:
-        self.ada, self.bob = clone("ada"), clone("bob")
+    def __init__(self, members: Callable[[str], Path], gitfleet: Gitfleet) -> None:
+        self.ada, self.bob = members("ada"), members("bob")
         self._gitfleet = gitfleet
         for place in (self.ada, self.bob):
-            gitfleet(place, "init").ok()
             agents = place / "agents"
             agents.mkdir()
             (agents / "fleet.yaml").write_text("default_agent: tidy\ndefaults: {working_directory: ..}\n")
@@ -37,8 +36,8 @@ class Clones:
 
 
 @pytest.fixture
-def clones(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Clones:
-    return Clones(clone, gitfleet)
+def clones(members: Callable[[str], Path], gitfleet: Gitfleet) -> Clones:
+    return Clones(members, gitfleet)
 
 
 def test_job_for_any_node_is_run_by_another_clone_and_seen_by_both(
@@ -58,7 +57,7 @@ def test_job_for_any_node_is_run_by_another_clone_and_seen_by_both(
     assert clones.told(bob, "job", "show", job)["job"]["attempts"][0]["number"] == 1
     gitfleet(ada, "sync").ok()
     seen = clones.told(ada, "job", "show", job)["job"]
-    assert (seen["status"], seen["prompt"]) == ("completed", "")
+    assert (seen["status"], seen["prompt"]) == ("completed", "Tidy up")
     assert seen["node"]
     assert seen["attempts"][0]["branch"]
     rows = {row["id"]: row["status"] for row in clones.told(ada, "job", "list")["jobs"]}
@@ -112,10 +111,9 @@ def test_pool_is_paused_by_one_clone_for_all(clones: Clones, gitfleet: Gitfleet)
     ],
 )
 def test_pool_that_is_asked_for_badly_is_refused(
-    repository: Path, gitfleet: Gitfleet, words: tuple[str, ...], said: str
+    lone_member: Path, gitfleet: Gitfleet, words: tuple[str, ...], said: str
 ) -> None:
-    gitfleet(repository, "init").ok()
-    ran = gitfleet(repository, "pool", *words)
+    ran = gitfleet(lone_member, "pool", *words)
     assert said in ran.stderr
     assert ran.returncode in {2, 16}
-    assert gitfleet(repository, "pool").ok().stdout == "no pools\n"
+    assert gitfleet(lone_member, "pool").ok().stdout == "no pools\n"

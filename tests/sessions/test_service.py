@@ -100,6 +100,17 @@ def test_start_with_the_id_of_a_live_session_is_refused(opened: Open, agent: Age
     assert caught.value.exit_code == 10
 
 
+def test_start_again_by_the_same_process_goes_on_where_it_was_killed_before_that_was_written_down(
+    opened: Open, agent: Agent
+) -> None:
+    fleet, process = opened("alone"), agent()
+    fleet.sessions.start(Start(id="mine-1", pid=process.pid, title="first"))
+    fleet.sessions.local.forget(SessionId("mine-1"))
+    told = fleet.sessions.start(Start(id="mine-1", pid=process.pid)).encode()["session"]
+    assert told["title"] == "first"
+    assert fleet.sessions.local.get(SessionId("mine-1")) is not None
+
+
 def test_start_again_by_the_same_process_goes_on(opened: Open, agent: Agent) -> None:
     fleet, process = opened("alone"), agent()
     fleet.sessions.start(Start(id="mine-1", pid=process.pid, title="first"))

@@ -55,6 +55,15 @@ def test_start_again_needs_the_same_node_leave_and_process(view: Snapshot) -> No
     assert (session.pid, session.renewed, session.renewed_at, session.started_at) == (6, 1, 200, 100)
 
 
+def test_process_that_did_not_hear_that_its_session_began_may_begin_it_again(view: Snapshot) -> None:
+    body = {"pid": 5, "start": 7, "boot": "b", "namespace": 9}
+    ask(view, "session.start", {**body, "title": "t"})
+    assert ask(view, "session.start", body).title == "t"
+    assert isinstance(ask(view, "session.start", body, node="m"), Conflict)
+    for other in ({"pid": 6}, {"start": 8}, {"boot": "c"}, {"namespace": 1}):
+        assert isinstance(ask(view, "session.start", {**body, **other}), Conflict)
+
+
 def test_renewals_are_counted_and_going_on_renews(view: Snapshot) -> None:
     ask(view, "session.start", {"title": "t"})
     assert ask(view, "session.renew", {}, at=300).renewed == 1

@@ -30,6 +30,15 @@ class DeliveryRow(TypedDict):
     """The job that goes on with what came back from the queue."""
 
 
+class UsageRow(TypedDict):
+    """What an agent told of its usage, in its own words. What it did not tell is not there."""
+
+    models: dict[str, dict[str, float]]
+    """Counts by model (empty: it did not tell which) and by its own kinds."""
+    gaps: list[str]
+    """What is missing."""
+
+
 class AttemptRow(TypedDict):
     """One attempt of a job. Times are in milliseconds since 1970; 0: not yet."""
 
@@ -60,6 +69,9 @@ class AttemptRow(TypedDict):
     """What was left uncommitted in its worktree, and why."""
     notes: list[str]
     """What else there is to say of it, such as a limit that the system could not hold it to."""
+    usage: UsageRow
+    cost: float | None
+    """Dollars, by its client's own estimate."""
     delivery: DeliveryRow
 
 
@@ -88,6 +100,16 @@ class JobRow(TypedDict):
     asked_at: int
 
 
+class WorkItemRow(TypedDict):
+    """A task that a job was made for."""
+
+    type: str
+    """`github-issue`, `file`, or as somebody named it."""
+    url: str
+    path: str
+    title: str
+
+
 class JobDetail(JobRow):
     """One job with all that is known of it."""
 
@@ -102,6 +124,7 @@ class JobDetail(JobRow):
     """When its next attempt may start; 0: at once."""
     again_of: str
     """The job whose work came back from the merge queue, and that it goes on with; empty: none."""
+    items: list[WorkItemRow]
     attempts: list[AttemptRow]
 
 
@@ -190,6 +213,7 @@ def job_detail(job: JobRecord, now: JobNow = JobNow()) -> JobDetail:  # noqa: B0
         "forked_from": job.forked_from,
         "not_before": job.not_before,
         "again_of": job.back.job,
+        "items": [row_of(WorkItemRow, item) for item in job.items],
         "attempts": [_attempt(one) for one in job.attempts],
     }
 
@@ -211,7 +235,9 @@ def _line(number: int, line: StreamLine) -> StreamLineRow:
 
 def _attempt(attempt: AttemptRecord) -> AttemptRow:
     delivery = row_of(DeliveryRow, attempt.delivery)
-    return row_of(AttemptRow, attempt, outcome=_word(attempt.outcome), delivery=delivery)
+    models = {model: dict(counts) for model, counts in attempt.usage.models.items()}
+    usage = {"models": models, "gaps": list(attempt.usage.gaps)}
+    return row_of(AttemptRow, attempt, outcome=_word(attempt.outcome), delivery=delivery, usage=usage)
 
 
 def _word(outcome: object) -> str | None:

@@ -108,6 +108,11 @@ class ClaudeAdapter(JsonLinesAdapter):
             lost=outcome == AttemptOutcome.FAILED and refusals.lost(said),
         )  # fmt: skip
 
+    def spent(self) -> tuple[Usage, float | None]:
+        """See `Adapter`. Its totals come with its results; before, what the messages said."""
+        usage = self._usage()
+        return usage, _cost(self._result or {}) if usage.models else None
+
     def _judged(
         self, ended: AgentExit, refused: Callable[[str], AttemptOutcome]
     ) -> tuple[AttemptOutcome, list[str]]:

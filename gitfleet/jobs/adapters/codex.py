@@ -100,6 +100,10 @@ class CodexAdapter(JsonLinesAdapter):
             lost=outcome == AttemptOutcome.FAILED and not self._message and refusals.lost(said),
         )  # fmt: skip
 
+    def spent(self) -> tuple[Usage, float | None]:
+        """See `Adapter`. Told at the end of each turn."""
+        return self._usage(), None
+
     def _judged(
         self, ended: AgentExit, refused: Callable[[str], AttemptOutcome]
     ) -> tuple[AttemptOutcome, list[str]]:

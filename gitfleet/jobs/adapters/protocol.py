@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from gitfleet.jobs.adapters.results import AgentEvent, AgentExit, AgentResult
+from gitfleet.jobs.adapters.results import AgentEvent, AgentExit, AgentResult, Usage
 
 
 class Adapter(Protocol):
@@ -62,6 +62,9 @@ class Adapter(Protocol):
 
     def answer(self, question: str, *, allow: bool) -> bool:
         """A person's answer to the question of that id; whether it has been asked."""
+
+    def spent(self) -> tuple[Usage, float | None]:
+        """What it has told of its usage so far, and the client's own estimate of what that costs. Asked while it runs."""
 
     def result(self, ended: AgentExit) -> AgentResult:
         """What came of it, once its process has ended and all output was fed."""
@@ -135,3 +138,7 @@ class QuietAdapter:
         """See `Adapter`."""
         del question, allow
         return False
+
+    def spent(self) -> tuple[Usage, float | None]:
+        """See `Adapter`."""
+        return Usage(), None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from gitfleet.base import clock
 from gitfleet.codec import replace
-from gitfleet.jobs.attempts import conclusion
+from gitfleet.jobs.attempts import conclusion, verifying
 from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
@@ -15,7 +15,8 @@ from gitfleet.jobs.words import AttemptOutcome, JobStatus
 
 
 def ask(store: JobStore, job_id: str) -> JobRecord:
-    """Have the job cancelled: one that waits is so at once, one that runs is told to stop. Returns at once.
+    """Have the job cancelled: one that waits is so at once, one that runs is told to stop. Returns at once,
+    unless its work is being verified: that is ended.
 
     Raises JobNotFoundError, and InvalidStateError for one that has ended.
     """
@@ -27,7 +28,9 @@ def ask(store: JobStore, job_id: str) -> JobRecord:
         )  # fmt: skip
     job = store.update(job_id, _cancelled)
     if job.attempts and not job.ended:
-        control.stop(store.attempt_folder(job_id, len(job.attempts)))
+        folder = store.attempt_folder(job_id, len(job.attempts))
+        if not control.stop(folder):
+            verifying.end(folder)
     return job
 
 

@@ -6,23 +6,22 @@ takes it away when that is safe.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
-from gitfleet.base import clock, files, processes
+from gitfleet.base import clock
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import counted, one_line
 from gitfleet.clone import Clone
 from gitfleet.codec import Struct, replace
-from gitfleet.errors import FleetError, NoSession
+from gitfleet.errors import FleetError, NoRepository, NoSession
 from gitfleet.git import checkout, git_worktrees, refs
 from gitfleet.git.program import Git, nul_ended, redact
-from gitfleet.jobs.adapters.protocol import Task
-from gitfleet.jobs.adapters.runtimes import for_runtime
-from gitfleet.jobs.attempts import confinement, containers, environment, plan, successors, traces
-from gitfleet.jobs.definitions.schema import Agent, RetryRules
+from gitfleet.jobs import durations
+from gitfleet.jobs.attempts import confinement, places, plan, successors, traces, verifying
+from gitfleet.jobs.definitions.schema import Agent, LimitRules, RetryRules
 from gitfleet.jobs.delivery import delivering
 from gitfleet.jobs.errors import InvalidStateError
+from gitfleet.jobs.money import budgets
 from gitfleet.jobs.records.delivery_record import Delivery
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
@@ -33,9 +32,7 @@ from gitfleet.jobs.shepherd.records import EndRecord
 from gitfleet.jobs.words import AttemptOutcome, EndCause, JobStatus
 from gitfleet.sessions.local import VARIABLE
 
-VERIFY_LOG = "verify.log"
 _COMMIT_TIME = 900.0
-_VERIFY_TIME = 3600.0
 _SHOWN = 2000
 _STATUS = {
     AttemptOutcome.SUCCESS: JobStatus.COMPLETED,
@@ -61,7 +58,7 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
     Ends what a killed shepherd has left. Of several who conclude one job, one does, and all get the same answer. Raises
     InvalidStateError while its shepherd lives.
     """
-    with store.job_lock(job_id).held(2 * _VERIFY_TIME):
+    with store.job_lock(job_id).held(2 * verifying.TIME):
         job = store.get(job_id)
         if job.status is not JobStatus.RUNNING and job.attempts:
             return job
@@ -76,7 +73,7 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
         end = control.end(folder)
         left = end.left if end else control.clear(folder)
         boxes = end.containers if end else control.clear_containers(folder)
-        verdict = _judged(job, folder, environ, end, failure)
+        verdict = _judged(store, job, folder, environ, end, failure)
         if left:
             pids = ", ".join(map(str, left))
             verdict = replace(verdict, kept=f"processes that would not end are at work there: {pids}")
@@ -85,11 +82,12 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
                 verdict, kept=f"containers that could not be removed may be at work there: {', '.join(boxes)}"
             )
         delivery = _delivery(job, folder, verdict, busy=bool(left or boxes))
-        problem = _leave(job.attempts[-1])
+        problem = _leave(job, folder)
         said = "\n".join(filter(None, [verdict.error, problem]))
         facts = {**_facts(end, verdict, said), "left": tuple(left), **traces.of(store, job, folder, end)}
         facts["delivery"] = delivery
-        notes = (*job.attempts[-1].notes, *confinement.noted(end))
+        unheld = budgets.settle(store, folder, job, replace(job.attempts[-1], **facts))
+        notes = (*job.attempts[-1].notes, *confinement.noted(end), *unheld)
         plan.change(store, job_id, **facts, notes=notes)
         if delivery.open:
             store.expect(job_id)
@@ -152,16 +150,17 @@ def _facts(end: EndRecord | None, verdict: _Verdict, said: str) -> dict[str, obj
 
 
 def _judged(
-    job: JobRecord, folder: str, environ: Mapping[str, str], end: EndRecord | None, failure: str
-) -> _Verdict:
+    store: JobStore, job: JobRecord, folder: str, environ: Mapping[str, str], end: EndRecord | None, failure: str
+) -> _Verdict:  # fmt: skip
     """The outcome as the shepherd and the adapter have it; then as the diff and the `verify` command have it."""
     outcome, error = _told(job, folder, end, failure)
     attempt = job.attempts[-1]
-    if not os.path.isdir(attempt.worktree):
+    if not attempt.worktree:
         return _Verdict(outcome, error)
+    agent: Agent | None = None
     try:
         agent = _as_it_ended(plan.agent_of(folder), end)
-        with Clone.open(attempt.worktree) as clone:
+        with places.opened(job, agent) as clone:
             kept = _committed(clone, attempt, agent, folder, str(outcome))
             head = refs.resolve(clone.repository.here, "HEAD") or ""
             branch = refs.head(clone.repository.here).removeprefix("refs/heads/")
@@ -175,9 +174,14 @@ def _judged(
     except (FleetError, OSError) as problem:
         words = f"its work could not be looked at: {one_line(str(problem))}"
         worse = AttemptOutcome.FAILED if outcome is AttemptOutcome.SUCCESS else outcome
-        return _Verdict(worse, error or words, kept=words)
-    why = _verified(job, folder, agent, environ)
-    return replace(verdict, outcome=AttemptOutcome.FAILED, error=why) if why else verdict
+        commit = places.committed(job, agent) if agent else ""
+        return _Verdict(worse, error or words, commit, kept=words)
+    why = verifying.verified(job, folder, agent, environ)
+    if why:
+        stopped = store.get(job.id).cancelled
+        worse = AttemptOutcome.CANCELLED if stopped else AttemptOutcome.FAILED
+        verdict = replace(verdict, outcome=worse, error="" if stopped else why)
+    return verdict
 
 
 def _as_it_ended(agent: Agent, end: EndRecord | None) -> Agent:
@@ -194,17 +198,27 @@ def _told(job: JobRecord, folder: str, end: EndRecord | None, failure: str) -> t
         return AttemptOutcome.FAILED, failure
     if end is None:
         rebooted = traces.why(folder) == EndCause.REBOOTED
-        return (
-            AttemptOutcome.INTERRUPTED,
-            "the machine was restarted" if rebooted else "its shepherd was killed",
-        )
+        killed = "the process that watched over it was killed; what it had started was ended"
+        return AttemptOutcome.INTERRUPTED, "the machine was restarted" if rebooted else killed
     outcome = AttemptOutcome(end.outcome)
     if outcome is AttemptOutcome.SUCCESS:
         return outcome, ""
     if end.why == EndCause.FENCED:
         return outcome, "its lease was not renewed in time, so that another node may run it"
     said = "; ".join(end.result.errors) if end.result else ""
-    return outcome, end.error or said or f"it was ended: {end.why}"
+    reached = _limit_reached(end, plan.agent_of(folder).limits)
+    return outcome, "; ".join(filter(None, [reached, end.error or said])) or f"it was ended: {end.why}"
+
+
+def _limit_reached(end: EndRecord, limits: LimitRules) -> str:
+    """Which limit of time ended an attempt, and how much that is; "" where none did."""
+    if end.why == EndCause.WALL and limits.wall:
+        return f"stopped after {durations.words(limits.wall)}, its limit (`limits.wall`)"
+    if end.why == EndCause.IDLE and limits.idle:
+        return f"stopped after {durations.words(limits.idle)} without a word, its limit (`limits.idle`)"
+    if end.why == EndCause.HANDSHAKE:
+        return "stopped, since it had not answered at all"
+    return ""
 
 
 def _unchanged(verdict: _Verdict, agent: Agent, end: EndRecord | None) -> _Verdict:
@@ -234,6 +248,7 @@ def _committed(clone: Clone, attempt: AttemptRecord, agent: Agent, folder: str, 
     left = f"{counted(len(paths), 'path')} left uncommitted"
     if agent.commit.leftovers != "commit":
         return left
+    places.unlock(repository, attempt)
     under_way = git_worktrees.in_progress(repository.git_dir)
     if under_way:
         return f"{left}: {git_worktrees.begun(under_way)} is under way"
@@ -243,18 +258,15 @@ def _committed(clone: Clone, attempt: AttemptRecord, agent: Agent, folder: str, 
             clone.claims.claim(session, paths)
     except FleetError as error:
         return f"{left}: {error.message}"
-    git = Git(
-        repository.git_dir, cwd=repository.worktree, hooks=True, env={VARIABLE: session, "GIT_EDITOR": ":"}
-    )
-    repository.here.run(
-        "add",
-        "--all",
-        "--pathspec-from-file=-",
-        "--pathspec-file-nul",
-        data=nul_ended(f":(top,literal){path}" for path in paths),
-    )
-    message = f"Work of {agent.name} in session {session}\n\nThe agent left these changes; they were committed for it ({how}).\n"
-    done = git.ask("commit", "--quiet", "-m", message, timeout=_COMMIT_TIME, own_session=True, leaves=True)
+    named = nul_ended(f":(top,literal){path}" for path in paths)
+    done = repository.here.ask("add", "--all", "--pathspec-from-file=-", "--pathspec-file-nul", data=named)
+    if done.code == 0:
+        message = f"Work of {agent.name} in session {session}\n\nThe agent left these changes; they were committed for it ({how}).\n"
+        env = {VARIABLE: session, "GIT_EDITOR": ":"}
+        git = Git(repository.git_dir, cwd=repository.worktree, hooks=True, env=env)
+        done = git.ask(
+            "commit", "--quiet", "-m", message, timeout=_COMMIT_TIME, own_session=True, leaves=True
+        )
     if done.code == 0:
         return ""
     repository.here.ask("reset", "--quiet")
@@ -262,39 +274,23 @@ def _committed(clone: Clone, attempt: AttemptRecord, agent: Agent, folder: str, 
     return f"{left}: git refused: {said[:_SHOWN]}"
 
 
-def _verified(job: JobRecord, folder: str, agent: Agent, environ: Mapping[str, str]) -> str:
-    """Run `verify` in the worktree; "", or what it found."""
-    if not agent.verify:
-        return ""
-    attempt, task = job.attempts[-1], Task(job.prompt)
-    env = environment.of_attempt(agent, job, attempt, for_runtime(agent.adapter), task, environ)
-    env |= setup_records.units(folder)
-    limit = agent.limits.wall / 1000 if agent.limits.wall else _VERIFY_TIME
-    try:
-        argv, env = containers.outside(agent, attempt, agent.verify, env, environ)
-        done = processes.run(
-            argv, cwd=attempt.worktree, env=env, timeout=min(limit, _VERIFY_TIME),
-            own_session=True, leaves=True,
-        )  # fmt: skip
-    except (OSError, FleetError, processes.TimedOut) as error:
-        control.clear_containers(folder)
-        return f"verify: {error}"
-    output = done.stdout + done.stderr
-    files.replace(os.path.join(folder, VERIFY_LOG), output, mode=0o600)
-    if done.code == 0:
-        return ""
-    return f"verify ended with {done.code}: {redact(output.decode('utf-8', 'replace')).strip()[-_SHOWN:]}"
-
-
-def _leave(attempt: AttemptRecord) -> str:
+def _leave(job: JobRecord, folder: str) -> str:
     """End the attempt's session; "", or why that failed: then upkeep does it, since its process is gone."""
-    if not os.path.isdir(attempt.worktree):
+    attempt = job.attempts[-1]
+    if not attempt.worktree:
         return ""
     try:
-        with Clone.open(attempt.worktree) as clone:
+        with _near(job, folder) as clone:
             clone.sessions.end(SessionId(attempt.session))
     except NoSession:
         return ""
     except FleetError as error:
         return f"its session could not be ended now, upkeep will do it: {error.message}"
     return ""
+
+
+def _near(job: JobRecord, folder: str) -> Clone:
+    try:
+        return places.opened(job, plan.agent_of(folder))
+    except NoRepository:
+        return places.around(job, plan.agent_of(folder))

@@ -9,20 +9,24 @@ import os
 
 from gitfleet.base import clock, files, ids
 from gitfleet.codec import replace
-from gitfleet.jobs.definitions.schema import Agent
+from gitfleet.jobs.definitions.schema import Agent, FleetSettings
 from gitfleet.jobs.errors import FleetManagerError
+from gitfleet.jobs.money import budgets
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
 
 NAME = "agent.json"
+_NO_FLEET_FILE = FleetSettings()
 
 
-def take(store: JobStore, job_id: str, agent: Agent) -> JobRecord:
+def take(store: JobStore, job_id: str, agent: Agent, fleet: FleetSettings = _NO_FLEET_FILE) -> JobRecord:
     """Have the job run: it gets its next attempt, of which nothing has begun. One that somebody has cancelled or taken stays as it is."""
-    number = len(store.get(job_id).attempts) + 1
+    before = store.get(job_id)
+    number = len(before.attempts) + 1
     folder = store.attempt_folder(job_id, number)
     files.replace(os.path.join(folder, NAME), agent.model_dump_json().encode(), mode=0o600)
+    budgets.write_down(store, folder, before, number, agent, fleet)
 
     def taken(job: JobRecord) -> JobRecord:
         if job.status is not JobStatus.QUEUED or job.cancelled:

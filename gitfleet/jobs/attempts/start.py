@@ -29,6 +29,8 @@ from gitfleet.jobs.attempts import (
 )
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.delivery import prompts
+from gitfleet.jobs.money import budgets
+from gitfleet.jobs.records import work_item
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shepherd import control, lease
@@ -112,21 +114,24 @@ def _shepherd(store: JobStore, agent: Agent, job: JobRecord, environ: Mapping[st
     if notes:
         plan.change(store, job.id, notes=notes)
     try:
-        spec = replace(_spec(folder, agent, job, environ), scope=scope, bell=store.bell)
+        spec = replace(_spec(store, folder, agent, job, environ), scope=scope, bell=store.bell)
         return control.start(folder, spec)
     except control.AttemptTaken as error:
         raise AttemptOver("It ended before it began.") from error
 
 
-def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str]) -> Spec:
+def _spec(store: JobStore, folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str]) -> Spec:
     attempt = job.attempts[-1]
     model = str(agent.options.get("model") or "")
     adapter: Adapter = for_runtime(agent.adapter, model=model)
     said = successors.prompt(job, agent.adapter, attempt.resumed)
+    allowed = budgets.allowance(folder)
+    if allowed:
+        allowed = replace(allowed, before=traces.before(store, job))
     task = Task(
         prompts.of_attempt(folder, agent, job, said),
         command=agent.command,
-        options=agent.options,
+        options=budgets.client_options(agent, allowed),
         resume=attempt.resumed,
         permissions={str(kind): str(rule) for kind, rule in agent.permissions.items()},
     )
@@ -154,7 +159,8 @@ def _spec(folder: str, agent: Agent, job: JobRecord, environ: Mapping[str, str])
         setup=setup,
         worktree=attempt.worktree,
         container=box.box if box else None,
-        lease=lease.path_in(os.path.dirname(folder)) if job.fence else "",
+        lease=lease.path_in(os.path.dirname(folder)) if job.fence or work_item.fence(job.items) else "",
+        allowance=allowed if allowed and allowed.limits else None,
     )
 
 
@@ -186,7 +192,8 @@ def _register(job: JobRecord, agent: Agent, shepherd: Shepherd) -> None:
     session = SessionId(attempt.session)
     with Clone.open(attempt.worktree) as clone:
         known = session_records.find(clone.current().view, session)
-        if known is None or known.pid != shepherd.pid:
+        here = clone.sessions.local.get(session)
+        if known is None or known.pid != shepherd.pid or here is None:
             title = f"{agent.name}: {job.id}"
             clone.sessions.start(
                 Start(
@@ -201,5 +208,7 @@ def _register(job: JobRecord, agent: Agent, shepherd: Shepherd) -> None:
             try:
                 granted = clone.claims.claim(session, wanted)
             except Conflict as error:
-                raise error.again(hint="Trigger it again when they are free.") from error
+                raise error.again(
+                    hint="Retry it when they are free, or when the branch has landed that has them."
+                ) from error
             preparation.keep_units(shepherd.folder, [*granted.granted, *granted.already_held])

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from gitfleet.base import identity
 from gitfleet.jobs.adapters.results import Usage
+from gitfleet.jobs.adapters.runtimes import for_runtime
 from gitfleet.jobs.attempts import plan, successors
 from gitfleet.jobs.definitions.schema import Agent, RetryRules
 from gitfleet.jobs.errors import FleetManagerError
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
-from gitfleet.jobs.shepherd import control
+from gitfleet.jobs.shepherd import control, records
 from gitfleet.jobs.shepherd.records import EndRecord
-from gitfleet.jobs.words import EndCause
+from gitfleet.jobs.streams import reader
+from gitfleet.jobs.words import EndCause, EventKind, LineSource
+
+_TELLERS = frozenset(["claude", "codex"])
+"""Runtimes whose clients tell of usage before they end, in lines of which each stands for itself."""
+_SAID = frozenset([LineSource.STDOUT, LineSource.JSON])
 
 
 def of(store: JobStore, job: JobRecord, folder: str, end: EndRecord | None) -> dict[str, Any]:
     """Facts about the last attempt, in `folder`: why it is over where nobody wrote that down, its conversation, its own usage."""
-    facts: dict[str, Any] = {} if end else {"why": why(folder)}
+    facts: dict[str, Any] = {} if end else {"why": why(folder), **_used(store, job, folder)}
     known = control.state(folder)
     if end and end.result:
         facts |= {"lost": end.result.lost, "usage": _own(store, job, end.result.usage)}
@@ -59,13 +66,36 @@ def conversation(store: JobStore, job: JobRecord, agent: Agent) -> str:
     return successors.conversation(job, agent.adapter, earlier.adapter)
 
 
-def _own(store: JobStore, job: JobRecord, told: Usage) -> Usage:
-    """The part of the last attempt, where the client counts for its whole conversation and that is older."""
-    before = successors.speaker(job)
-    if not job.attempts[-1].resumed or before is None:
-        return told
+def before(store: JobStore, job: JobRecord) -> Usage | None:
+    """What the conversation had used before the last attempt: nothing for a new one, None where that is not known."""
+    earlier = successors.speaker(job)
+    if not job.attempts[-1].resumed or earlier is None:
+        return Usage()
     try:
-        end = control.end(store.attempt_folder(job.id, before.number))
+        end = control.end(store.attempt_folder(job.id, earlier.number))
     except ValueError:
         end = None
-    return told.since(end.result.usage if end and end.result else None)
+    return end.result.usage if end and end.result else None
+
+
+def _used(store: JobStore, job: JobRecord, folder: str) -> dict[str, Any]:
+    """The usage of an attempt that was lost, as far as its client had told of it: read from its stream once more."""
+    try:
+        agent = plan.agent_of(folder)
+    except FleetManagerError:
+        return {}
+    if agent.adapter not in _TELLERS:
+        return {}
+    adapter = for_runtime(agent.adapter, model=str(agent.options.get("model") or ""))
+    for line in reader.read(os.path.join(folder, records.STREAM)):
+        if line.source in _SAID and line.type != EventKind.SETUP:
+            adapter.feed("stdout", line.raw, line.at)
+    usage, cost = adapter.spent()
+    return {"usage": _own(store, job, usage), "cost": cost}
+
+
+def _own(store: JobStore, job: JobRecord, told: Usage) -> Usage:
+    """The part of the last attempt, where the client counts for its whole conversation and that is older."""
+    if not job.attempts[-1].resumed or successors.speaker(job) is None:
+        return told
+    return told.since(before(store, job))

@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import Any
 
 from gitfleet.jobs.errors import FleetManagerError
-from gitfleet.jobs.fleet_manager import STOPPED, FleetManager
+from gitfleet.jobs.fleet_manager import FleetManager
+from gitfleet.jobs.words import ManagerState
 
 
 async def until_stopped(
@@ -54,7 +55,7 @@ class _Service:
         self._asked = False
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         fleet.on("stopped", self._stopped)
-        if fleet.state == STOPPED:
+        if fleet.state == ManagerState.STOPPED:
             self._stopped(None)
 
     def begin(self, work: Coroutine[Any, Any, Any]) -> None:

@@ -22,7 +22,7 @@ def changes(old: Configuration, new: Configuration) -> list[str]:
     )
 
 
-_NAMED = {"schedules": "schedule", "budgets": "budget"}
+_NAMED = {"schedules": "schedule", "budgets": "budget", "prices": "price"}
 
 
 def _between(before: Mapping[str, Any], after: Mapping[str, Any], where: str) -> Iterator[str]:

@@ -18,10 +18,10 @@ from gitfleet.base.text import counted
 from gitfleet.jobs.adapters import claude_call, codex_call, flags
 from gitfleet.jobs.adapters.acp import call as acp_call
 from gitfleet.jobs.adapters.protocol import Task
-from gitfleet.jobs.definitions import documents, findings
+from gitfleet.jobs.definitions import documents, findings, paying
 from gitfleet.jobs.definitions.documents import PlacedValue, Position, Unusable
 from gitfleet.jobs.definitions.findings import Flaw
-from gitfleet.jobs.definitions.schema import Agent, FleetSettings
+from gitfleet.jobs.definitions.schema import Agent, FleetSettings, WorkSourceRules
 from gitfleet.jobs.definitions.variables import filled
 from gitfleet.jobs.errors import ConfigurationError
 
@@ -128,6 +128,8 @@ class _Reading:
         for name, profile in (profiles.data if profiles else {}).items():
             if self._layer(profile, f"profiles.{name}"):
                 self._profiles[name] = profile
+        for profile in self._profiles.values():
+            self._laid(profile)  # also where no agent extends it
         values = self._fleet = self._filled(tree._replace(data=own))
         try:
             return FleetSettings.model_validate(documents.plain(values))
@@ -252,11 +254,14 @@ class _Reading:
         if fleet is None:
             return
         for name, agent in agents.items():
-            if agent.budget.of is not None and agent.budget.of not in fleet.budgets:
-                at = documents.place(trees[name], ("budget", "of"))
-                near = tuple(findings.nearest(agent.budget.of, list(fleet.budgets)))
-                words = f"there is no budget {agent.budget.of} in {FLEET_FILE}"
-                self.flaws.append(Flaw(at, "budget.of", words, near))
+            self.flaws += [
+                Flaw(documents.place(trees[name], one.keys), ".".join(one.keys), one.words, one.near)
+                for one in paying.of_agent(agent, fleet)
+            ]
+        self.flaws += [
+            Flaw(documents.place(self._fleet, one.keys), ".".join(one.keys), one.words, one.near)
+            for one in paying.of_fleet(fleet)
+        ]
 
     def settle_default(self, fleet: FleetSettings | None, agents: Mapping[str, Agent]) -> None:
         """Whether the agent that `fleet.yaml` names is one of all those that there are."""
@@ -275,13 +280,31 @@ def _placed(agent: Agent, values: PlacedValue, file: str) -> Agent:
         return os.path.normpath(os.path.join(folder, os.path.expanduser(path)))
 
     facts: dict[str, object] = {"working_directory": seen(agent.working_directory, "working_directory")}
+    if agent.repo is not None and "://" not in agent.repo:
+        facts["repo"] = seen(agent.repo, "repo")
     if agent.setup.template is not None:
         template = seen(agent.setup.template, "setup", "template")
         facts["setup"] = agent.setup.model_copy(update={"template": template})
+    facts["work_source"] = _seen_source(agent.work_source, seen, "work_source")
+    facts["schedules"] = {
+        name: one.model_copy(
+            update={"work_source": _seen_source(one.work_source, seen, "schedules", name, "work_source")}
+        )
+        for name, one in agent.schedules.items()
+    }
     if agent.docker is not None:
         mounts = tuple(_mount(mount, seen) for mount in agent.docker.mounts)
         facts["docker"] = agent.docker.model_copy(update={"mounts": mounts})
     return agent.model_copy(update=facts)
+
+
+def _seen_source(
+    rules: WorkSourceRules | None, seen: Callable[..., str], *key: str
+) -> WorkSourceRules | None:
+    """The same with an absolute folder."""
+    if rules is None or rules.path is None:
+        return rules
+    return rules.model_copy(update={"path": seen(rules.path, *key, "path")})
 
 
 def _mount(text: str, seen: Callable[..., str]) -> str:

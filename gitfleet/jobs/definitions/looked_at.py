@@ -35,7 +35,8 @@ def look(known: Configuration, environ: Mapping[str, str]) -> FoundHere:
             discover(place)
         except NoRepository:
             at = documents.place(known.trees[name], (key,))
-            found.flaws.append(Flaw(at, key, f"{place} is not in a git repository"))
+            words = "is not in a git repository" if os.path.isdir(place) else "is no folder here"
+            found.flaws.append(Flaw(at, key, f"{place} {words}"))
         program = _program(agent)
         path = agent.env.set.get("PATH", environ.get("PATH", os.defpath))
         if program and "/" not in program and shutil.which(program, path=path) is None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from gitfleet.jobs.definitions.values import (
+    ApiAddress,
     Argv,
     Bytes,
     Count,
@@ -19,6 +20,7 @@ from gitfleet.jobs.definitions.values import (
     Name,
     Paths,
     Permissions,
+    Repo,
     Resources,
     Rhythm,
     Runtime,
@@ -95,13 +97,14 @@ class RetryRules(Section):
     )
     outcomes: tuple[AttemptOutcome, ...] = Field(
         default=(AttemptOutcome.TIMEOUT, AttemptOutcome.STALLED, AttemptOutcome.INTERRUPTED),
-        description="After which outcomes; not `success` or `cancelled`.",
+        description="After which outcomes; not `success`, `cancelled` or `budget`.",
     )
 
     @model_validator(mode="after")
     def _open(self) -> Self:
-        if {AttemptOutcome.SUCCESS, AttemptOutcome.CANCELLED} & set(self.outcomes):
-            raise ValueError("what was a success, or was cancelled, is not tried again")
+        final = {AttemptOutcome.SUCCESS, AttemptOutcome.CANCELLED, AttemptOutcome.BUDGET}
+        if final & set(self.outcomes):
+            raise ValueError("what was a success, was cancelled, or has spent its budget is not tried again")
         return self
 
 
@@ -109,9 +112,11 @@ class WorkSourceRules(Section):
     """`work_source`: where tasks come from."""
 
     type: Literal["github", "folder"] = Field(description="`github` or `folder`.")
-    path: Words | None = Field(default=None, description="folder: where the task files are.")
-    repo: Words | None = Field(default=None, description="github: OWNER/NAME.")
-    url: Words = Field(default="https://api.github.com", description="github: where its API is.")
+    path: Words | None = Field(
+        default=None, description="folder: where the task files are, seen from the file."
+    )
+    repo: Repo | None = Field(default=None, description="github: OWNER/NAME.")
+    url: ApiAddress = Field(default="https://api.github.com", description="github: where its API is.")
     token: Variable = Field(default="GITHUB_TOKEN", description="github: the variable that has the token.")
     ready: Words = Field(default="ready", description="github: the label of issues that are to be done.")
     in_progress: Words = Field(
@@ -126,18 +131,47 @@ class WorkSourceRules(Section):
             raise ValueError("a work source of the type folder needs `path`")
         if self.type == "github" and self.repo is None:
             raise ValueError("a work source of the type github needs `repo`")
+        labels = {label.casefold() for label in (self.ready, self.in_progress, self.done, self.failed)}
+        if len(labels) < 4:
+            raise ValueError("`ready`, `in_progress`, `done` and `failed` must be four different labels")
         return self
 
 
-class BudgetRules(Section):
-    """`budget`: what may be spent; an attempt that reaches it ends with the outcome `budget`."""
+class BudgetAmounts(Section):
+    """What may be spent; an attempt that reaches it ends with the outcome `budget`."""
 
     money: float | None = Field(
         default=None, gt=0, allow_inf_nan=False, description="US dollars, as estimated."
     )
     tokens: int | None = Field(default=None, ge=1, strict=True, description="Tokens of all kinds.")
     time: Milliseconds | None = Field(default=None, description="Time that attempts run.")
-    of: Name | None = Field(default=None, description="A budget of `fleet.yaml` that pays, too.")
+
+
+class BudgetRules(BudgetAmounts):
+    """One of the `budgets` of the fleet file."""
+
+    of: Name | None = Field(
+        default=None, description="A budget of `fleet.yaml` that pays, too: all limits hold."
+    )
+
+
+class AgentBudget(BudgetRules):
+    """`budget` of an agent: for each of its jobs, with all attempts; `day`: for all its jobs of a day."""
+
+    day: BudgetAmounts | None = Field(default=None, description="For all its jobs of a day.")
+
+
+class TokenPrices(Section):
+    """One of the `prices`: US dollars for a million tokens."""
+
+    input: float = Field(ge=0, allow_inf_nan=False, description="For input that is not from the cache.")
+    output: float = Field(ge=0, allow_inf_nan=False, description="For output, thinking included.")
+    cache_read: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="For input from the cache."
+    )
+    cache_write: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="For input that is put there."
+    )
 
 
 class QueueWish(Section):
@@ -269,7 +303,7 @@ class Agent(Section):
     retry: RetryRules = RetryRules()
     schedules: Mapping[Name, Schedule] = Field(default={}, description="Its schedules by name.")
     work_source: WorkSourceRules | None = Field(default=None, description="Where its tasks come from.")
-    budget: BudgetRules = BudgetRules()
+    budget: AgentBudget = AgentBudget()
     pool: Name | None = Field(default=None, description="The account that it shares with others.")
     anywhere: bool | None = Field(
         default=None,
@@ -294,6 +328,10 @@ class Agent(Section):
             raise ValueError(f"the runtime {self.runtime} needs `command`")
         if (self.runtime == "docker") != (self.docker is not None):
             raise ValueError("the runtime docker and the section `docker` go together")
+        if self.anywhere and (self.work_source or any(one.work_source for one in self.schedules.values())):
+            raise ValueError(
+                "`anywhere` is for jobs; a task of a `work_source` is done by the node that takes it"
+            )
         if self.options and self.adapter not in {"codex", "claude", "acp"}:
             raise ValueError("`options` are for the runtimes codex, claude and acp")
         if self.permissions and self.adapter != "acp":
@@ -306,13 +344,17 @@ class Agent(Section):
 
 
 class HistoryRules(Section):
-    """`history`: how many ended jobs are kept."""
+    """`history`: how many ended jobs are kept, and whether other nodes are told of them."""
 
     max_jobs_per_agent: Annotated[int, Field(ge=1, strict=True)] | None = Field(
         default=None, description="Of each agent; 100."
     )
     max_jobs_total: Annotated[int, Field(ge=1, strict=True)] | None = Field(
         default=None, description="Of all."
+    )
+    archive: Literal["hub", "local"] = Field(
+        default="hub",
+        description="Whether records and streams of ended jobs go to the hub, for `history` in other clones; or stay here.",
     )
 
 
@@ -334,7 +376,12 @@ class FleetSettings(Section):
     )
     history: HistoryRules = HistoryRules()
     free: FreeRules = FreeRules()
-    budget: BudgetRules = Field(default=BudgetRules(), description="What the fleet may spend in a day.")
+    budget: BudgetAmounts = Field(
+        default=BudgetAmounts(), description="What all agents here may spend in a day."
+    )
     budgets: Mapping[Name, BudgetRules] = Field(
-        default={}, description="Named budgets, which agents can share."
+        default={}, description="Named budgets for a day, which agents can share."
+    )
+    prices: Mapping[Words, TokenPrices] = Field(
+        default={}, description="What models cost; `default`: all that are not named."
     )

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -23,6 +24,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MOUNT = re.compile(r"([^:\s][^:]*):(/[^:]*)(?::(ro|rw))?")
 """A mount: its source, its target, and how."""
 _IMAGE = re.compile(r"[A-Za-z0-9][\w./:@+-]{0,500}")
+_REPO = re.compile(r"(?!\.)[\w.-]{1,100}/(?!\.)[\w.-]{1,100}", re.ASCII)
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?|\*")
 
 
@@ -30,7 +33,7 @@ def name(value: str) -> str:
     """The name of an agent, a schedule, a budget or a pool, which may become part of a path or a ref. Raises ValueError."""
     if not _NAME.fullmatch(value) or ".." in value or value.endswith((".", ".lock")):
         raise ValueError(
-            f"{value[:70]!a} is not a name: letters, digits, '.', '_' and '-', at most 64, with a letter or digit first"
+            f"{value[:70]!r} is not a name: letters, digits, '.', '_' and '-', at most 64, with a letter or digit first"
         )
     return value
 
@@ -110,6 +113,21 @@ def _zone(value: str) -> str:
     return value
 
 
+def _repo(value: str) -> str:
+    if not _REPO.fullmatch(value):
+        raise ValueError(f"{value[:120]!a} is not OWNER/NAME")
+    return value
+
+
+def _api(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"https", "http"} or not parts.hostname or parts.username or parts.password:
+        raise ValueError(f"{value[:120]!a} is no address of an API: https://HOST[/PATH]")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise ValueError(f"a token would go to {value[:120]!a} unencrypted: it has to be https")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
 def _ruled(value: Any) -> Any:
     return {"default": value} if isinstance(value, str) else value
 
@@ -132,6 +150,8 @@ Tool = Literal[
 ]
 Permissions = Annotated[Mapping[Tool, Literal["allow", "reject", "ask"]], BeforeValidator(_ruled)]
 
+Repo = Annotated[str, AfterValidator(_repo)]
+ApiAddress = Annotated[str, AfterValidator(_api)]
 Variable = Annotated[str, AfterValidator(_variable)]
 Crontab = Annotated[str, AfterValidator(_crontab)]
 Zone = Annotated[str, AfterValidator(_zone)]

@@ -38,6 +38,7 @@ def of_job(job: JobRecord, agent: Agent, commit: str) -> Work:
     """What the last attempt of a job has made."""
     attempt = job.attempts[-1]
     lines = [line for line in job.prompt.splitlines() if line.strip()]
+    title = next((item.title for item in job.items if item.title), "")
     return Work(
         job=job.id,
         agent=agent.name,
@@ -45,7 +46,7 @@ def of_job(job: JobRecord, agent: Agent, commit: str) -> Work:
         branch=BranchName(branch_of(agent.name, os.path.basename(attempt.worktree))),
         base=Oid(attempt.base),
         commit=Oid(commit),
-        title=one_line(lines[0] if lines else agent.description or f"Work of {agent.name}", _TITLE),
+        title=one_line(title or lines[0] if lines else agent.description or f"Work of {agent.name}", _TITLE),
         body=agent.description if lines else "",
         priority=job.priority,
         again=bool(job.back.entry),

@@ -11,6 +11,7 @@ from gitfleet.jobs import outputs
 from gitfleet.jobs.logs import entries, following
 from gitfleet.jobs.logs.entries import LogEntry
 from gitfleet.jobs.logs.following import LogFilter
+from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.store import JobStore
 
 _T = TypeVar("_T")
@@ -101,12 +102,21 @@ class LogStreams:
     def stream_job_output(
         self, job_id: str, on_chunk: Callable[[str], object] | None = None
     ) -> AsyncIterator[str] | asyncio.Task[None]:
-        """What the job's agent writes, from the beginning until the job ends; of one that has ended, all of it. Raises JobNotFoundError."""
+        """What the job's agent writes, from the beginning until the job ends; of one that has ended, all of it. Raises JobNotFoundError.
+
+        That of a job that ended on another node comes from the hub, whose errors it raises.
+        """
+        if not self.store.has(job_ids.check(job_id)):
+            return self._given(self._elsewhere(job_id), on_chunk)
         self.store.get(job_id)
         return self._given(outputs.follow(self.store, job_id), on_chunk)
 
     def get_agent(self, name: str) -> object:
         """See FleetManager."""
+        raise NotImplementedError
+
+    def _elsewhere(self, job_id: str) -> AsyncIterator[str]:
+        """What the agent of a job of another node has written. Raises JobNotFoundError."""
         raise NotImplementedError
 
     def _over(self) -> bool:

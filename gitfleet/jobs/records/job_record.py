@@ -20,6 +20,7 @@ from gitfleet.codec import (
 from gitfleet.jobs.adapters.results import Usage
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.delivery_record import Delivery, WorkBack
+from gitfleet.jobs.records.work_item import WorkItem
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
 
 TYPE_CHECKING = False
@@ -83,7 +84,7 @@ class JobRecord(Record):
     `planned_at`: for when its schedule had it. `own_until`: until when schedules last that its agent gives itself, where such a one
     made it. `forked_from`: the job that it is a copy of. `result` is the last attempt, once the job has ended. `output` is what its agent wrote, where that was asked for.
     `fence`: by which it is this node's, of the jobs that any node may run; 0: it is this node's own. `node`: the other node that it is at.
-    `offered`: any node may take it, and none has.
+    `offered`: any node may take it, and none has. `items`: the tasks that it was made for.
     """
 
     KIND = "job"
@@ -108,6 +109,7 @@ class JobRecord(Record):
     planned_at: int = field(WHOLE, default=0)
     own_until: int = field(WHOLE, default=0)
     fence: int = field(WHOLE, default=0)
+    items: tuple[WorkItem, ...] = field(Many(One(WorkItem)), default=(), omit=True)
     output: str = local(default="")
     node: str = local(default="")
     offered: bool = local(default=False)

@@ -4,6 +4,7 @@
     open/ID                          empty: this job has not ended
     ended/AGENT/ID.STATUS            empty: this job has
     expecting/ID                     empty: more is to come of its work, ended or not
+    archiving/ID, archived/ID        see `archive_marks`
 
 A record is replaced whole, under `lock`; who only reads takes no lock. A job is in `open` before it has a record, and leaves it
 after the record says how it ended: so a crash at any point leaves one that `mend` or the next daemon puts right.
@@ -23,6 +24,7 @@ from gitfleet.codec import Struct, replace
 from gitfleet.errors import UsageError
 from gitfleet.jobs.errors import JobNotFoundError
 from gitfleet.jobs.records import job_ids, news
+from gitfleet.jobs.records.archive_marks import ArchiveMarks
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.shepherd import lease
 from gitfleet.jobs.words import JobStatus
@@ -68,6 +70,11 @@ class JobStore:
     def bell(self) -> str:
         """The folder that daemons watch."""
         return self._open()
+
+    @property
+    def marks(self) -> ArchiveMarks:
+        """Which jobs have to be told to other nodes."""
+        return ArchiveMarks(self.folder)
 
     @property
     def lock(self) -> NodeLock:
@@ -133,6 +140,8 @@ class JobStore:
             before = self.get(job_id)
             after = replace(change(before), status=before.status, outcome=before.outcome)
             if after != before:
+                if after.ended:
+                    self.marks.want(job_id)
                 _save(self._home(job_id), after)
         return after
 
@@ -232,7 +241,11 @@ class JobStore:
 
     def attempt_folder(self, job_id: str, number: int) -> str:
         """Where an attempt has its files; made, for its user alone."""
-        return files.folder(os.path.join(self._home(job_id), f"attempt-{number}"), mode=0o700)
+        return files.folder(self.attempt_place(job_id, number), mode=0o700)
+
+    def attempt_place(self, job_id: str, number: int) -> str:
+        """Where that is, made or not."""
+        return os.path.join(self._home(job_id), f"attempt-{number}")
 
     def job_lock(self, job_id: str) -> NodeLock:
         """Held by whoever starts or ends an attempt of the job."""
@@ -267,7 +280,9 @@ class JobStore:
         return [name.partition(".")[0] for name, _ in old]
 
     def _forget(self, name: str, agent: str) -> None:
-        home = self._home(name.partition(".")[0])
+        job_id = name.partition(".")[0]
+        home = self._home(job_id)
+        self.marks.forget(job_id)
         with files.storage(home):
             shutil.rmtree(home, ignore_errors=True)
             for folder in (os.path.dirname(home), os.path.dirname(os.path.dirname(home))):
@@ -278,6 +293,7 @@ class JobStore:
         files.remove(os.path.join(self._ended(), agent, name))
 
     def _file(self, job: JobRecord) -> None:
+        self.marks.want(job.id)
         files.folder(os.path.join(self._ended(), job.agent_name))
         files.touch(self._mark(job))
         files.remove(os.path.join(self._open(), job.id))

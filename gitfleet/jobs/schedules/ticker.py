@@ -11,6 +11,7 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from gitfleet.base import clock, files
@@ -19,6 +20,7 @@ from gitfleet.codec import replace
 from gitfleet.errors import FleetError
 from gitfleet.jobs import submission
 from gitfleet.jobs.definitions.configuration import Configuration
+from gitfleet.jobs.definitions.schema import WorkSourceRules
 from gitfleet.jobs.durations import milliseconds
 from gitfleet.jobs.errors import JobNotFoundError
 from gitfleet.jobs.events import ScheduleSkipped, ScheduleTriggered
@@ -27,6 +29,9 @@ from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.schedules import known, own, plans, switches, times
 from gitfleet.jobs.schedules.known import KnownSchedule
 from gitfleet.jobs.schedules.plans import SchedulePlan
+from gitfleet.jobs.sources import known_sources
+from gitfleet.jobs.sources.looking import Looked, SourceLooks
+from gitfleet.jobs.sources.task_desk import FreeTask, TaskDesk
 from gitfleet.jobs.words import SkipReason
 
 _T = TypeVar("_T")
@@ -73,12 +78,17 @@ class Ticker:
         tell: Callable[[str, Any], None],
         log: logging.Logger,
         check_interval: int = CHECK_INTERVAL,
+        tasks: TaskDesk | None = None,
     ) -> None:
+        self._tasks, self._looks = tasks, SourceLooks(tasks, self.wake) if tasks else None
         self._store, self._desk, self._configuration = store, desk, configuration
         self._tell, self._log, self._every = tell, log, check_interval / 1000
         self._plans = plans.shelf(store.folder)
         self._heard = (switches.shelf(store.folder), own.shelf(store.folder))
-        self._closed = False
+        self._closed, self._news = False, asyncio.Event()
+        self.quiet = asyncio.Event()
+        """Set while no work source is looked at for a time that has come."""
+        self.quiet.set()
         self._going: asyncio.Task[None] | None = None
 
     def mend(self) -> None:
@@ -103,6 +113,7 @@ class Ticker:
     async def close(self) -> None:
         """Make no more jobs. Comes back when none is being made. Harmless where it has not started, or is closed."""
         self._closed = True
+        self.quiet.set()
         if self._going is None:
             return
         self._news.set()
@@ -120,6 +131,7 @@ class Ticker:
         """Deal with every time that has come; seconds until there is more to do."""
         now = clock.milliseconds()
         soonest = now + 1000 * self._every
+        done = self._looks.done if self._looks else []
         for one, plan in await self._desk.call(self._read, now):
             if self._closed:
                 break
@@ -132,6 +144,10 @@ class Ticker:
                 continue
             if planned:
                 soonest = min(soonest, planned)
+        if self._looks is not None:
+            self._looks.drop(done)
+        if self._looks is None or not self._looks.waiting:
+            self.quiet.set()
         return max(soonest - clock.milliseconds(), 0) / 1000
 
     async def _go_on(self, wait: float) -> None:
@@ -200,7 +216,14 @@ class Ticker:
                 plan = await self._kept(one, plans.moved(plan, one.basis, after))
             return plan.planned
         reason = "" if then.fires else str(SkipReason.MISSED)
-        if not reason:
+        rules = known_sources.rules_of(one.agent, one.name)
+        if not reason and rules is not None and self._looks is not None:
+            looked = self._looks.result((one.agent.name, one.name), rules)
+            if looked is None:  # it is heard of when that has ended
+                self.quiet.clear()
+                return 0
+            plan, reason = await self._fire_tasks(one, plan, after, looked)
+        elif not reason:
             plan, reason = await self._fire(one, plan, after)
         if reason and self._closed:  # nobody starts anything any more: the next one decides
             return plan.planned
@@ -217,14 +240,11 @@ class Ticker:
 
         A single job of an agent's own schedule waits in the queue, as one that is triggered does: there is no other time for it.
         """
-        agent = one.agent.model_copy(update={"schedules": {**one.agent.schedules, one.name: one.rules}})
+        agent = one.agent
         try:
-            made = await self._desk.call(
-                lambda: submission.new(agent, schedule=one.name, planned_at=plan.planned)
-            )
+            job = await self._made(one, plan)
         except FleetError as error:  # its repository is not there
             return plan, error.message
-        job = replace(made, own_until=one.own.ends_at if one.own else 0)
         firing = plans.firing(plan, job.id, after)
 
         def keep() -> str:
@@ -240,6 +260,61 @@ class Ticker:
         fired = await self._kept(one, plans.fired(firing))
         await self._desk.look()
         return fired, ""
+
+    async def _made(self, one: KnownSchedule, plan: SchedulePlan) -> JobRecord:
+        """A job for the time that has come, in no store. Raises NoRepository."""
+        agent = one.agent.model_copy(update={"schedules": {**one.agent.schedules, one.name: one.rules}})
+        made = await self._desk.call(
+            lambda: submission.new(agent, schedule=one.name, planned_at=plan.planned)
+        )
+        return replace(made, own_until=one.own.ends_at if one.own else 0)
+
+    async def _fire_tasks(
+        self, one: KnownSchedule, plan: SchedulePlan, after: int, looked: Looked
+    ) -> tuple[SchedulePlan, str]:
+        """The same for a schedule that takes tasks: a job for each of those that were found, as far as limits admit. The first is the plan's."""
+        if looked.error is not None:
+            return plan, str(looked.error)
+        candidates, fired = list(looked.found), plan
+        reason = str(SkipReason.NO_WORK) if not candidates else ""
+        try:
+            while candidates and not reason:
+                job = await self._made(one, plan)
+                firing = plans.firing(plan, job.id, after) if fired is plan else None
+                reason = await self._desk.offer(
+                    job, partial(self._keep_task, one, firing, looked.rules, job, candidates), queues=one.once
+                )
+                if not reason:
+                    self._tell("schedule:triggered", ScheduleTriggered(one.agent.name, one.name, job.id))
+                    fired = await self._kept(one, plans.fired(firing)) if firing else fired
+                if one.once:
+                    break
+        except FleetError as error:  # the hub, or the repository, cannot be asked
+            reason = error.message
+        if fired is plan:
+            return plan, reason
+        if reason not in {"", SkipReason.NO_WORK, SkipReason.CONCURRENCY_LIMIT}:
+            self._log.info("schedule %s of %s takes no more tasks: %s", one.name, one.agent.name, reason)
+        await self._desk.look()
+        return fired, ""
+
+    def _keep_task(
+        self,
+        one: KnownSchedule,
+        firing: SchedulePlan | None,
+        rules: WorkSourceRules,
+        job: JobRecord,
+        candidates: list[FreeTask],
+    ) -> str:
+        """Keep the job with the first task that can be had."""
+        assert self._tasks is not None
+        if firing is not None:
+            self._keep(one.agent.name, one.name, firing)
+        taken = self._tasks.first(rules, job, candidates)
+        if taken is None:
+            return SkipReason.NO_WORK
+        self._store.create(taken)
+        return ""
 
     def _at_work(self, job_id: str) -> bool:
         try:

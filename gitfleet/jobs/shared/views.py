@@ -40,19 +40,25 @@ def record_of(job: SharedJob, prompt: str = "") -> JobRecord:
     )
 
 
-def find(store: JobStore, view: View | None, wanted: JobFilter) -> list[JobRecord]:
-    """The jobs that are asked for, newest first: those of this clone, and those of the fleet as the ledger was last seen here."""
-    here = store.find(wanted)
-    if view is None:
-        return here
-    known = {job.id: job for job in here}
-    for shared in [*model.ended_jobs(view), *model.open_jobs(view)]:
+def find(
+    store: JobStore, view: View | None, wanted: JobFilter, *, open_first: bool = False
+) -> list[JobRecord]:
+    """The jobs that are asked for, newest first: those of this clone, and those of the fleet as the ledger was last seen here.
+
+    With `open_first` those that have not ended come before all others, so that no limit cuts them off.
+    """
+    known = {job.id: job for job in store.find(wanted)}
+    if open_first:
+        known |= {job.id: job for job in store.open_jobs() if wanted.admits(job)}
+    for shared in [*model.ended_jobs(view), *model.open_jobs(view)] if view is not None else ():
         if job_ids.is_id(shared.id):
             record = _merged(_local(store, shared.id), shared, "")
             known.pop(shared.id, None)
             if wanted.admits(record):
                 known[shared.id] = record
     found = sorted(known.values(), key=lambda job: job.id, reverse=True)
+    if open_first:
+        found.sort(key=lambda job: job.ended)
     return found[: wanted.limit] if wanted.limit else found
 
 

@@ -23,6 +23,7 @@ from gitfleet.jobs.shepherd.limits import Deadlines
 from gitfleet.jobs.shepherd.parting import TIMES, Parting
 from gitfleet.jobs.shepherd.reading import Recorder
 from gitfleet.jobs.shepherd.records import AttemptState, EndRecord, Spec, StopRequest
+from gitfleet.jobs.shepherd.spending import SpendWatch
 from gitfleet.jobs.shepherd.stopping import Ladder
 from gitfleet.jobs.streams.writer import StreamWriter
 from gitfleet.jobs.words import AttemptOutcome, EndCause
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from gitfleet.jobs.shepherd.outputs import AgentOutput
 
 _SCOPE_LOOK = 0.05
+_LONGEST_PAUSE = 86_400.0
 _ASKED = 4096
 _LAST_READS = 256  # of 64 KiB: what lies in the pipes, and no more from who goes on writing
 
@@ -59,6 +61,7 @@ class WatchedAttempt:
         self._scope_due = time.monotonic() if spec.scope else 0.0
         disk = spec.limits.disk
         self._disk = DiskWatch(spec.worktree, disk) if disk is not None and spec.worktree else None
+        self._spending: SpendWatch | None = None
         self._ended = 0
         self._asks, self._asked_at = "", 0
 
@@ -94,6 +97,8 @@ class WatchedAttempt:
             agent.say((data or b"") + self._adapter.outgoing(), last=not self._adapter.talks)
         records.forget_environment(self._folder, spec)
         self._limits = Deadlines(spec.limits, time.monotonic())
+        if spec.allowance and spec.allowance.limits:
+            self._spending = SpendWatch(spec.allowance, self._adapter, time.monotonic())
         self._tell_limits()
         return agent
 
@@ -126,6 +131,8 @@ class WatchedAttempt:
             if not self._recorder.take(output):
                 return False
             self._limits.heard(time.monotonic())
+            if self._spending:
+                self._spending.heard(time.monotonic())
             self._heed(agent)
         return True
 
@@ -189,6 +196,12 @@ class WatchedAttempt:
                 self._stop(agent, limit[1], None)
         elif self._disk and not self._ladder.begun and self._disk.due <= now and self._disk.passed():
             self._stop(agent, EndCause.DISK, None)
+        elif self._spending and self._overspent(self._spending, now):
+            self._stop(agent, EndCause.BUDGET, None)
+
+    def _overspent(self, watch: SpendWatch, now: float) -> bool:
+        """Whether a budget is spent. What has given its result costs nothing more."""
+        return watch.due <= now and not self._adapter.finished and watch.passed(now)
 
     def _answer(self, agent: AgentProcess) -> None:
         """Hand on what persons have answered."""
@@ -234,12 +247,14 @@ class WatchedAttempt:
             moments.append(self._scope_due)
         if self._disk and not self._ladder.begun:
             moments.append(self._disk.due)
+        if self._spending and not self._ladder.why and not self._adapter.finished:
+            moments.append(self._spending.due)
         pauses = [moment - time.monotonic() for moment in moments]
         if not self._ladder.begun and (pause := self._lease.pause()) is not None:
             pauses.append(pause)
         if not pauses:
             return None
-        return max(0, int(min(pauses) * 1000) + 1)
+        return max(0, int(min(*pauses, _LONGEST_PAUSE) * 1000) + 1)
 
     def _look_for_scope(self, agent: AgentProcess, now: float) -> None:
         """The agent is in its scope some moments after its start; then it is known whether its limits are in force."""
@@ -267,6 +282,8 @@ class WatchedAttempt:
         error = "the memory limit of its scope was reached" if starved else ""
         if why == EndCause.DISK and self._disk:
             error = self._disk.words()
+        if why == EndCause.BUDGET and self._spending:
+            error = self._spending.words
         if self._recorder.preparing and why == EndCause.EXITED:
             outcome, error = AttemptOutcome.FAILED, error or endings.unprepared(self._recorder.setup_said)
         self._recorder.note("ended", f"it ended with {ended.words}: {outcome}", why=why, outcome=str(outcome))

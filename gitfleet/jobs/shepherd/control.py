@@ -142,7 +142,8 @@ def stop(folder: str, *, grace: int | None = None, why: str = EndCause.CANCELLED
     """
     if not alive(folder):
         return False
-    records.save(folder, records.STOP, StopRequest(str(why), grace))
+    with suppress(OSError):  # on a full disk it is stopped all the same, and does not hear why
+        records.save(folder, records.STOP, StopRequest(str(why), grace))
     # It looks for the request after it has said which process it is, so one of us sees the other.
     if pid := _pid(folder):
         _send(pid, folder, signal.SIGTERM)

@@ -21,6 +21,7 @@ from contextlib import suppress
 
 from gitfleet.codec import FLAG, JSON, TEXT, WHOLE, Many, Maybe, One, Struct, Table, Text, field, replace
 from gitfleet.jobs.adapters.results import AgentResult
+from gitfleet.jobs.money.allowance import Allowance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ class Spec(Struct):
     `adapters.runtimes`, `brief` what that is told where it talks with the agent. `setup`: the line that ends what is made ready before
     the agent runs, on each of its outputs ("": nothing is). `worktree` is the folder that a limit of the disk is about. `bell` is a
     folder that has news when its agent begins or ceases to wait for a person ("": none). `container`: the agent runs in one. `lease`:
-    where the note is (`lease.LeaseNote`) that says until when it may run; "": there is none.
+    where the note is (`lease.LeaseNote`) that says until when it may run; "": there is none. `allowance`: what it may spend (None: no
+    budget is to be kept).
     """
 
     argv: tuple[str, ...] = field(Many(_LONG, least=1))
@@ -96,6 +98,7 @@ class Spec(Struct):
     bell: str = field(_LONG, default="")
     container: ContainerSpec | None = field(Maybe(One(ContainerSpec)), default=None)
     lease: str = field(_LONG, default="")
+    allowance: Allowance | None = field(Maybe(One(Allowance)), default=None)
 
 
 class AttemptState(Struct):

@@ -28,11 +28,9 @@ Ran = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def ada(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Path:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    (path / "agents").mkdir()
-    return path
+def ada(member: Path) -> Path:
+    (member / "agents").mkdir()
+    return member
 
 
 def file(ada: Path, *words: str, **keys: Any) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,21 @@ import pytest
 from gitfleet.base.names import SessionId
 from gitfleet.clone import Clone
 from gitfleet.errors import Conflict, UsageError
-from gitfleet.jobs.attempts import barrier, conclusion, environment, plan, start
+from gitfleet.jobs.attempts import (
+    barrier,
+    cancelling,
+    conclusion,
+    environment,
+    plan,
+    start,
+    verifying,
+)
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
-from gitfleet.jobs.shepherd import control
+from gitfleet.jobs.shepherd import control, family
 from gitfleet.jobs.streams import reader
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
 from gitfleet.sessions import session_records
@@ -70,10 +80,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Bench:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    return Bench(path)
+def bench(member: Path) -> Bench:
+    return Bench(member)
 
 
 def test_agent_that_commits_is_a_success_with_its_commit_on_its_branch(bench: Bench, git: Git) -> None:
@@ -104,6 +112,21 @@ def test_agent_that_fails_keeps_its_work_and_its_worktree(bench: Bench, git: Git
 def test_agent_that_changes_nothing_is_told_by_the_diff(bench: Bench, script: str) -> None:
     job = bench.ran(script)
     assert (job.status, job.outcome) == (JobStatus.COMPLETED, AttemptOutcome.NO_CHANGE)
+
+
+@pytest.mark.parametrize(
+    ("script", "limits", "outcome", "words"),
+    [
+        ("exec sleep 1000", {"wall": "4s"}, AttemptOutcome.TIMEOUT, "stopped after 4s, its limit (`limits.wall`)"),
+        ("exec sleep 1000", {"idle": "4s"}, AttemptOutcome.STALLED, "stopped after 4s without a word"),
+    ],
+)  # fmt: skip
+def test_attempt_that_reached_a_limit_says_which(
+    bench: Bench, script: str, limits: dict[str, str], outcome: AttemptOutcome, words: str
+) -> None:
+    job = bench.ran(script, limits=limits)
+    assert job.outcome is outcome
+    assert words in job.error
 
 
 def test_work_that_does_not_pass_its_check_is_a_failure(bench: Bench) -> None:
@@ -242,3 +265,74 @@ def test_success_whose_work_cannot_be_committed_is_a_failure_that_keeps_it(bench
     assert job.error == attempt.kept
     assert "1 path left uncommitted" in attempt.kept
     assert Path(attempt.worktree, "other.txt").is_file()
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("rm .git", "its `.git` was taken away"),
+        ('cd /; rm -rf "$HERE"', "was deleted"),
+    ],
+)
+def test_agent_that_takes_its_worktree_away_has_failed_and_nothing_of_the_users_is_committed_for_it(
+    bench: Bench, git: Git, script: str, words: str
+) -> None:
+    git(bench.clone, "add", "gitfleet.yaml")
+    git(bench.clone, "commit", "-qm", "fleet", "--no-verify")
+    Path(bench.clone, "mine.txt").write_text("not for the agent\n")
+    before = git(bench.clone, "rev-parse", "HEAD")
+    work = "echo B=3 > src/api/b.py && git commit -qam work && HERE=$PWD &&"
+    job = bench.ran(f"{work} {script}", claims=["src/"])
+    attempt = job.attempts[0]
+    assert (job.status, job.outcome) == (JobStatus.FAILED, AttemptOutcome.FAILED)
+    assert words in job.error
+    assert attempt.commit == git(bench.clone, "rev-parse", attempt.branch) != attempt.base
+    assert git(bench.clone, "rev-parse", "HEAD") == before
+    assert "?? mine.txt" in git(bench.clone, "status", "--porcelain")
+    assert attempt.session not in bench.sessions()
+
+
+def test_lock_of_a_git_that_was_killed_does_not_keep_the_work_from_being_committed(
+    bench: Bench, git: Git
+) -> None:
+    job = bench.ran("echo new > new.txt; touch $(git rev-parse --git-dir)/index.lock; exit 3")
+    assert (job.outcome, job.attempts[0].kept) == (AttemptOutcome.FAILED, "")
+    assert git(bench.clone, "show", f"{job.attempts[0].branch}:new.txt") == "new"
+
+
+def waits(path: Path, script: str = "") -> str:
+    """A script that says which process it is through the pipe at `path`, and then waits."""
+    os.mkfifo(path)
+    return f"{script} echo $$ > {path}; exec sleep 1000"
+
+
+def test_verify_that_is_cancelled_ends_with_all_that_it_started(bench: Bench, tmp_path: Path) -> None:
+    script = waits(tmp_path / "begun", f"setsid sleep 1000 & echo $! > {tmp_path}/other;")
+    job, shepherd = bench.started("echo new > new.txt", verify=["sh", "-c", script])
+    assert shepherd.wait(PATIENCE)
+    shepherd.close()
+    with ThreadPoolExecutor(1) as pool:
+        concluded = pool.submit(bench.conclude, job)
+        pid = int((tmp_path / "begun").read_text())
+        cancelling.ask(bench.store, job.id)
+        ended = concluded.result(PATIENCE)
+    assert (ended.status, ended.error) == (JobStatus.CANCELLED, "")
+    assert ended.attempts[0].commit not in {"", ended.attempts[0].base}
+    for one in (pid, int((tmp_path / "other").read_text())):
+        assert family.member(one) is None or family.member(one).zombie  # type: ignore[union-attr]
+
+
+def test_verify_of_a_manager_that_was_killed_is_ended_before_it_runs_again(
+    bench: Bench, tmp_path: Path
+) -> None:
+    job, shepherd = bench.started("echo new > new.txt", verify=["true"])
+    assert shepherd.wait(PATIENCE)
+    shepherd.close()
+    orphan = waits(tmp_path / "begun")
+    env = {**os.environ, "GITFLEET_SESSION": job.attempts[0].session}
+    Path(bench.folder(job), verifying.UNDER_WAY).touch()
+    with subprocess.Popen(["sh", "-c", orphan], env=env, start_new_session=True) as left:
+        (tmp_path / "begun").read_text()
+        assert bench.conclude(job).outcome is AttemptOutcome.SUCCESS
+        assert left.wait(PATIENCE) < 0
+    assert not Path(bench.folder(job), verifying.UNDER_WAY).exists()

@@ -13,14 +13,11 @@ from gitfleet.jobs.shepherd import records
 from gitfleet.jobs.shepherd.records import Spec
 from gitfleet.jobs.words import JobStatus
 from tests.jobs.attempts.test_attempts import Bench
-from tests.workbench import Gitfleet
 
 
 @pytest.fixture
-def bench(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Bench:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    return Bench(path)
+def bench(member: Path) -> Bench:
+    return Bench(member)
 
 
 @pytest.fixture

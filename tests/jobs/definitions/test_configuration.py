@@ -42,6 +42,14 @@ def test_relative_working_directory_is_seen_from_the_agent_file(tmp_path: Path) 
     assert found.working_directory == str(tmp_path.parent / "src")
 
 
+@pytest.mark.parametrize(
+    ("repo", "seen"), [("../other", "other"), ("https://host/x", ""), ("/srv/x", "/srv/x")]
+)
+def test_repository_is_seen_from_the_agent_file(tmp_path: Path, repo: str, seen: str) -> None:
+    found = read(tmp_path, a=f"repo: {repo}\n{TRUE}").agents["a"]
+    assert found.repo == (str(tmp_path.parent / seen) if seen else repo)
+
+
 def test_folders_of_a_setup_and_sources_of_mounts_are_seen_from_the_agent_file(tmp_path: Path) -> None:
     text = f"setup: {{template: ../heavy}}\nruntime: docker\ndocker: {{image: i, mounts: ['./a:/a', '/b:/b:ro', 'cache:/c']}}\n{TRUE}"
     found = read(tmp_path, a=text).agents["a"]
@@ -91,10 +99,45 @@ def test_single_file_is_read_with_the_fleet_file_beside_it(tmp_path: Path) -> No
         ("runtime: docker\ndocker: {image: i, mounts: [a]}\n", "a.yaml:3: docker.mounts[0]: 'a' is not a mount, such as ~/.codex:/home/agent/.codex:ro"),
         ("runtime: docker\ndocker: {image: i}\noptions: {model: x}\n", "a.yaml:1: `options` are for the runtimes codex, claude and acp"),
         ("budget: {of: team}\n", "a.yaml:2: budget.of: there is no budget team in fleet.yaml"),
+        ("budget: {money: 5}\n", "a.yaml:2: budget.money: cannot be kept, since a command tells no usage; `time` can"),
+        ("budget: {day: {tokens: 5}}\n", "a.yaml:2: budget.day.tokens: cannot be kept, since a command tells no usage; `time` can"),
+        ("budget: {day: {of: team}}\n", "a.yaml:2: budget.day.of: there is no such key; did you mean budget.of?"),
+        ("budget: {money: .inf}\n", "a.yaml:2: budget.money: must be a finite number"),
+        ("retry: {outcomes: [budget]}\n", "a.yaml:2: retry: what was a success, was cancelled, or has spent its budget is not tried again"),
     ],
 )  # fmt: skip
 def test_fault_is_told_with_its_file_line_and_key(tmp_path: Path, text: str, finding: str) -> None:
     assert findings(tmp_path, a=TRUE + text) == [finding]
+
+
+@pytest.mark.parametrize(
+    ("fleet", "agent", "finding"),
+    [
+        ("budgets: {a: {of: b}, b: {of: a}}\n", "", "fleet.yaml:1: budgets.a.of: goes in a circle: a of b of a"),
+        ("budgets: {a: {of: c}, b: {of: b}}\n", "", "fleet.yaml:1: budgets.a.of: there is no budget c in fleet.yaml"),
+        ("budget: {of: a}\nbudgets: {a: {}}\n", "", "fleet.yaml:1: budget.of: there is no such key"),
+        ("prices: {m: {input: 1}}\n", "", "fleet.yaml:1: prices.m.output: must be given"),
+        ("prices: {m: {input: -1, output: 1}}\n", "", "fleet.yaml:1: prices.m.input: must be at least 0.0"),
+        ("prices: {m: {input: 1, output: 1}}\n", "runtime: codex\nbudget: {money: 1}\n",
+         "a.yaml:2: budget: limits money, and codex tells no cost: `prices` in fleet.yaml needs the row `default`, since no model is named here"),
+        ("", "runtime: codex\noptions: {model: m}\nbudget: {day: {money: 1}}\n",
+         "a.yaml:3: budget: limits money, and codex tells no cost: `prices` in fleet.yaml needs a row m"),
+    ],
+)  # fmt: skip
+def test_budget_that_cannot_be_kept_is_told_with_its_place(
+    tmp_path: Path, fleet: str, agent: str, finding: str
+) -> None:
+    found = findings(tmp_path, fleet=fleet or "budgets: {}\n", a=agent or TRUE)
+    assert found[0].startswith(finding), found
+
+
+@pytest.mark.parametrize("model", ["m", "default"])
+def test_budget_of_codex_can_be_kept_with_a_price(tmp_path: Path, model: str) -> None:
+    text = "runtime: codex\noptions: {model: m}\nbudget: {money: 1, of: team}\n"
+    rows = (
+        f"prices: {{{model}: {{input: 1, output: 2}}}}\nbudgets: {{team: {{time: 1h, of: all}}, all: {{}}}}\n"
+    )
+    assert read(tmp_path, fleet=rows, a=text).agents["a"].budget.of == "team"
 
 
 def test_name_that_could_leave_its_folder_is_refused(tmp_path: Path) -> None:
@@ -148,6 +191,18 @@ def test_profiles_extend_each_other_and_the_nearest_wins(tmp_path: Path) -> None
 )
 def test_circle_of_profiles_is_refused(tmp_path: Path, fleet: str, words: str) -> None:
     found = findings(tmp_path, fleet=fleet, a=f"extends: x\n{TRUE}")
+    assert any(words in one for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("fleet", "words"),
+    [
+        ("profiles: {x: {extends: y}, y: {extends: x}}", "fleet.yaml:1: extends: goes in a circle: x extends y"),
+        ("profiles: {x: {extends: nope}}", "fleet.yaml:1: extends: there is no profile 'nope' in fleet.yaml"),
+    ],
+)  # fmt: skip
+def test_profiles_that_no_agent_extends_are_checked_too(tmp_path: Path, fleet: str, words: str) -> None:
+    found = findings(tmp_path, fleet=fleet, a=TRUE)
     assert any(words in one for one in found), found
 
 

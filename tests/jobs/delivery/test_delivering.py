@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +34,14 @@ from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
 from gitfleet.mergequeue import model
 from tests.jobs.attempts.test_attempts import Bench
-from tests.workbench import ROOT, Git, Gitfleet
+from tests.workbench import ROOT, Git
 
 WORKS = "echo B=3 > src/api/b.py && git commit -qam work"
 
 
 @pytest.fixture
-def bench(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Bench:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    return Bench(path)
+def bench(member: Path) -> Bench:
+    return Bench(member)
 
 
 def ran(bench: Bench, script: str = WORKS, **more: Any) -> JobRecord:
@@ -242,9 +239,8 @@ def test_pull_request_that_a_plain_hub_cannot_have_keeps_nothing_from_the_queue(
 
 
 @pytest.mark.parametrize("queue", [True, False])
-def test_clone_without_a_hub_pushes_nothing(repository: Path, gitfleet: Gitfleet, queue: bool) -> None:
-    gitfleet(repository, "init").ok()
-    bench = Bench(repository)
+def test_clone_without_a_hub_pushes_nothing(lone_member: Path, queue: bool) -> None:
+    bench = Bench(lone_member)
     job = ran(bench, queue=queue)
     assert delivery(job) == Delivery(entry="".join(one.id for one in entries(bench)))
     assert bool(delivery(job).entry) is queue

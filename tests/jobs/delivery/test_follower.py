@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,8 @@ WORKS = "test -e runs.txt || test -e ../half || { touch ../half; FIRST; }; echo 
 
 
 @pytest.fixture
-def place(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Path:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    return path
+def place(member: Path) -> Path:
+    return member
 
 
 def agent(place: Path, first: str = "true", more: str = "queue: {again: 1}\n") -> None:

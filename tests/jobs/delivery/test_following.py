@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,8 @@ WORKS = "cat > ../prompt.txt; echo $$ >> src/api/b.py && git commit -qam work"
 
 
 @pytest.fixture
-def bench(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Bench:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    return Bench(path)
+def bench(member: Path) -> Bench:
+    return Bench(member)
 
 
 def ran(bench: Bench, script: str = WORKS, again: int = 1, **more: Any) -> JobRecord:
@@ -135,6 +132,7 @@ def test_conflict_is_settled_by_a_merge_of_what_the_target_is_now(bench: Bench, 
 
 def test_entry_that_leaves_the_queue_is_told_of_once(bench: Bench, gitfleet: Gitfleet) -> None:
     job = ran(bench)
+    gitfleet(bench.clone, "session", "start").ok()
     gitfleet(bench.clone, "queue", "drop", entry(bench, job).id, "--reason", "not wanted").ok()
     following = WorkFollowing(bench.store)
     assert "dropped: not wanted" in following.look()[0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,14 +52,12 @@ following.WorkFollowing(JobStore(sys.argv[1])).look()
 
 
 @pytest.fixture
-def place(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Path:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    (path / "agents").mkdir()
-    (path / "agents/once.yaml").write_text(
+def place(member: Path) -> Path:
+    (member / "agents").mkdir()
+    (member / "agents/once.yaml").write_text(
         "command: [sh, -c, 'echo 1 >> runs.txt']\nworking_directory: ..\nclaims: runs.txt\nqueue: {again: 3}\n"
     )
-    return path
+    return member
 
 
 def killed(place: Path, program: str, step: str, argument: Path) -> None:

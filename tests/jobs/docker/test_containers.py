@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +22,7 @@ from gitfleet.jobs.words import AttemptOutcome, JobStatus
 from tests.jobs.acp.test_talking import AGENT
 from tests.jobs.attempts.test_attempts import Bench
 from tests.jobs.shepherd.agents import PYTHON, runs
-from tests.workbench import PATIENCE, Git, Gitfleet
+from tests.workbench import PATIENCE, Git
 
 IMAGE = "example/agent:1"
 BOX = {"image": IMAGE}
@@ -57,10 +56,8 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Docker:
 
 
 @pytest.fixture
-def bench(clone: Callable[[str], Path], gitfleet: Gitfleet, docker: Docker) -> Bench:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    return Bench(path)
+def bench(member: Path, docker: Docker) -> Bench:
+    return Bench(member)
 
 
 def boxed(**more: Any) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from gitfleet.jobs.errors import (
 )
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.words import JobStatus
-from tests.workbench import ROOT, Gitfleet, overlaid
+from tests.workbench import ROOT, overlaid
 
 TERMINAL = {"job:completed", "job:failed", "job:cancelled"}
 QUICK = "echo one; echo two > two.txt"
@@ -32,10 +31,8 @@ HANGS = "echo ready; exec sleep 1000"
 
 
 @pytest.fixture
-def place(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Path:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    return path
+def place(member: Path) -> Path:
+    return member
 
 
 def agent(place: Path, name: str, script: str, more: str = "") -> None:
@@ -103,19 +100,6 @@ def test_queries_need_no_event_loop(place: Path) -> None:
         fleet.get_agent("nobody")
     with pytest.raises(JobNotFoundError):
         fleet.get_job(job_ids.new())
-
-
-@pytest.mark.parametrize("key", ["budget: {tokens: 5}"])
-def test_agent_file_that_asks_for_what_is_not_heeded_is_refused(place: Path, key: str) -> None:
-    agent(place, "tidy", QUICK, key + "\n")
-
-    async def main() -> None:
-        fleet = manager(place)
-        with pytest.raises(ConfigurationError, match=key.partition(":")[0]):
-            await fleet.initialize()
-        assert fleet.get_jobs() == []
-
-    asyncio.run(main())
 
 
 def test_operation_in_a_wrong_state_is_refused(place: Path) -> None:

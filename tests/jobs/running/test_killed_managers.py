@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ from gitfleet.jobs.shepherd import control, records
 from gitfleet.jobs.words import JobStatus
 from gitfleet.sessions import session_records
 from tests.jobs.dying import DIES_IN
-from tests.workbench import PATIENCE, ROOT, Git, Gitfleet, overlaid
+from tests.workbench import PATIENCE, ROOT, Git, overlaid
 from tests.workbench import run as run_program
 
 DIES = (
@@ -32,6 +31,7 @@ from gitfleet import FleetManager
 from gitfleet.jobs.attempts import barrier, conclusion, plan, preparation, start, successors
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shepherd import control
+from gitfleet.sessions.local import LocalSessions
 from gitfleet.worktrees.service import Worktrees
 dies_in({step})
 async def main():
@@ -50,6 +50,7 @@ STEPS = [
     "preparation, 'planned', after=True",
     "control, 'start', after=True",
     "preparation, 'keep_units'",
+    "LocalSessions, 'remember'",
     "start, '_register', after=True",
     "barrier, 'open_for', after=True",
     "conclusion, 'conclude'",
@@ -75,11 +76,9 @@ RETRY_STEPS = [
 
 
 @pytest.fixture
-def place(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Path:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    (path / "agents").mkdir()
-    return path
+def place(member: Path) -> Path:
+    (member / "agents").mkdir()
+    return member
 
 
 def killed(place: Path, step: str) -> None:

@@ -13,16 +13,13 @@ from gitfleet import FleetManager
 from gitfleet.jobs import options
 from gitfleet.jobs.dispatcher import Bounds
 from gitfleet.jobs.errors import ConfigurationError, InvalidStateError
-from tests.workbench import Gitfleet
 
 
 @pytest.fixture
-def agents(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Path:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    (path / "agents").mkdir()
-    (path / "agents/tidy.yaml").write_text("command: [sh, -c, echo one]\nworking_directory: ..\n")
-    return path / "agents"
+def agents(member: Path) -> Path:
+    (member / "agents").mkdir()
+    (member / "agents/tidy.yaml").write_text("command: [sh, -c, echo one]\nworking_directory: ..\n")
+    return member / "agents"
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,10 @@ import pytest
 import gitfleet
 from gitfleet import FleetManager, FleetManagerError
 from gitfleet.jobs.words import JobStatus
-from tests.workbench import ROOT, Gitfleet
+from tests.workbench import PATIENCE, ROOT
 
 PAGE = (ROOT / "docs/reference/fleet-manager.md").read_text(encoding="utf-8")
-QUICK = "echo one; echo two >> two.txt"
+QUICK = "echo one; echo two > $GITFLEET_SESSION.txt"  # a path of its own: claims stay with the branch
 CODE = re.compile(r"`([^`]+)`")
 
 
@@ -40,14 +40,12 @@ VALUES = {words(row[0])[0]: words(row[1]) for row in table("Values")}
 
 
 @pytest.fixture
-def place(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Path:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    (path / "agents").mkdir()
-    write(path, "tidy", QUICK, "schedules: {often: {interval: 1s, enabled: false}}\n")
-    write(path, "wrong", "exit 3")
-    write(path, "slow", "echo ready; exec sleep 1000")
-    return path
+def place(member: Path) -> Path:
+    (member / "agents").mkdir()
+    write(member, "tidy", QUICK, "schedules: {often: {interval: 1s, enabled: false}}\n")
+    write(member, "wrong", "exit 3")
+    write(member, "slow", "echo ready; exec sleep 1000")
+    return member
 
 
 def write(place: Path, name: str, script: str, more: str = "") -> None:
@@ -80,7 +78,7 @@ class Heard:
             self._news.notify_all()
 
     async def until(self, name: str, count: int = 1) -> None:
-        async with self._news:
+        async with asyncio.timeout(PATIENCE), self._news:
             await self._news.wait_for(lambda: len(self.found[name]) >= count)
 
 
@@ -144,7 +142,10 @@ async def play(place: Path, fleet: FleetManager) -> tuple[Heard, dict[str, Any]]
 
 
 def test_every_method_event_and_value_is_as_the_page_says(place: Path) -> None:
-    write(place, "tidy", f"{QUICK}; sleep 1.5", "schedules: {often: {interval: 1s, enabled: false}}\n")
+    own_file = QUICK.replace(
+        "two.txt", "$$.txt"
+    )  # what the first job left on its branch is not the second one's
+    write(place, "tidy", f"{own_file}; sleep 1.5", "schedules: {often: {interval: 1s, enabled: false}}\n")
 
     async def main() -> tuple[Heard, dict[str, Any]]:
         return await play(place, manager(place))

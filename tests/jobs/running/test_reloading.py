@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,12 @@ from gitfleet.jobs import waiting
 from gitfleet.jobs.errors import ConfigurationError, InvalidStateError
 from gitfleet.jobs.logs.entries import LogEntry
 from gitfleet.jobs.words import JobStatus
-from tests.workbench import Gitfleet
 
 
 @pytest.fixture
-def place(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Path:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    (path / "agents").mkdir()
-    return path
+def place(member: Path) -> Path:
+    (member / "agents").mkdir()
+    return member
 
 
 def agent(place: Path, name: str, script: str, more: str = "") -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +38,8 @@ asyncio.run(main())
 
 
 @pytest.fixture
-def ada(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Path:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    return path
+def ada(member: Path) -> Path:
+    return member
 
 
 @pytest.mark.parametrize("end", ["power", "shutdown"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -69,10 +68,8 @@ class Place:
 
 
 @pytest.fixture
-def place(clone: Callable[[str], Path], gitfleet: Gitfleet) -> Place:
-    path = clone("ada")
-    gitfleet(path, "init").ok()
-    return Place(path)
+def place(member: Path) -> Place:
+    return Place(member)
 
 
 def test_job_is_tried_again_where_it_was_until_it_ends_well_and_ends_once(place: Place, git: Git) -> None:

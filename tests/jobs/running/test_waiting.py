@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,21 +48,19 @@ def running(store: JobStore, agent: str = "tidy") -> JobRecord:
 
 
 def test_agent_that_waits_for_a_person_is_told_of_and_shown_until_it_goes_on(
-    clone: Callable[[str], Path], gitfleet: Gitfleet
+    member: Path, gitfleet: Gitfleet
 ) -> None:
-    place = clone("ada")
-    gitfleet(place, "init").ok()
-    gates = [place / ".git/one", place / ".git/two"]
+    gates = [member / ".git/one", member / ".git/two"]
     for gate in gates:
         os.mkfifo(gate)
-    (place / "agents").mkdir()
+    (member / "agents").mkdir()
     script = ASKS % tuple(gates)
-    (place / "agents/asks.yaml").write_text(
+    (member / "agents/asks.yaml").write_text(
         f"command: [sh, -c, {json.dumps(script)}]\nworking_directory: ..\n"
     )
 
     async def main() -> None:
-        async with FleetManager(config_path=str(place / "agents")) as fleet:
+        async with FleetManager(config_path=str(member / "agents")) as fleet:
             asked, thanked = asyncio.Event(), asyncio.Event()
             told: list[Any] = []
             fleet.on("job:needs_input", told.append)
@@ -75,9 +72,9 @@ def test_agent_that_waits_for_a_person_is_told_of_and_shown_until_it_goes_on(
             assert (event.job_id, event.agent_name, event.text) == (job.id, "asks", "May I\x1b[2J?")
             now = present.of(fleet.store, [fleet.get_job(job.id)])[job.id]
             assert (now.phase, now.asks, now.asked_at) == ("needs_input", event.text, event.since)
-            seen = await asyncio.to_thread(lambda: gitfleet(place, "status").ok().stdout)
+            seen = await asyncio.to_thread(lambda: gitfleet(member, "status").ok().stdout)
             assert f"needs input: {job.id} of asks asks: May I\\x1b[2J?" in seen
-            shown = await asyncio.to_thread(lambda: gitfleet(place, "job", "list").ok().stdout)
+            shown = await asyncio.to_thread(lambda: gitfleet(member, "job", "list").ok().stdout)
             assert "needs_input" in shown
             assert "\x1b" not in shown + seen
             gates[0].write_text("yes\n")
@@ -90,17 +87,13 @@ def test_agent_that_waits_for_a_person_is_told_of_and_shown_until_it_goes_on(
     asyncio.run(main())
 
 
-def test_job_for_which_there_is_no_room_waits_and_says_so_with_figures(
-    clone: Callable[[str], Path], gitfleet: Gitfleet
-) -> None:
-    place = clone("ada")
-    gitfleet(place, "init").ok()
-    (place / "agents").mkdir()
-    (place / "agents/fleet.yaml").write_text("free: {memory: 5000T}\n")
-    (place / "agents/tidy.yaml").write_text("command: [sh, -c, 'echo 1 > one.txt']\nworking_directory: ..\n")
+def test_job_for_which_there_is_no_room_waits_and_says_so_with_figures(member: Path) -> None:
+    (member / "agents").mkdir()
+    (member / "agents/fleet.yaml").write_text("free: {memory: 5000T}\n")
+    (member / "agents/tidy.yaml").write_text("command: [sh, -c, 'echo 1 > one.txt']\nworking_directory: ..\n")
 
     async def main() -> None:
-        async with FleetManager(config_path=str(place / "agents")) as fleet:
+        async with FleetManager(config_path=str(member / "agents")) as fleet:
             job = await fleet.trigger("tidy")
             await fleet.until_idle()
             why = fleet.get_waiting()[job.id]

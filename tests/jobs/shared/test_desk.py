@@ -25,7 +25,6 @@ from gitfleet.jobs.shared import views, vouching
 from gitfleet.jobs.shared.desk import SharedDesk
 from gitfleet.jobs.shepherd import lease
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
-from tests.workbench import Gitfleet
 
 
 class Desks:
@@ -61,9 +60,8 @@ class Desks:
 
 
 @pytest.fixture
-def desks(repository: Path, gitfleet: Gitfleet) -> Any:
-    gitfleet(repository, "init").ok()
-    made = Desks(repository)
+def desks(lone_member: Path) -> Any:
+    made = Desks(lone_member)
     yield made
     made.clone.close()
 
@@ -170,6 +168,8 @@ def test_jobs_of_the_fleet_are_listed_with_those_of_the_clone(desks: Desks) -> N
     assert views.get(desks.ann.store, desks.view, runs).node == node
     assert views.get(desks.bob.store, desks.view, runs).node == ""
     assert [job.id for job in views.find(desks.ann.store, desks.view, JobFilter(limit=2))] == [own, gone]
+    first = views.find(desks.ann.store, desks.view, JobFilter(limit=3), open_first=True)
+    assert [job.id for job in first] == [own, runs, waits]
     only = views.find(desks.ann.store, desks.view, JobFilter(statuses=("cancelled",)))
     assert [job.id for job in only] == [gone]
     with pytest.raises(JobNotFoundError) as told:

@@ -23,8 +23,8 @@ from tests.workbench import Gitfleet
 
 
 @pytest.fixture
-def place(repository: Path, gitfleet: Gitfleet) -> Path:
-    gitfleet(repository, "init").ok()
+def place(lone_member: Path) -> Path:
+    repository = lone_member
     folder = repository / "agents"
     folder.mkdir()
     os.mkfifo(repository / ".git/said")

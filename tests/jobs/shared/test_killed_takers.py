@@ -16,7 +16,7 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.shared import pausing
 from gitfleet.jobs.words import JobStatus
 from tests.jobs.dying import DIES_IN
-from tests.workbench import ROOT, Gitfleet
+from tests.workbench import ROOT
 from tests.workbench import run as run_program
 
 DIES = (
@@ -50,9 +50,8 @@ STEPS = [
 QUOTA_STEPS = ["pausing, 'ran_out'", "pausing, 'ran_out', after=True", "conclusion, 'conclude', after=True"]
 
 
-def killed(repository: Path, gitfleet: Gitfleet, script: str, more: str, step: str) -> Path:
+def killed(repository: Path, script: str, more: str, step: str) -> Path:
     """The agent files of a manager that was killed there."""
-    gitfleet(repository, "init").ok()
     agents = repository / "agents"
     agents.mkdir()
     (agents / "fleet.yaml").write_text("lease: 1h\n")
@@ -77,15 +76,13 @@ def gone_on(agents: Path) -> JobRecord:
 
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("step", STEPS)
-def test_shared_job_of_a_manager_that_was_killed_runs_once(
-    repository: Path, gitfleet: Gitfleet, step: str
-) -> None:
-    agents = killed(repository, gitfleet, "echo 1 >> runs.txt", "anywhere: true\n", step)
+def test_shared_job_of_a_manager_that_was_killed_runs_once(lone_member: Path, step: str) -> None:
+    agents = killed(lone_member, "echo 1 >> runs.txt", "anywhere: true\n", step)
     job = gone_on(agents)
     assert (job.status, job.error) == (JobStatus.COMPLETED, "")
     (attempt,) = job.attempts
     assert Path(attempt.worktree, "runs.txt").read_text() == "1\n"
-    with Clone.open(str(repository)) as clone:
+    with Clone.open(str(lone_member)) as clone:
         shared = model.find(clone.current().view, job.id)
     assert shared is not None
     assert shared.end is not None
@@ -95,13 +92,13 @@ def test_shared_job_of_a_manager_that_was_killed_runs_once(
 @pytest.mark.sample(1)
 @pytest.mark.parametrize("step", QUOTA_STEPS)
 def test_job_that_ran_out_of_quota_waits_for_its_pool_whenever_its_manager_is_killed(
-    repository: Path, gitfleet: Gitfleet, step: str
+    lone_member: Path, step: str
 ) -> None:
     said = '{"type":"turn.failed","error":{"message":"You have hit your usage limit"}}'
-    agents = killed(repository, gitfleet, f"echo '{said}'; exit 1", "runtime: codex\npool: account\n", step)
+    agents = killed(lone_member, f"echo '{said}'; exit 1", "runtime: codex\npool: account\n", step)
     job = gone_on(agents)
     assert (job.status, len(job.attempts)) == (JobStatus.QUEUED, 1)
-    with Clone.open(str(repository)) as clone:
+    with Clone.open(str(lone_member)) as clone:
         assert pools.find(clone.current().view, "account")
         pausing.resume(clone.ledger, "account")
     (agents / "once.yaml").write_text(

@@ -20,10 +20,10 @@ from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.words import JobStatus
+from tests.members import MEMBERS
 from tests.sampling import RUN
 from tests.workbench import Gitfleet, Started
 
-NODES = ("ada", "bob", "cid")
 MANY = 30 if RUN.everything else 8
 LEASE = 6
 WORKS = """
@@ -32,6 +32,16 @@ job=${OTEL_RESOURCE_ATTRIBUTES##*gitfleet.job.id=}; job=${job%%,*}
 if [ "$word" = hang ] && mkdir "$1.hung" 2>/dev/null; then echo "hangs $job $PWD" > "$1"; exec sleep 1000; fi
 echo "$word $job $PWD" > "$1"
 """
+ALONE = """
+trap '' TERM
+job=${OTEL_RESOURCE_ATTRIBUTES##*gitfleet.job.id=}; job=${job%%,*}
+word=alone
+[ -e "$1.pid" ] && kill -0 $(cat "$1.pid") 2>/dev/null && word=beside
+[ -e "$1.pid" ] && { echo "$word $job $PWD" > "$1"; exit; }
+echo $$ > "$1.pid"; echo "begins $job $PWD" > "$1"
+while :; do sleep 1; done
+"""
+"""Deaf to TERM. The second one says whether the first one still runs."""
 NO_QUOTA = """
 echo "tried x $PWD" > "$1"
 printf '%s\\n' '{"type":"thread.started","thread_id":"t"}' \\
@@ -118,10 +128,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(clone: Callable[[str], Path], gitfleet: Gitfleet, tmp_path: Path) -> Iterator[Bench]:
-    places = {name: clone(name) for name in NODES}
-    for place in places.values():
-        gitfleet(place, "init").ok()
+def bench(members: Callable[[str], Path], gitfleet: Gitfleet, tmp_path: Path) -> Iterator[Bench]:
+    places = {name: members(name) for name in MEMBERS}
     made = Bench(places, tmp_path / "said", gitfleet)
     yield made
     made.close()
@@ -130,7 +138,7 @@ def bench(clone: Callable[[str], Path], gitfleet: Gitfleet, tmp_path: Path) -> I
 def test_shared_jobs_run_once_each_also_when_a_node_dies_in_the_middle(bench: Bench) -> None:
     bench.agent("tidy", WORKS, "anywhere: true\n")
     jobs = bench.offer("hang", *["work"] * (MANY - 1))
-    bench.start(*NODES)
+    bench.start(*MEMBERS)
     ran: Counter[str] = Counter()
     nodes = set()
     dead = ""
@@ -149,7 +157,7 @@ def test_shared_jobs_run_once_each_also_when_a_node_dies_in_the_middle(bench: Be
             ran[job] += 1
     assert set(ran) == set(jobs)
     assert set(ran.values()) == {1}
-    left = next(name for name in NODES if name != dead)
+    left = next(name for name in MEMBERS if name != dead)
     assert bench.until_ended(left, jobs) == dict.fromkeys(jobs, "completed")
     assert len(nodes) > 1
     (record,) = [job for job in bench.store(dead).open_jobs() if job.id == jobs[0]]
@@ -158,21 +166,36 @@ def test_shared_jobs_run_once_each_also_when_a_node_dies_in_the_middle(bench: Be
     assert bench.store(dead).get(jobs[0]).status is JobStatus.INTERRUPTED
 
 
+def test_agent_whose_manager_is_gone_ends_before_another_node_begins_its_job(bench: Bench) -> None:
+    bench.agent("tidy", ALONE, "anywhere: true\n")
+    (job,) = bench.offer("work")
+    bench.start("ada")
+    assert bench.line() == ["begins", job, "ada"]
+    bench.end("ada", signal.SIGKILL)
+    bench.start("bob")
+    assert bench.line() == ["alone", job, "bob"]
+    folder = bench.store("ada").attempt_folder(job, 1)
+    end = control.end(folder)
+    assert end is not None
+    assert (end.why, end.killed) == ("fenced", True)
+    assert bench.until_ended("bob", [job]) == {job: "completed"}
+
+
 def test_pool_without_quota_is_paused_on_all_nodes_and_loses_no_job(bench: Bench) -> None:
     bench.agent("tidy", NO_QUOTA, "runtime: codex\npool: account\n")
-    jobs = {name: [bench.trigger(name) for _ in range(3)] for name in NODES}
-    running = [bench.gitfleet.start(bench.places[name], "run", "--until-idle") for name in NODES]
+    jobs = {name: [bench.trigger(name) for _ in range(3)] for name in MEMBERS}
+    running = [bench.gitfleet.start(bench.places[name], "run", "--until-idle") for name in MEMBERS]
     for one in running:
         one.ended().ok()
-    left = {name: bench.store(name).open_jobs() for name in NODES}
+    left = {name: bench.store(name).open_jobs() for name in MEMBERS}
     assert {name: sorted(job.id for job in found) for name, found in left.items()} == jobs
     assert {job.status for found in left.values() for job in found} == {JobStatus.QUEUED}
     tried = [job for found in left.values() for job in found for _ in job.attempts]
-    assert 1 <= len(tried) <= len(NODES)
+    assert 1 <= len(tried) <= len(MEMBERS)
     bench.gitfleet(bench.places["cid"], "pool", "resume", "account").ok()
-    bench.agent("tidy", "echo ok > ok.txt", "pool: account\n")
+    bench.agent("tidy", ":", "pool: account\n")
     name = next(name for name, ids in jobs.items() if tried[0].id in ids)
     bench.once(name)
     assert {bench.store(name).get(job).status for job in jobs[name]} == {JobStatus.COMPLETED}
     again = bench.store(name).get(tried[0].id)
-    assert [one.outcome for one in again.attempts] == ["quota", "success"]
+    assert [one.outcome for one in again.attempts] == ["quota", "no_change"]

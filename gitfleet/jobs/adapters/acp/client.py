@@ -20,7 +20,7 @@ from gitfleet.jobs.adapters.acp.transcript import Transcript
 from gitfleet.jobs.adapters.acp.wire import AcpFault, AcpMessage, table
 from gitfleet.jobs.adapters.jsonlines import JsonLinesAdapter, id_of, text_of
 from gitfleet.jobs.adapters.protocol import Task
-from gitfleet.jobs.adapters.results import AgentEvent, AgentExit, AgentResult, shown
+from gitfleet.jobs.adapters.results import AgentEvent, AgentExit, AgentResult, Usage, shown
 from gitfleet.jobs.words import AttemptOutcome
 
 VERSION = 1
@@ -136,6 +136,10 @@ class AcpAdapter(JsonLinesAdapter):
         rule = PermissionRule.ALLOW if allow else PermissionRule.REJECT
         self._reply(reply_to, permissions.outcome(options, rule), allowed=allow, about=about)
         return True
+
+    def spent(self) -> tuple[Usage, float | None]:
+        """See `Adapter`. Most agents tell their cost as they go, and their tokens with the answer only."""
+        return counting.summed(self._usage, self._agent, open_turn=False), self._transcript_cost()
 
     def result(self, ended: AgentExit) -> AgentResult:
         """See `Adapter`."""
@@ -376,8 +380,11 @@ class AcpAdapter(JsonLinesAdapter):
         """What the turn cost: of a conversation that was gone on with, without what is known to be older. 0 is what agents say
         that do not know the price.
         """
+        return self._transcript_cost() if any(self._usage) else None
+
+    def _transcript_cost(self) -> float | None:
         told, again = self._transcript, bool(self._brief.resume)
-        if not told.cost or not any(self._usage) or (again and told.cost_before is None):
+        if not told.cost or (again and told.cost_before is None):
             return None
         spent = told.cost - (told.cost_before or 0.0 if again else 0.0)
         return spent if spent > 0 else None

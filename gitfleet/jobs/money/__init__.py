@@ -1,0 +1,1 @@
+"""What agents use, what that costs as far as it is known, and budgets."""
