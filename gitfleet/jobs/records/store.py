@@ -313,7 +313,7 @@ class JobStore:
         if wanted.agent_name or wanted.statuses:
             agents = [wanted.agent_name] if wanted.agent_name else files.names(self._ended())
             ends = tuple(f".{status}" for status in wanted.statuses or JobStatus)
-            marks = (name for agent in agents for name in self._marks(agent) if name.endswith(ends))
+            marks = (name for agent in agents for name in self._marks(agent, ends))
             yield from sorted({*(name.partition(".")[0] for name in marks), *self.open_ids()}, reverse=True)
             return
         top = os.path.join(self.folder, "jobs")
@@ -323,11 +323,11 @@ class JobStore:
                     if job_ids.is_id(name):
                         yield name
 
-    def _marks(self, agent: str) -> list[str]:
+    def _marks(self, agent: str, ends: tuple[str, ...] = ("",)) -> list[str]:
         if os.path.basename(agent) != agent or agent in {"", ".", ".."}:
             return []
         names = files.names(os.path.join(self._ended(), agent))
-        return [name for name in names if job_ids.is_id(name.partition(".")[0])]
+        return [name for name in names if name.endswith(ends) and job_ids.is_id(name.partition(".")[0])]
 
     def _home(self, job_id: str) -> str:
         return os.path.join(self.folder, "jobs", *job_ids.place(job_id), job_id)
