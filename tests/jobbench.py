@@ -67,7 +67,7 @@ def with_history(place: str, count: int) -> JobStore:
     for number in range(count):
         at = now - (count - number) * 60_000
         word = _ulid_at(at, number)
-        agent, bad = f"agent-{number % max(1, count // PER_AGENT)}", number % 50 == 0
+        agent, bad = f"agent-{number % max(1, count // PER_AGENT)}", number % 4 == 0
         job = JobRecord(
             id=f"job-{word}", agent_name=agent, status=JobStatus.FAILED if bad else JobStatus.COMPLETED, prompt="Do it." * 20,
             created_at=at, started_at=at, completed_at=at + 1000,

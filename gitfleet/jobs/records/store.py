@@ -193,7 +193,7 @@ class JobStore:
     def find(self, wanted: JobFilter) -> list[JobRecord]:
         """The jobs that are asked for, newest first."""
         found = []
-        for job in self._read(self._ids(wanted.agent_name)):
+        for job in self._read(self._ids(wanted)):
             if job.created_at < wanted.since:
                 break
             if wanted.admits(job):
@@ -308,11 +308,13 @@ class JobStore:
             except JobNotFoundError:  # it went away just now, or has yet to come
                 continue
 
-    def _ids(self, agent: str) -> Iterator[str]:
-        """Newest first."""
-        if agent:
-            marks = (name.partition(".")[0] for name in self._marks(agent))
-            yield from sorted({*marks, *self.open_ids()}, reverse=True)
+    def _ids(self, wanted: JobFilter) -> Iterator[str]:
+        """Newest first, and no more than the names alone tell to be wanted."""
+        if wanted.agent_name or wanted.statuses:
+            agents = [wanted.agent_name] if wanted.agent_name else files.names(self._ended())
+            ends = tuple(f".{status}" for status in wanted.statuses or JobStatus)
+            marks = (name for agent in agents for name in self._marks(agent, ends))
+            yield from sorted({*(name.partition(".")[0] for name in marks), *self.open_ids()}, reverse=True)
             return
         top = os.path.join(self.folder, "jobs")
         for minutes in reversed(files.names(top)):
@@ -321,11 +323,11 @@ class JobStore:
                     if job_ids.is_id(name):
                         yield name
 
-    def _marks(self, agent: str) -> list[str]:
+    def _marks(self, agent: str, ends: tuple[str, ...] = ("",)) -> list[str]:
         if os.path.basename(agent) != agent or agent in {"", ".", ".."}:
             return []
         names = files.names(os.path.join(self._ended(), agent))
-        return [name for name in names if job_ids.is_id(name.partition(".")[0])]
+        return [name for name in names if name.endswith(ends) and job_ids.is_id(name.partition(".")[0])]
 
     def _home(self, job_id: str) -> str:
         return os.path.join(self.folder, "jobs", *job_ids.place(job_id), job_id)

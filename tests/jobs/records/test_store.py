@@ -79,6 +79,31 @@ def test_opening_again_that_was_cut_short_leaves_a_job_that_has_ended_or_has_not
     assert (store.open_ids(), store.counts()) == (([], {"failed": 1}) if over else ([job.id], {}))
 
 
+def test_open_jobs_that_the_caller_is_sure_of_are_not_looked_at_until_they_go(store: JobStore) -> None:
+    one, other = made(store), made(store)
+    sure = frozenset([one.id, other.id])
+    assert store.open_jobs(sure) == [one, other]
+    later = store.update(one.id, lambda job: replace(job, priority=3))
+    assert store.open_jobs(frozenset([other.id])) == [later, other]
+    store.update(other.id, lambda job: replace(job, priority=3))
+    new = made(store)
+    assert store.open_jobs(sure) == [later, other, new]
+    store.update(other.id, lambda job: replace(job, status=JobStatus.CANCELLED))
+    assert store.open_jobs(sure) == [later, new]
+
+
+@pytest.mark.parametrize("agent", ["", "tidy"])
+def test_jobs_with_a_status_are_found_by_their_names_alone(store: JobStore, agent: str) -> None:
+    failed, fine, waits = ended(store, status=JobStatus.FAILED), ended(store), made(store)
+    os.unlink(os.path.join(store.attempt_folder(fine.id, 1), os.pardir, RECORD))
+    for statuses, wanted in (
+        (["failed"], [failed]),
+        (["failed", "queued"], [waits, failed]),
+        (["completed"], []),
+    ):
+        assert store.find(JobFilter(agent, statuses)) == wanted
+
+
 def test_open_jobs_are_read_again_when_they_have_changed_and_only_then(store: JobStore) -> None:
     jobs = [made(store) for _ in range(3)]
     for job in jobs:
