@@ -257,10 +257,10 @@ def test_task_that_two_nodes_see_at_once_is_done_by_one(
 
 
 def test_node_that_is_gone_loses_its_task_to_another_and_its_agent_stops(
-    clone: Callable[[str], Path], gitfleet: Gitfleet, server: IssueServer, monkeypatch: pytest.MonkeyPatch
+    members: Callable[[str], Path], server: IssueServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(work, "TTL", 6)
-    ada, bob = (made(clone(name), gitfleet) for name in ("ada", "bob"))
+    ada, bob = (made(members(name)) for name in ("ada", "bob"))
     server.issue(1, "ready")
     agent(ada, github(server), "exec sleep 1000")
     agent(bob, github(server))
