@@ -135,7 +135,7 @@ class BudgetHold:
 def write_down(
     store: JobStore, folder: str, job: JobRecord, number: int, agent: Agent, fleet: FleetSettings
 ) -> None:
-    """Put what the attempt `number`, in `folder`, may spend beside what it is to do."""
+    """Put what the attempt `number`, in `folder`, may spend beside what it is to do. Raises LocalStorage."""
     table = prices(fleet)
     path = spending.path_of(store.folder, spending.today())
     allowance = Allowance(
@@ -148,7 +148,8 @@ def write_down(
         table,
         of_job(job, table),
     )
-    records.save(folder, FILE, allowance)
+    with files.storage(folder):
+        records.save(folder, FILE, allowance)
 
 
 def allowance(folder: str) -> Allowance | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import pytest
 
+from gitfleet.errors import LocalStorage
 from gitfleet.jobs.adapters.results import Usage
 from gitfleet.jobs.attempts import plan
 from gitfleet.jobs.definitions.configuration import Configuration
@@ -19,6 +21,7 @@ from gitfleet.jobs.money.spending import FLEET, DaySpending, Expense, SpendingLi
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.shepherd import records
 from gitfleet.jobs.words import JobStatus
 
 PRICES = {"m": {"input": 2.0, "output": 10.0}}
@@ -164,3 +167,14 @@ def test_claude_is_told_what_is_left_of_the_money(
     made = store.create(job())
     plan.take(store, made.id, one)
     assert budgets.client_options(one, budgets.allowance(store.attempt_folder(made.id, 1))) == told
+
+
+def test_allowance_that_a_full_disk_does_not_take_is_told_as_such(
+    store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(records, "save", full)
+    with pytest.raises(LocalStorage, match="the disk is full"):
+        budgets.write_down(store, store.folder, job(), 1, agent(), fleet())
