@@ -277,8 +277,6 @@ def test_success_whose_work_cannot_be_committed_is_a_failure_that_keeps_it(bench
 def test_agent_that_takes_its_worktree_away_has_failed_and_nothing_of_the_users_is_committed_for_it(
     bench: Bench, git: Git, script: str, words: str
 ) -> None:
-    git(bench.clone, "add", "gitfleet.yaml")
-    git(bench.clone, "commit", "-qm", "fleet", "--no-verify")
     Path(bench.clone, "mine.txt").write_text("not for the agent\n")
     before = git(bench.clone, "rev-parse", "HEAD")
     work = "echo B=3 > src/api/b.py && git commit -qam work && HERE=$PWD &&"
