@@ -49,7 +49,9 @@ def shown(job: JobRecord, now: JobNow = JobNow()) -> Iterator[str]:  # noqa: B00
     if job.forked_from:
         yield f"a copy of {job.forked_from}"
     if why := job.error or now.waits:
-        yield f"why: {why}"
+        first, *more = why.splitlines() or [""]
+        yield f"why: {first}"
+        yield from (f"  {line}" for line in more)
 
 
 def _when(job: JobRecord) -> str:

@@ -29,6 +29,7 @@ from gitfleet.jobs.events import Listeners
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import KEPT, JobStore
 from gitfleet.jobs.shared.keeper import SharedJobs
+from gitfleet.jobs.troubles import Troubles
 from gitfleet.jobs.waiting import HeldBack, HeldNotice
 from gitfleet.jobs.words import JobStatus, SkipReason
 from gitfleet.jobs.work import JobWork
@@ -79,7 +80,7 @@ class Dispatcher:
         self._told: set[str] = set()
         self._done: dict[str, int] = {}
         self._alarm: asyncio.TimerHandle | None = None
-        self._questions = Questions()
+        self._questions, self._troubles = Questions(), Troubles()
         self._notice = HeldNotice(store)
         self._looked_at_all = -_LOOK_EVERY
         self._looking: asyncio.Task[None] | None = None
@@ -166,7 +167,8 @@ class Dispatcher:
             self._wake_in_time()
             self._admitted()
             await self._say_what_holds()
-            busy = self.running or self._unheard or self._alarm is not None or not self._follower.looked
+            waits = self._unheard or self._alarm is not None or self._troubles.pressing
+            busy = self.running or waits or not self._follower.looked
             if busy or self._admitted():  # asked again: what ran may have ended while that was written down
                 self.idle.clear()
             else:
@@ -224,6 +226,7 @@ class Dispatcher:
         before = dict(self._done)
         found = await self.call(self._store.open_jobs, self._unchanged())
         there = {job.id for job in found}
+        self._troubles.keep(there)
         jobs = [job for job in found if not self._outdated(job)]
         for job_id in before.keys() - there:
             self._done.pop(job_id, None)
@@ -237,7 +240,7 @@ class Dispatcher:
                 continue  # also one whose attempt has ended just now: its task has yet to hear of that
             if job.status is JobStatus.QUEUED:
                 self._queued[job.id] = job
-            elif self.open:
+            elif self.open and not self._troubles.rests(job.id):
                 self._run(job)
         await self._ask(found)
 
@@ -324,6 +327,7 @@ class Dispatcher:
         self.running[job.id] = self._loop.create_task(self._worked(job), name=job.id)
 
     async def _worked(self, job: JobRecord) -> None:
+        done = len(job.attempts)
         try:
             ended = await JobWork(self._store, job, self.call, self._tell, self._listeners).run()
             if ended.ended:
@@ -331,10 +335,12 @@ class Dispatcher:
             kept, own = self._configuration().fleet.history, self._bounds
             per_agent = own.kept_per_agent or kept.max_jobs_per_agent or KEPT
             await self.call(self._store.retain, per_agent, own.kept_total or kept.max_jobs_total)
-        except Exception:  # noqa: BLE001 - the store still says that it runs, and the next start looks after it
-            self._log.exception("%s could not be looked after", job.id)
+        except Exception:  # noqa: BLE001 - the store still says that it runs
+            self._log.exception("%s could not be looked after; that is tried again", job.id)
+            self._loop.call_later(self._troubles.met(job.id), self.nudge)
+            done -= 1
         finally:
-            self._done[job.id] = len(job.attempts)
+            self._done[job.id] = done
             self._unheard = True
             del self.running[job.id], self._agents[job.id]
             self.nudge()

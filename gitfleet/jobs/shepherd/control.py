@@ -123,8 +123,11 @@ def alive(folder: str) -> bool:
 
 
 def end(folder: str) -> EndRecord | None:
-    """How the attempt ended; None while it runs, and where its shepherd was killed before it could say so. Raises ValueError."""
-    return records.load(EndRecord, folder, records.END)
+    """How the attempt ended; None while it runs, and where its shepherd was killed before it could say so, or that cannot be read."""
+    try:
+        return records.load(EndRecord, folder, records.END)
+    except ValueError:
+        return None
 
 
 def state(folder: str) -> AttemptState | None:

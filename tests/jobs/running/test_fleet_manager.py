@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 
 from gitfleet import FleetManager
+from gitfleet.errors import LocalStorage
+from gitfleet.jobs import troubles
+from gitfleet.jobs.attempts import conclusion, start
 from gitfleet.jobs.errors import (
     AgentNotFoundError,
     ConfigurationError,
@@ -209,5 +212,58 @@ def test_job_goes_on_when_its_manager_is_killed_and_the_next_one_takes_it_up(pla
         assert (job.status, job.error, job.output) == (JobStatus.COMPLETED, "", "ready\nover\n")
         assert Path(job.attempts[0].worktree, "runs.txt").read_text() == "1\n"
         assert [name for name, _ in said if name in TERMINAL] == ["job:completed"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("step", ["start", "conclude"])
+def test_job_that_could_not_be_looked_after_is_looked_after_again_and_runs_once(
+    place: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    agent(place, "tidy", f"echo 1 >> {place}/.git/runs; echo two > two.txt")
+    monkeypatch.setattr(troubles, "_FIRST", 0.01)
+    where: Any = {"start": start, "conclude": conclusion}[step]
+    real, left = getattr(where, step), ["once", "twice"]
+
+    def fails(*given: Any, **more: Any) -> Any:
+        if left:
+            raise ValueError(left.pop())
+        return real(*given, **more)
+
+    monkeypatch.setattr(where, step, fails)
+
+    async def main() -> None:
+        fleet = manager(place)
+        said = recorded(fleet)
+        async with fleet:
+            job = await fleet.trigger("tidy")
+            await fleet.until_idle()
+        assert fleet.get_job(job.id).status is JobStatus.COMPLETED
+        assert [name for name, _ in said if name in TERMINAL] == ["job:completed"]
+
+    asyncio.run(main())
+    assert (place / ".git/runs").read_text() == "1\n"
+
+
+def test_job_that_nobody_can_look_after_keeps_no_manager_from_its_end(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent(place, "tidy", QUICK)
+    monkeypatch.setattr(troubles, "_FIRST", 0.001)
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise LocalStorage("The disk is full.")
+
+    async def main() -> None:
+        fleet = manager(place)
+        with monkeypatch.context() as broken:
+            broken.setattr(conclusion, "conclude", fails)
+            async with fleet:
+                job = await fleet.trigger("tidy")
+                await fleet.until_idle()
+        assert fleet.get_job(job.id).status is JobStatus.RUNNING
+        async with manager(place) as other:
+            await other.until_idle()
+            assert other.get_job(job.id).status is JobStatus.COMPLETED
 
     asyncio.run(main())

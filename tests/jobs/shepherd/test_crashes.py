@@ -203,3 +203,8 @@ except control.AttemptTaken:
         racer.stdin.close()
     assert sorted(racer.wait(PATIENCE) for racer in racers) == [0, 3, 3, 3]
     assert said(tmp_path, "stdout") == [b"ran"]
+
+
+def test_end_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    (tmp_path / "end.json").write_bytes(b"\0\0\0")
+    assert control.end(str(tmp_path)) is None
