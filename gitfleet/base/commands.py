@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     advice.HUB_HOOK_OFF: "gitfleet hub-hook uninstall {}",
     advice.INIT: "gitfleet init",
     advice.INIT_HUB: "gitfleet init --hub {}",
+    advice.JOBS: "gitfleet job list",
     advice.JOBS_LOG: "gitfleet logs",
     advice.JOBS_START: "gitfleet start",
     advice.JOBS_STOP: "gitfleet stop",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import nullcontext
+from functools import partial
 from typing import Annotated
 
 from gitfleet.base import advice, clock, files
@@ -96,7 +97,13 @@ def _stop(store: JobStore, there: RunningManager, request: ManagerRequest) -> No
     try:
         if request.leave:
             render.progress("stopping: steps of jobs that are under way are ended first")
-        gone = background.stop(store, there, request, patience=_patience(request), on_progress=_progress)
+        gone = background.stop(
+            store,
+            there,
+            request,
+            patience=_patience(request),
+            on_progress=partial(_progress, waits=request.wait),
+        )
     finally:
         render.progress("")
     if not gone:
@@ -115,8 +122,8 @@ def _patience(request: ManagerRequest) -> float | None:
     return _MARGIN
 
 
-def _progress(left: int) -> None:
-    words = f"waiting for {counted(left, 'job')}" if left else "stopping"
+def _progress(left: int, *, waits: bool) -> None:
+    words = f"{'waiting for' if waits else 'cancelling'} {counted(left, 'job')}" if left else "stopping"
     if render.on_terminal():
         render.progress(words)
     else:

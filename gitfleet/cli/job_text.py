@@ -29,6 +29,8 @@ def shown(job: JobRecord, now: JobNow = JobNow()) -> Iterator[str]:  # noqa: B00
     """All that is known of a job, line by line."""
     yield f"{job.id}: {job.status}" + (f" ({job.outcome})" if job.outcome else "")
     yield f"agent {job.agent_name}, created {_when(job)}"
+    if job.prompt.strip():
+        yield f"prompt: {text.one_line(job.prompt)}"
     if job.schedule_name:
         planned = f", planned for {clock.iso(job.planned_at // 1000)}" if job.planned_at else ""
         yield f"schedule {job.schedule_name}{planned}"

@@ -17,6 +17,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import pool_rows
 from gitfleet.fleet.views.pool_rows import PoolRow
 from gitfleet.jobs import submission
+from gitfleet.jobs.errors import ConfigurationError
 from gitfleet.jobs.shared import pausing
 from gitfleet.jobs.shared.pausing import PoolState
 
@@ -61,7 +62,7 @@ def pause(pool: PoolName, reason: Reason = "", span: For = "", until: Until = ""
         raise UsageError(f"'{text.display(pool[:80])}' is no name of a pool.")
     with Fleet.open(announce=render.note) as fleet:
         done = pausing.pause(fleet.ledger, pool, end, reason)
-        return _told(PoolState(pool, done.pause), tentative=done.tentative)
+    return _told(PoolState(pool, done.pause), tentative=done.tentative, more=_unnamed(pool))
 
 
 def resume(pool: PoolName) -> Reply:
@@ -79,6 +80,17 @@ def _rows(config: str) -> list[PoolRow]:
     agents = submission.load(path).agents.values() if config or os.path.isdir(path) else ()
     with Fleet.open(announce=render.note) as fleet:
         return [pool_rows.pool_row(one, clock.now()) for one in pausing.known(fleet.ledger, agents)]
+
+
+def _unnamed(pool: str) -> str:
+    """That no agent file here names the pool; "" where one does, or where they cannot be read."""
+    path = config_path("")
+    try:
+        agents = submission.load(path).agents.values() if os.path.isdir(path) else ()
+    except ConfigurationError:
+        return ""
+    named = any(agent.pool == pool for agent in agents)
+    return "" if named else " (no agent file here names this pool; those of other clones may)"
 
 
 def _told(state: PoolState, *, tentative: bool, more: str = "") -> Reply:

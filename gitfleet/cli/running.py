@@ -7,6 +7,7 @@ import logging
 from functools import partial
 from typing import Annotated, Any
 
+from gitfleet.base.text import counted
 from gitfleet.cli import render
 from gitfleet.cli.answer import Reply
 from gitfleet.cli.declaring import Option
@@ -58,7 +59,7 @@ async def _run(path: str, state: str, *, until_idle: bool) -> dict[str, int]:
     await serving.until_stopped(
         fleet,
         limit=None,
-        on_progress=lambda left: render.note(f"{left} still at work"),
+        on_progress=lambda left: render.note(f"waiting for {counted(left, 'job')}; Ctrl-C once more cancels"),
         until_idle=until_idle,
     )
     return counts

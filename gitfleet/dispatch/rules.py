@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from gitfleet.base import advice
 from gitfleet.base.text import counted, display, one_line
 from gitfleet.codec import FLAG, WHOLE, Choice, Many, Maybe, One, Struct, field, replace
 from gitfleet.dispatch import model
@@ -206,7 +207,7 @@ def stop(view: View, operation: Operation, body: StopJob, generation: int) -> De
     del generation
     job = model.find(view, body.job)
     if job is None:
-        return Refused(UsageError(f"The fleet has no job {body.job}.", hint="List the jobs."))
+        return Refused(UsageError(f"The fleet has no job {body.job}.", hint=f"List the jobs: {advice.JOBS}."))
     if job.end is not None or job.stop:
         return Accepted({}, JobStopped(job, job.end is not None), f"{job.id} was cancelled before")
     if job.lease is None:

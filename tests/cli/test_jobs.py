@@ -32,7 +32,9 @@ def test_task_goes_from_its_instruction_to_its_history(ada: Path, gitfleet: Gitf
     job = told["data"]["job"]["id"]
     schema.validate(schemas.COMMANDS["enqueue"].data, told["data"])
     assert "nobody runs jobs here" in gitfleet(ada, "job").ok().stdout
-    assert "why: nobody runs jobs here" in gitfleet(ada, "job", "show", job).ok().stdout
+    waits = gitfleet(ada, "job", "show", job).ok().stdout
+    assert "prompt: Tidy up\n" in waits
+    assert "why: nobody runs jobs here" in waits
     ran = gitfleet(ada, "run", "--until-idle", "--json").ok().json()
     assert ran["data"] == {"completed": 1, "failed": 0, "cancelled": 0}
     shown = gitfleet(ada, "job", "show", job, "--json").ok().json()["data"]

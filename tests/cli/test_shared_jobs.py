@@ -96,6 +96,10 @@ def test_pool_is_paused_by_one_clone_for_all(clones: Clones, gitfleet: Gitfleet)
     assert clones.told(bob, "pool", "resume", "account")["pool"]["paused"] is False
     assert clones.told(bob, "run", "--until-idle")["completed"] == 1
     assert clones.told(bob, "job", "show", job)["job"]["status"] == "completed"
+    other = gitfleet(bob, "pool", "pause", "accuont", "--for", "2h").ok().stdout
+    assert "no agent file here names this pool" in other
+    assert "no agent file" not in gitfleet(bob, "pool", "pause", "account").ok().stdout
+    gitfleet(bob, "pool", "resume", "account").ok()
     assert "was not paused" in gitfleet(bob, "pool", "resume", "account").ok().stdout
 
 

@@ -33,7 +33,7 @@ def missing(text: str) -> JobNotFoundError:
     """The error for an id that names no job here."""
     return JobNotFoundError(
         f"There is no job '{display(text[:80])}' here.",
-        hint=f"List the jobs. One of another clone is known here after an exchange with the hub: run {advice.SYNC}.",
+        hint=f"List the jobs: {advice.JOBS}. One of another clone is known here after an exchange with the hub: run {advice.SYNC}.",
         job_id=text[:200],
     )
 
