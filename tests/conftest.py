@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +26,9 @@ from tests.workbench import Git, Gitfleet, Race
 __all__ = ["lone_member", "member", "members", "prepared_members"]
 
 memory.use()
+sys.dont_write_bytecode = (
+    False  # or else each worker makes its code of each test anew, which takes ten seconds
+)
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True)  # git's speed is the machine's
 hypothesis.settings.load_profile("house")
 

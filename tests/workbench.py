@@ -174,7 +174,7 @@ class Started:
         sys.stderr.flush()
         self.pid = os.fork()
         if self.pid == 0:
-            _become(args, directory, env, [stream.fileno() for stream in self._streams])
+            become(args, directory, env, [stream.fileno() for stream in self._streams])
 
     def send(self, number: int) -> None:
         """Send it a signal."""
@@ -196,7 +196,7 @@ class Started:
         return Ran(self.args, code, *texts[1:])
 
 
-def _become(
+def become(
     args: tuple[str, ...], directory: Path, environment: Mapping[str, str], streams: Sequence[int]
 ) -> NoReturn:
     """In the fork: be as a process that has just been started, run, and end without what belongs to the tests."""

@@ -185,6 +185,7 @@ def test_patch_of_more_files_than_a_program_may_be_told_of_is_stopped(codex: Age
     assert codex.patch(f"*** Begin Patch\n{names}\n*** End Patch").denied.startswith(check_edits.STOPPED)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("own", ["../../../evil", "/tmp/evil", "a/b", "\x1b[31mred", "x" * 4000, 7, None, {}])
 def test_session_id_that_is_none_makes_no_file_outside_of_the_state_folder(
     start: Starter, alone: Gated, tmp_path: Path, own: object

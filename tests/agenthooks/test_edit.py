@@ -178,6 +178,7 @@ def test_claim_on_edit_of_a_path_that_policy_shares_is_shared(
     assert "claimed" in other.edit(alone.path / "docs/x.md").context
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("unverifiable", ["stop", "warn", "allow"])
 @pytest.mark.parametrize("edits", ["require-claim", "conflicts-only"])
 def test_state_that_is_too_old_is_dealt_with_as_policy_says(

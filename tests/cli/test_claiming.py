@@ -81,6 +81,7 @@ def test_claim_of_everything_is_refused_by_policy_and_allowed_by_it(cli: Cli) ->
     assert "claimed: **" in cli("claim", ".").ok().stdout
 
 
+@pytest.mark.sample(12)
 @pytest.mark.parametrize(
     ("args", "words"),
     [

@@ -134,6 +134,7 @@ def ran(
     return code, answer, plain(err, clone)
 
 
+@pytest.mark.sample(16)
 @pytest.mark.parametrize("args", PLAIN, ids=" ".join)
 def test_plain_command_line_answers_as_with_the_framework(
     twins: tuple[Gated, Gated],

@@ -29,6 +29,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.sample(5)
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_message_is_shown_at_the_next_command_once(cli: Cli, command: tuple[str, ...]) -> None:
     cli("claim", "src/", env=cli.other).ok()

@@ -292,6 +292,7 @@ def test_host_that_does_not_let_go_is_asked_again(github: GitHub) -> None:
     assert github.requests[0]["state"] == "CLOSED"
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("word", ["drop", "hold"])
 @pytest.mark.parametrize("how", ["merge", "squash", "stale"])
 def test_entry_that_the_host_lands_although_it_was_kept_back_is_told_as_that(

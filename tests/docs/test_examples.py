@@ -18,7 +18,6 @@ The `python` blocks of a page are one program, run in the folder that holds `ada
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import sys
@@ -33,6 +32,7 @@ from gitfleet.fleet.services import FleetClaims
 from gitfleet.fleet.trees import FleetWorktrees
 from gitfleet.radar.radar import Radar
 from gitfleet.trunk import policy_rules
+from tests.docs.served import run_script
 from tests.workbench import ROOT, Git, Gitfleet, run
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs/guides").glob("*.md"))]
@@ -111,17 +111,11 @@ def script(page: Path, world: Path) -> str:
 
 
 @pytest.fixture
-def world(clone: Callable[[str], Path], git: Git, gitfleet: Gitfleet, tmp_path: Path) -> Path:
-    """Two clones of a hub, and `gitfleet` as a program in `bin`."""
+def world(clone: Callable[[str], Path], git: Git, tmp_path: Path) -> Path:
+    """Two clones of a hub, and a folder `bin`."""
     for name in ("ada", "ben"):
         git(clone(name), "config", "user.name", name.capitalize())
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    settings = [f"{name}={shlex.quote(value)}" for name, value in gitfleet.environment().items()]
-    line = " ".join(["exec env", *settings, shlex.join(gitfleet.argv())])
-    for name in ("gitfleet", "git-fleet"):
-        (programs / name).write_text(f'#!/bin/sh\n{line} "$@"\n', encoding="utf-8")
-        (programs / name).chmod(0o755)
+    (tmp_path / "bin").mkdir()
     return tmp_path
 
 
@@ -144,11 +138,13 @@ def wrong(example: Example, said: str, code: int) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
-def test_console_examples_of_a_page_run_in_order_say_what_is_shown(page: Path, world: Path) -> None:
+def test_console_examples_of_a_page_run_in_order_say_what_is_shown(
+    page: Path, world: Path, gitfleet: Gitfleet
+) -> None:
     told = examples(page)
     path = world / "page.sh"
     path.write_text(script(page, world), encoding="utf-8")
-    ran = run(["sh", path], world, env={"PATH": f"{world / 'bin'}:{os.environ['PATH']}"}).ok()
+    ran = run_script(path, world, gitfleet, world / "bin").ok()
     outcomes = ran.stdout.split(f"\n{_MARK}\n")[1:]
     assert len(outcomes) == len(told), ran
     faults = []

@@ -33,6 +33,7 @@ SCENARIOS = (
 DRIVER = ROOT / "tests/faults/crash_driver.py"
 
 
+@pytest.mark.sample(4)
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, to wait for the processes of a dead one")
 @pytest.mark.parametrize(

@@ -510,6 +510,7 @@ def test_folder_above_at_which_another_volume_is_mounted_means_keep(yard: Yard, 
         subprocess.run(["umount", yard.top / ".worktrees"], check=True)
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     "sign", ["index", "HEAD", "logs/HEAD", "index.lock", "COMMIT_EDITMSG", "seen again", "listed"]
 )

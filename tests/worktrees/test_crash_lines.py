@@ -15,6 +15,7 @@ PARTS = {"ensure": 8, "reconcile": 16}
 DRIVER = ROOT / "tests/worktrees/crash_driver.py"
 
 
+@pytest.mark.sample(1)
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs Linux, to wait for the processes of a dead one")
 @pytest.mark.parametrize(

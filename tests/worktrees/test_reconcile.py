@@ -528,6 +528,7 @@ def test_reconcile_with_staged_changes_forwards_past_them_and_merges_not(yard: Y
 # What is finished is left as it is.
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("strategy", ["merge", "rebase"])
 @pytest.mark.parametrize("how", ["own name", "another name", "not seen here", "with our merge on top"])
 def test_reconcile_of_all_leaves_a_branch_alone_that_is_pushed_where_nobody_is_at_work(
