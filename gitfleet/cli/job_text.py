@@ -13,14 +13,17 @@ from gitfleet.jobs.money.allowance import dollars
 from gitfleet.jobs.present import JobNow
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 
-_OVER = "whoever runs the jobs next says how it ended"
+_GONE = {
+    present.OVER: "its attempt is over; whoever runs the jobs next says how it ended",
+    present.UNWATCHED: "the process that watched over it was killed; whoever runs the jobs next ends what is left of it",
+}
 
 
 def cells(job: JobRecord, now: JobNow) -> tuple[str, ...]:
     """A job's row in `job list`."""
-    over = now.phase == present.OVER
-    status = now.phase if now.asked_at or over else str(job.status)
-    why = now.asks or now.waits or reports.concern(job) or (_OVER if over else "")
+    gone = _GONE.get(now.phase, "")
+    status = now.phase if now.asked_at or gone else str(job.status)
+    why = now.asks or now.waits or reports.concern(job) or gone
     end = job.schedule_name, _when(job), text.one_line(why, 80)
     return job.id, job.agent_name, status, job.node, *end
 
@@ -44,8 +47,8 @@ def shown(job: JobRecord, now: JobNow = JobNow()) -> Iterator[str]:  # noqa: B00
         yield f"node {job.node}" + (" is to cancel it" if job.cancelled and not job.ended else "")
     for attempt in job.attempts:
         yield from _attempt(attempt)
-    if now.phase == present.OVER:
-        yield f"its attempt is over; {_OVER}"
+    if now.phase in _GONE:
+        yield _GONE[now.phase]
     if now.asked_at:
         yield f"needs input since {clock.iso(now.asked_at // 1000)}: {now.asks or '(it does not say what)'}"
     if job.forked_from:

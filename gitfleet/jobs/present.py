@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 
 from gitfleet.codec import Struct
 from gitfleet.jobs import asking, waiting
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
-from gitfleet.jobs.shepherd import control
+from gitfleet.jobs.shepherd import control, records
 from gitfleet.jobs.words import JobStatus
 
-OVER = "over"
+OVER, UNWATCHED = "over", "unwatched"
 
 
 class JobNow(Struct):
     """`waits`: why it is queued and does not start. `phase`: where its attempt is, as its shepherd has it (`over`: that has ended, and
-    whoever runs the jobs has yet to say how); `asks`, `asked_at` (ms): what that waits for a person to say. Empty, or 0, where that
+    whoever runs the jobs has yet to say how; `unwatched`: its shepherd was killed, and what it started may run on until then); `asks`, `asked_at` (ms): what that waits for a person to say. Empty, or 0, where that
     does not apply.
     """
 
@@ -34,14 +35,16 @@ def of(store: JobStore, jobs: Collection[JobRecord]) -> dict[str, JobNow]:
         state = asking.phase(store, job)
         asked = asking.question(state)
         text, since = (asked.text, asked.since) if asked else ("", 0)
-        phase = state.phase if state else OVER if _over(store, job) else ""
+        phase = state.phase if state else _gone(store, job)
         found[job.id] = JobNow(waits.get(job.id, ""), phase, text, since)
     return found
 
 
-def _over(store: JobStore, job: JobRecord) -> bool:
-    """Whether it counts as running, and its attempt had begun, and has no shepherd any more."""
+def _gone(store: JobStore, job: JobRecord) -> str:
+    """The phase of one that counts as running, and whose attempt had begun, and has no shepherd any more; else ""."""
     if job.status is not JobStatus.RUNNING or not job.attempts:
-        return False
+        return ""
     folder = store.attempt_folder(job.id, len(job.attempts))
-    return control.state(folder) is not None and not control.alive(folder)
+    if control.state(folder) is None or control.alive(folder):
+        return ""
+    return OVER if os.path.lexists(os.path.join(folder, records.END)) else UNWATCHED

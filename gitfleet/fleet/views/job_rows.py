@@ -93,7 +93,7 @@ class JobRow(TypedDict):
     waits: str
     """Why it is queued and does not start; empty for one that is not."""
     phase: str
-    """Where its attempt is, e.g. `running`, `needs_input`, `stopping`; `over`: it has ended, and who runs the jobs has yet to say how; empty
+    """Where its attempt is, e.g. `running`, `needs_input`, `stopping`; `over`: it has ended, and who runs the jobs has yet to say how; `unwatched`: the process that watched over it was killed, and what it started may run on; empty
     where there is none."""
     asks: str
     """What its agent wants to know from a person, while it needs input."""

@@ -14,6 +14,7 @@ import pytest
 from gitfleet.base.names import SessionId
 from gitfleet.clone import Clone
 from gitfleet.errors import Conflict, UsageError
+from gitfleet.jobs import present
 from gitfleet.jobs.attempts import (
     barrier,
     cancelling,
@@ -23,14 +24,15 @@ from gitfleet.jobs.attempts import (
     start,
     verifying,
 )
-from gitfleet.jobs.definitions.schema import Agent
+from gitfleet.jobs.definitions.schema import Agent, LimitRules
 from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shepherd import control, family
+from gitfleet.jobs.shepherd.records import EndRecord
 from gitfleet.jobs.streams import reader
-from gitfleet.jobs.words import AttemptOutcome, JobStatus
+from gitfleet.jobs.words import AttemptOutcome, EndCause, JobStatus
 from gitfleet.sessions import session_records
 from gitfleet.sessions.service import Start
 from tests.workbench import PATIENCE, Git, Gitfleet
@@ -115,18 +117,17 @@ def test_agent_that_changes_nothing_is_told_by_the_diff(bench: Bench, script: st
 
 
 @pytest.mark.parametrize(
-    ("script", "limits", "outcome", "words"),
+    ("why", "words"),
     [
-        ("exec sleep 1000", {"wall": "4s"}, AttemptOutcome.TIMEOUT, "stopped after 4s, its limit (`limits.wall`)"),
-        ("exec sleep 1000", {"idle": "4s"}, AttemptOutcome.STALLED, "stopped after 4s without a word"),
+        (EndCause.WALL, "stopped after 5m, its limit (`limits.wall`)"),
+        (EndCause.IDLE, "stopped after 30s without a word, its limit (`limits.idle`)"),
+        (EndCause.HANDSHAKE, "stopped, since it had not answered at all"),
+        (EndCause.EXITED, ""),
     ],
-)  # fmt: skip
-def test_attempt_that_reached_a_limit_says_which(
-    bench: Bench, script: str, limits: dict[str, str], outcome: AttemptOutcome, words: str
-) -> None:
-    job = bench.ran(script, limits=limits)
-    assert job.outcome is outcome
-    assert words in job.error
+)
+def test_attempt_that_reached_a_limit_says_which(why: EndCause, words: str) -> None:
+    limits = LimitRules.model_validate({"wall": "5m", "idle": "30s"})
+    assert conclusion._limit_reached(EndRecord(why, "failed"), limits) == words
 
 
 def test_work_that_does_not_pass_its_check_is_a_failure(bench: Bench) -> None:
@@ -218,6 +219,7 @@ def test_attempt_whose_shepherd_was_killed_is_interrupted_and_nothing_of_it_runs
     os.kill(shepherd.pid, 9)
     shepherd.wait(PATIENCE)
     shepherd.close()
+    assert present.of(bench.store, [job])[job.id].phase == present.UNWATCHED
     job = bench.conclude(job)
     assert (job.status, job.outcome) == (JobStatus.INTERRUPTED, AttemptOutcome.INTERRUPTED)
     assert control.leftovers(bench.folder(job)) == []
