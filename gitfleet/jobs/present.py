@@ -11,12 +11,12 @@ from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.words import JobStatus
 
-OVER = "over"
+OVER, CHECKING = "over", "checking"
 
 
 class JobNow(Struct):
     """`waits`: why it is queued and does not start. `phase`: where its attempt is, as its shepherd has it (`over`: that has ended, and
-    whoever runs the jobs has yet to say how); `asks`, `asked_at` (ms): what that waits for a person to say. Empty, or 0, where that
+    whoever runs the jobs has yet to say how; `checking`: somebody looks at its work now); `asks`, `asked_at` (ms): what that waits for a person to say. Empty, or 0, where that
     does not apply.
     """
 
@@ -34,9 +34,15 @@ def of(store: JobStore, jobs: Collection[JobRecord]) -> dict[str, JobNow]:
         state = asking.phase(store, job)
         asked = asking.question(state)
         text, since = (asked.text, asked.since) if asked else ("", 0)
-        phase = state.phase if state else OVER if _over(store, job) else ""
+        phase = state.phase if state else _end(store, job)
         found[job.id] = JobNow(waits.get(job.id, ""), phase, text, since)
     return found
+
+
+def _end(store: JobStore, job: JobRecord) -> str:
+    if not _over(store, job):
+        return ""
+    return CHECKING if store.job_lock(job.id).taken() else OVER
 
 
 def _over(store: JobStore, job: JobRecord) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from gitfleet.base.names import SessionId
 from gitfleet.clone import Clone
 from gitfleet.errors import Conflict, NoRepository, UsageError
+from gitfleet.jobs import present
 from gitfleet.jobs.attempts import (
     barrier,
     cancelling,
@@ -340,3 +341,12 @@ def test_attempt_is_not_begun_in_a_worktree_that_is_none_any_more(bench: Bench) 
     assert bench.conclude(job, failure="gone").outcome is AttemptOutcome.FAILED
     assert bench.sessions() == before
     assert not (bench.clone / "ran.txt").exists()
+
+
+def test_job_whose_work_is_being_looked_at_is_not_shown_as_one_that_nobody_ends(bench: Bench) -> None:
+    job, shepherd = bench.started("true")
+    assert shepherd.wait(PATIENCE)
+    shepherd.close()
+    assert present.of(bench.store, [job])[job.id].phase == present.OVER
+    with bench.store.job_lock(job.id).held(1):
+        assert present.of(bench.store, [job])[job.id].phase == present.CHECKING
