@@ -12,12 +12,13 @@ from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shepherd import control, records
 from gitfleet.jobs.words import JobStatus
 
-OVER, UNWATCHED = "over", "unwatched"
+OVER, CHECKING, UNWATCHED = "over", "checking", "unwatched"
 
 
 class JobNow(Struct):
     """`waits`: why it is queued and does not start. `phase`: where its attempt is, as its shepherd has it (`over`: that has ended, and
-    whoever runs the jobs has yet to say how; `unwatched`: its shepherd was killed, and what it started may run on until then); `asks`, `asked_at` (ms): what that waits for a person to say. Empty, or 0, where that
+    whoever runs the jobs has yet to say how; `checking`: somebody looks at its work now; `unwatched`: its shepherd was killed, and what
+    it started may run on until then); `asks`, `asked_at` (ms): what that waits for a person to say. Empty, or 0, where that
     does not apply.
     """
 
@@ -47,4 +48,6 @@ def _gone(store: JobStore, job: JobRecord) -> str:
     folder = store.attempt_folder(job.id, len(job.attempts))
     if control.state(folder) is None or control.alive(folder):
         return ""
+    if store.job_lock(job.id).taken():
+        return CHECKING
     return OVER if os.path.lexists(os.path.join(folder, records.END)) else UNWATCHED

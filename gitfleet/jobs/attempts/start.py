@@ -22,6 +22,7 @@ from gitfleet.jobs.attempts import (
     confinement,
     containers,
     environment,
+    places,
     plan,
     preparation,
     successors,
@@ -190,7 +191,7 @@ def _register(job: JobRecord, agent: Agent, shepherd: Shepherd) -> None:
     """Have the attempt's session at work, with the claims of its agent."""
     attempt = job.attempts[-1]
     session = SessionId(attempt.session)
-    with Clone.open(attempt.worktree) as clone:
+    with places.opened(attempt) as clone:
         known = session_records.find(clone.current().view, session)
         here = clone.sessions.local.get(session)
         if known is None or known.pid != shepherd.pid or here is None:

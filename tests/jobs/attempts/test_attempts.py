@@ -13,7 +13,7 @@ import pytest
 
 from gitfleet.base.names import SessionId
 from gitfleet.clone import Clone
-from gitfleet.errors import Conflict, UsageError
+from gitfleet.errors import Conflict, NoRepository, UsageError
 from gitfleet.jobs import present
 from gitfleet.jobs.attempts import (
     barrier,
@@ -35,6 +35,7 @@ from gitfleet.jobs.streams import reader
 from gitfleet.jobs.words import AttemptOutcome, EndCause, JobStatus
 from gitfleet.sessions import session_records
 from gitfleet.sessions.service import Start
+from gitfleet.worktrees.ensure import Wish
 from tests.workbench import PATIENCE, Git, Gitfleet
 
 Run = Callable[..., JobRecord]
@@ -336,3 +337,28 @@ def test_verify_of_a_manager_that_was_killed_is_ended_before_it_runs_again(
         assert bench.conclude(job).outcome is AttemptOutcome.SUCCESS
         assert left.wait(PATIENCE) < 0
     assert not Path(bench.folder(job), verifying.UNDER_WAY).exists()
+
+
+def test_attempt_is_not_begun_in_a_worktree_that_is_none_any_more(bench: Bench) -> None:
+    job = bench.taken("echo ran > ran.txt")
+    before = bench.sessions()
+    with Clone.open(str(bench.clone)) as clone:
+        managed = clone.worktrees.ensure(Wish(agent="tidy", session=job.attempts[0].session)).managed
+    Path(managed.path, ".git").unlink()
+    plan.change(bench.store, job.id, worktree=managed.path, branch=managed.branch, base=managed.base_commit)
+    with pytest.raises(NoRepository, match="was taken away"):
+        start.start(bench.store, job.id, os.environ)
+    control.Shepherd(bench.folder(job)).stop()
+    control.Shepherd(bench.folder(job)).wait(PATIENCE)
+    assert bench.conclude(job, failure="gone").outcome is AttemptOutcome.FAILED
+    assert bench.sessions() == before
+    assert not (bench.clone / "ran.txt").exists()
+
+
+def test_job_whose_work_is_being_looked_at_is_not_shown_as_one_that_nobody_ends(bench: Bench) -> None:
+    job, shepherd = bench.started("true")
+    assert shepherd.wait(PATIENCE)
+    shepherd.close()
+    assert present.of(bench.store, [job])[job.id].phase == present.OVER
+    with bench.store.job_lock(job.id).held(1):
+        assert present.of(bench.store, [job])[job.id].phase == present.CHECKING
