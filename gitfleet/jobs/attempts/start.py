@@ -191,7 +191,7 @@ def _register(job: JobRecord, agent: Agent, shepherd: Shepherd) -> None:
     """Have the attempt's session at work, with the claims of its agent."""
     attempt = job.attempts[-1]
     session = SessionId(attempt.session)
-    with places.opened(attempt) as clone:
+    with places.opened(job, agent) as clone:
         known = session_records.find(clone.current().view, session)
         here = clone.sessions.local.get(session)
         if known is None or known.pid != shepherd.pid or here is None:
