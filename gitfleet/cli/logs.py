@@ -44,6 +44,9 @@ OfAgent = Annotated[
 Tail = Annotated[
     int, Option("--tail", "-n", min=0, metavar="N", help="The last N entries of before; 0 is all.")
 ]
+LastLines = Annotated[
+    int, Option("--tail", "-n", min=0, metavar="N", help="Only the last N lines of before; 0 is all.")
+]
 
 
 def logs(
@@ -66,16 +69,17 @@ def logs(
 
 
 def job_logs(
-    job: JobId, follow: Follow = False, start: From = "", state_dir: StateDir = ""
+    job: JobId, follow: Follow = False, start: From = "", tail: LastLines = 0, state_dir: StateDir = ""
 ) -> Reply | Telling:
     """Show what the agent of a job has written until now; with -f, until the job ends. One of another node comes from the hub."""
     store, place = store_at(state_dir), cursors.parse(start)
     if follow and store.has(job_ids.check(job)):
+        place = outputs.newest(store, job, tail, place) if tail else place
         pieces = pulled(outputs.follow(store, job, place))
         return Telling(Reply({"job": job, "output": one}, one.splitlines()) for one in pieces)
     with fleet_of(".") as clone:
         found = everywhere.replay(store, clone, job, place)
-    output = "".join(outputs.text(line) for _, line in found.lines)
+    output = "".join(deque(filter(None, (outputs.text(line) for _, line in found.lines)), tail or None))
     return Reply({"job": job, "output": output}, output.splitlines(), warnings=found.warnings)
 
 

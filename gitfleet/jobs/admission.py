@@ -27,7 +27,7 @@ def admitted(
     able = [
         job for job in waiting if room[job.agent_name] > 0
     ]  # a long queue behind few agents costs no sorting
-    for job in sorted(able, key=lambda one: (-one.priority, one.id)):
+    for job in ordered(able):
         if fleet_limit is not None and total >= fleet_limit:
             break
         if room[job.agent_name] > 0 and not held(job):
@@ -35,3 +35,8 @@ def admitted(
             total += 1
             chosen.append(job)
     return chosen
+
+
+def ordered(queued: Iterable[JobRecord]) -> list[JobRecord]:
+    """The queued jobs in the order in which they start."""
+    return sorted(queued, key=lambda one: (-one.priority, one.id))

@@ -24,7 +24,7 @@ from gitfleet.jobs.attempts import cancelling, plan
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.delivery.follower import Follower
-from gitfleet.jobs.errors import InvalidStateError
+from gitfleet.jobs.errors import InvalidStateError, JobNotFoundError
 from gitfleet.jobs.events import Listeners
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import KEPT, JobStore
@@ -122,6 +122,7 @@ class Dispatcher:
             await self.call(self._shared.close)
         async with self._turn:
             self._closed = True
+        self.idle.set()  # nothing could run any more
         await self.call(self._notice.forget)
         await asyncio.to_thread(self._pool.shutdown)
 
@@ -231,7 +232,8 @@ class Dispatcher:
         for job_id in before.keys() - there:
             self._done.pop(job_id, None)
         for job_id in self._queued.keys() - there:
-            self._over(await self.call(self._store.get, self._queued.pop(job_id).id))
+            with suppress(JobNotFoundError):  # it went away, or cannot be read
+                self._over(await self.call(self._store.get, self._queued.pop(job_id).id))
         for job in jobs:
             if self._queued.get(job.id) is job:
                 continue

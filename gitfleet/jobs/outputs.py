@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import deque
 from collections.abc import AsyncIterator, Iterator
 
 from gitfleet.jobs.records.store import JobStore
@@ -37,6 +38,18 @@ def lines(store: JobStore, job_id: str, start: StreamCursor = BEGINNING) -> Iter
         if number >= start.attempt:
             for line in reader.read(path, after=start.after(number)):
                 yield number, line
+
+
+def newest(store: JobStore, job_id: str, count: int, start: StreamCursor = BEGINNING) -> StreamCursor:
+    """Where the last `count` lines of agents begin that are there now, and not before `start`. Raises JobNotFoundError."""
+    paths = streams(store, job_id)
+    for number in range(len(paths), start.attempt - 1, -1):
+        read = reader.read(paths[number - 1], after=start.after(number))
+        own = deque((line.seq for line in read if text(line)), count)
+        if len(own) == count:
+            return StreamCursor(number, own[0])
+        count -= len(own)
+    return start
 
 
 def whole(store: JobStore, job_id: str) -> str:

@@ -14,6 +14,7 @@ from gitfleet.base import clock, files, identity, statefile
 from gitfleet.base.identity import ProcessIdentity
 from gitfleet.base.statefile import PROCESS
 from gitfleet.codec import TEXT, WHOLE, Maybe, Struct, Table, Text, field, replace
+from gitfleet.jobs import admission
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
@@ -21,6 +22,7 @@ from gitfleet.jobs.words import JobStatus
 FILE = "waits.json"
 ANY = "any node that has its agent may take it"
 NOBODY = "nobody runs jobs here"
+_RUN = " run"
 
 
 class HeldBack(Struct):
@@ -56,7 +58,35 @@ def reasons(store: JobStore, jobs: Iterable[JobRecord]) -> dict[str, str]:
         return {}
     waits = load(store)
     running = Counter(waits.running.values())
-    return {job.id: ANY if job.offered else again_at(job) or _why(job, waits, running) for job in queued}
+    found = {job.id: ANY if job.offered else again_at(job) or _why(job, waits, running) for job in queued}
+    full = [job for job in queued if found[job.id].endswith(_RUN)]
+    line = _line(store, waits) if full else []
+    for job in full:
+        if before := _before(job, line, alone=not _is_full(waits, running)):
+            found[job.id] += f"; jobs before it: {before}"
+    return found
+
+
+def _line(store: JobStore, waits: HeldBack) -> list[JobRecord]:
+    """The queued jobs that nothing but limits keeps back, in the order in which they start."""
+    return admission.ordered(
+        job
+        for job in store.open_jobs()
+        if job.status is JobStatus.QUEUED
+        and job.id not in waits.held
+        and waits.limits.get(job.agent_name)
+        and not again_at(job)
+    )
+
+
+def _before(job: JobRecord, line: Iterable[JobRecord], *, alone: bool) -> int:
+    """How many go first: of its agent where that is what is full (`alone`), of all where that is."""
+    same = [one.id for one in line if not alone or one.agent_name == job.agent_name]
+    return same.index(job.id) if job.id in same else 0
+
+
+def _is_full(waits: HeldBack, running: Mapping[str, int]) -> bool:
+    return waits.fleet is not None and sum(running.values()) >= waits.fleet
 
 
 def _why(job: JobRecord, waits: HeldBack, running: Mapping[str, int]) -> str:
@@ -67,11 +97,10 @@ def _why(job: JobRecord, waits: HeldBack, running: Mapping[str, int]) -> str:
     agent, limit = job.agent_name, waits.limits.get(job.agent_name, 0)
     if not limit:
         return f"there is no agent {agent} any more"
-    total = sum(running.values())
-    if waits.fleet is not None and total >= waits.fleet:
-        return f"{total} of {waits.fleet} jobs run"
+    if _is_full(waits, running):
+        return f"{sum(running.values())} of {waits.fleet} jobs{_RUN}"
     if running.get(agent, 0) >= limit:
-        return f"{running[agent]} of {limit} jobs of {agent} run"
+        return f"{running[agent]} of {limit} jobs of {agent}{_RUN}"
     return "it is about to start"
 
 

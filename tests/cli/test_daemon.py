@@ -144,6 +144,28 @@ def test_job_goes_on_over_another_manager(ada: Path, gitfleet: Gitfleet, how: st
     assert (shown["status"], len(shown["attempts"])) == ("completed", 1)
 
 
+def test_answers_are_the_same_whether_a_manager_runs_or_not(ada: Path, gitfleet: Gitfleet) -> None:
+    job = job_of(gitfleet, ada, "tidy")
+    gitfleet(ada, "run", "--until-idle").ok()
+    waiting = job_of(gitfleet, ada, "tidy")
+    gitfleet(ada, "job", "cancel", waiting).ok()
+    asked = [
+        *(("job", "show", one) for one in (job, waiting)), ("job", "list"), ("job", "list", "--status", "completed"),
+        ("job", "logs", job), ("history", job), ("agent", "list"), ("agent", "show", "tidy"), ("schedule", "list"), ("pool", "list"),
+    ]  # fmt: skip
+    alone = [told(gitfleet, ada, *args) for args in asked]
+    told(gitfleet, ada, "start")
+    assert [told(gitfleet, ada, *args) for args in asked] == alone
+    long = job_of(gitfleet, ada, "long")
+    (ada / ".git/ready").read_text()
+    seen = gitfleet(ada, "job", "logs", "--tail", "1", long).ok().stdout  # comes back while it runs
+    assert seen in {"", "ready\n"}
+    (ada / ".git/gate").write_text("go\n")
+    assert gitfleet(ada, "job", "logs", "-f", long).ok().stdout == "ready\nover\n"
+    assert gitfleet(ada, "job", "logs", "-f", "-n1", long).ok().stdout == "over\n"
+    assert gitfleet(ada, "job", "logs", "--tail", "1", long).ok().stdout == "over\n"
+
+
 def test_signals_stop_it_and_have_it_read_the_files_again(ada: Path, gitfleet: Gitfleet) -> None:
     told(gitfleet, ada, "start")
     there = running(ada)

@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from gitfleet.cli import schemas
+from gitfleet.codec import replace
 from gitfleet.fleet.views import schema
+from gitfleet.jobs.records import job_ids
+from gitfleet.jobs.records.job_record import JobRecord
+from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.words import JobStatus
 from tests.workbench import Gitfleet
 
 
@@ -52,6 +57,15 @@ def test_job_that_waits_is_cancelled_without_a_daemon(ada: Path, gitfleet: Gitfl
     assert "cancelled" in gitfleet(ada, "job", "cancel", job).ok().stdout
     assert "ended already" in gitfleet(ada, "job", "cancel", job).ended(20).stderr
     assert job in gitfleet(ada, "job", "list", "--status", "cancelled", "--agent", "slow").ok().stdout
+
+
+def test_list_shows_what_is_open_before_newer_jobs_that_have_ended(ada: Path, gitfleet: Gitfleet) -> None:
+    store = JobStore(str(ada / ".git/gitfleet/jobs"))
+    made = [store.create(JobRecord(job_ids.new(), "tidy", JobStatus.QUEUED)) for _ in range(4)]
+    for job in made[1:]:
+        store.update(job.id, lambda one: replace(one, status=JobStatus.COMPLETED))
+    listed = gitfleet(ada, "job", "list", "--limit", "2", "--json").ok().json()["data"]["jobs"]
+    assert [one["id"] for one in listed] == [made[0].id, made[3].id]
 
 
 def test_job_that_was_cancelled_is_retried_and_forked(ada: Path, gitfleet: Gitfleet) -> None:

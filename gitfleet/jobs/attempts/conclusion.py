@@ -17,7 +17,15 @@ from gitfleet.errors import FleetError, NoRepository, NoSession
 from gitfleet.git import checkout, git_worktrees, refs
 from gitfleet.git.program import Git, nul_ended, redact
 from gitfleet.jobs import durations
-from gitfleet.jobs.attempts import confinement, places, plan, successors, traces, verifying
+from gitfleet.jobs.attempts import (
+    confinement,
+    places,
+    plan,
+    submodules_left,
+    successors,
+    traces,
+    verifying,
+)
 from gitfleet.jobs.definitions.schema import Agent, LimitRules, RetryRules
 from gitfleet.jobs.delivery import delivering
 from gitfleet.jobs.errors import InvalidStateError
@@ -43,13 +51,17 @@ _STATUS = {
 
 
 class _Verdict(Struct):
-    """What came of it, with the reason where it is not a success; where its work is; and what could not be committed."""
+    """What came of it, with the reason where it is not a success; where its work is; and what could not be committed.
+
+    `notes`: what else there is to say.
+    """
 
     outcome: AttemptOutcome
     error: str = ""
     commit: str = ""
     branch: str = ""
     kept: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failure: str = "") -> JobRecord:
@@ -73,7 +85,7 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
         end = control.end(folder)
         left = end.left if end else control.clear(folder)
         boxes = end.containers if end else control.clear_containers(folder)
-        verdict = _judged(store, job, folder, environ, end, failure)
+        verdict = _judged(store, job, folder, environ, end, failure, busy=bool(left or boxes))
         if left:
             pids = ", ".join(map(str, left))
             verdict = replace(verdict, kept=f"processes that would not end are at work there: {pids}")
@@ -87,7 +99,7 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
         facts = {**_facts(end, verdict, said), "left": tuple(left), **traces.of(store, job, folder, end)}
         facts["delivery"] = delivery
         unheld = budgets.settle(store, folder, job, replace(job.attempts[-1], **facts))
-        notes = (*job.attempts[-1].notes, *confinement.noted(end), *unheld)
+        notes = (*job.attempts[-1].notes, *confinement.noted(end), *verdict.notes, *unheld)
         plan.change(store, job_id, **facts, notes=notes)
         if delivery.open:
             store.expect(job_id)
@@ -150,8 +162,15 @@ def _facts(end: EndRecord | None, verdict: _Verdict, said: str) -> dict[str, obj
 
 
 def _judged(
-    store: JobStore, job: JobRecord, folder: str, environ: Mapping[str, str], end: EndRecord | None, failure: str
-) -> _Verdict:  # fmt: skip
+    store: JobStore,
+    job: JobRecord,
+    folder: str,
+    environ: Mapping[str, str],
+    end: EndRecord | None,
+    failure: str,
+    *,
+    busy: bool,
+) -> _Verdict:
     """The outcome as the shepherd and the adapter have it; then as the diff and the `verify` command have it."""
     outcome, error = _told(job, folder, end, failure)
     attempt = job.attempts[-1]
@@ -161,10 +180,11 @@ def _judged(
     try:
         agent = _as_it_ended(plan.agent_of(folder), end)
         with places.opened(job, agent) as clone:
-            kept = _committed(clone, attempt, agent, folder, str(outcome))
+            kept = _committed(clone, attempt, agent, folder, str(outcome), busy=busy)
             head = refs.resolve(clone.repository.here, "HEAD") or ""
             branch = refs.head(clone.repository.here).removeprefix("refs/heads/")
-            verdict = _Verdict(outcome, error, head, branch, kept)
+            notes = submodules_left.notes(clone.repository, attempt.base or head, head)
+            verdict = _Verdict(outcome, error, head, branch, kept, notes)
             if outcome is not AttemptOutcome.SUCCESS:
                 return verdict
             if kept and agent.commit.leftovers != "keep":
@@ -233,7 +253,9 @@ def _changed(git: Git, base: str, head: str) -> bool:
     return refs.resolve(git, f"{base}^{{tree}}") != refs.resolve(git, f"{head}^{{tree}}")
 
 
-def _committed(clone: Clone, attempt: AttemptRecord, agent: Agent, folder: str, how: str) -> str:
+def _committed(
+    clone: Clone, attempt: AttemptRecord, agent: Agent, folder: str, how: str, *, busy: bool
+) -> str:
     """Commit what the agent left, but for what its setup had left before; "", or why something is left uncommitted.
 
     The commit runs as any other: the user's hooks and ours judge it, and a refusal leaves every file as it is.
@@ -248,7 +270,8 @@ def _committed(clone: Clone, attempt: AttemptRecord, agent: Agent, folder: str, 
     left = f"{counted(len(paths), 'path')} left uncommitted"
     if agent.commit.leftovers != "commit":
         return left
-    places.unlock(repository, attempt)
+    if not busy:
+        places.unlock(repository, attempt)
     under_way = git_worktrees.in_progress(repository.git_dir)
     if under_way:
         return f"{left}: {git_worktrees.begun(under_way)} is under way"
@@ -271,7 +294,7 @@ def _committed(clone: Clone, attempt: AttemptRecord, agent: Agent, folder: str, 
         return ""
     repository.here.ask("reset", "--quiet")
     said = redact((done.stderr + done.stdout).decode("utf-8", "replace")).strip()
-    return f"{left}: git refused: {said[:_SHOWN]}"
+    return f"{left}: git refused: {said[:_SHOWN] or f'it ended with {done.code}'}"
 
 
 def _leave(job: JobRecord, folder: str) -> str:

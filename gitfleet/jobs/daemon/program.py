@@ -49,8 +49,9 @@ async def _serve(config_path: str, state: str, word: IO[str]) -> None:
     fleet = FleetManager(config_path=config_path, state_dir=state)
     await fleet.initialize()
     await fleet.start()
-    _say(word, {"state": READY})
-    await serving.until_stopped(fleet, limit=WAIT, reloads=True)
+    await serving.until_stopped(
+        fleet, limit=WAIT, reloads=True, on_ready=lambda: _say(word, {"state": READY})
+    )
 
 
 def _say(word: IO[str], said: dict[str, str]) -> None:

@@ -20,11 +20,13 @@ async def until_stopped(
     on_progress: Callable[[int], object] | None = None,
     reloads: bool = False,
     until_idle: bool = False,
+    on_ready: Callable[[], object] | None = None,
 ) -> None:
     """Come back when the manager, which runs, has stopped.
 
     SIGINT or SIGTERM has it stop: it waits for what runs, at most `limit` milliseconds (None: for ever); a second one cancels
     that. With `reloads`, SIGHUP has it read the agent files again. With `until_idle` it stops when nothing can be done any more.
+    `on_ready` is called once signals are heard.
     """
     service = _Service(fleet, limit, on_progress)
     answers: dict[signal.Signals, Callable[[str], None]]
@@ -34,6 +36,8 @@ async def until_stopped(
     loop = asyncio.get_running_loop()
     for number, answer in answers.items():
         loop.add_signal_handler(number, answer, number.name)
+    if on_ready is not None:
+        on_ready()
     if until_idle:
         service.begin(_idle(fleet))
     try:

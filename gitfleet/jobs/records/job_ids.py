@@ -38,6 +38,15 @@ def missing(text: str) -> JobNotFoundError:
     )
 
 
+def unreadable(text: str, path: str) -> JobNotFoundError:
+    """The error for a job whose record is there, and is of no use."""
+    return JobNotFoundError(
+        f"The record of {text} cannot be read. It is kept as it is: {display(path)}.",
+        hint="Mend that file, or remove it; its attempts are in the folders beside it.",
+        job_id=text,
+    )
+
+
 def place(text: str) -> tuple[str, str]:
     """The two folders, one in the other, in which a job of this id is filed: by time, so that the newest are found without the rest."""
     word = check(text).removeprefix(PREFIX)

@@ -21,7 +21,7 @@ from gitfleet.base import clock, files
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
 from gitfleet.codec import Struct, replace
-from gitfleet.errors import UsageError
+from gitfleet.errors import LocalStorage, UsageError
 from gitfleet.jobs.errors import JobNotFoundError
 from gitfleet.jobs.records import job_ids, news
 from gitfleet.jobs.records.archive_marks import ArchiveMarks
@@ -93,13 +93,13 @@ class JobStore:
         return job
 
     def get(self, job_id: str) -> JobRecord:
-        """The job as it is now. Raises JobNotFoundError."""
-        data = files.read(os.path.join(self._home(job_id), RECORD))
+        """The job as it is now. Raises JobNotFoundError, also for one whose record cannot be read; that is kept as it is."""
+        path = os.path.join(self._home(job_id), RECORD)
         try:
-            if data is not None:
+            if (data := files.read(path)) is not None:
                 return JobRecord.decode(json.loads(data))
-        except ValueError:
-            pass
+        except (ValueError, PermissionError, LocalStorage) as error:
+            raise job_ids.unreadable(job_id, path) from error
         raise job_ids.missing(job_id)
 
     def has(self, job_id: str) -> bool:
@@ -305,7 +305,7 @@ class JobStore:
         for job_id in names:
             try:
                 yield self.get(job_id)
-            except JobNotFoundError:  # it went away just now, or has yet to come
+            except JobNotFoundError:  # it went away just now, or has yet to come, or cannot be read
                 continue
 
     def _ids(self, wanted: JobFilter) -> Iterator[str]:

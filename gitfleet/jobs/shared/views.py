@@ -68,9 +68,7 @@ def get(store: JobStore, view: View | None, job_id: str) -> JobRecord:
     shared = _known(view, job_id)
     if shared is not None and view is not None:
         return _merged(here, shared, model.prompt(view, job_id))
-    if here is None:
-        raise job_ids.missing(job_id)
-    return here
+    return here or store.get(job_id)
 
 
 def _merged(here: JobRecord | None, shared: SharedJob, prompt: str) -> JobRecord:

@@ -94,3 +94,57 @@ def test_lock_of_a_git_that_may_be_at_work_stays(bench: Bench) -> None:
     assert job.outcome is AttemptOutcome.FAILED
     assert "index.lock" in job.error
     assert job.attempts[0].kept
+
+
+def test_hook_of_the_user_that_refuses_leaves_the_work_where_it_is(bench: Bench, git: Git) -> None:
+    hook = bench.clone / ".git/hooks/pre-commit"
+    hook.write_text("#!/bin/sh\necho never on Mondays >&2\nexit 1\n")
+    hook.chmod(0o755)
+    job = bench.ran("echo x > x.txt")
+    attempt = job.attempts[0]
+    assert (job.outcome, attempt.commit) == (AttemptOutcome.FAILED, attempt.base)
+    assert "1 path left uncommitted: git refused: " in job.error
+    assert "never on Mondays" in job.error
+    assert git(Path(attempt.worktree), "status", "--porcelain") == "?? x.txt"
+
+
+@pytest.mark.parametrize(
+    ("script", "branch"),
+    [("git switch -q --detach", ""), ("git switch -qc mine", "mine")],
+    ids=["detached", "another"],
+)
+def test_work_that_is_not_on_its_own_branch_is_kept_told_and_not_delivered(
+    bench: Bench, git: Git, script: str, branch: str
+) -> None:
+    job = bench.ran(f"{script} && {COMMITS}", claims=["x.txt"])
+    attempt = job.attempts[0]
+    assert (job.outcome, attempt.branch or branch) == (AttemptOutcome.SUCCESS, branch or attempt.branch)
+    assert git(Path(attempt.worktree), "rev-parse", "HEAD") == attempt.commit != attempt.base
+    assert attempt.commit[:12] in attempt.delivery.refused
+    assert git(bench.clone, "ls-remote", "origin", "refs/heads/fleet/*", "refs/heads/mine") == ""
+
+
+def test_what_an_agent_does_inside_submodules_is_told_where_it_is_not_on_the_branch(
+    bench: Bench, git: Git, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    git(tmp_path, "init", "-q", str(other))
+    (other / "lib.txt").write_text("lib\n")
+    git(other, "add", ".")
+    git(other, "commit", "-qm", "lib")
+    file = ("-c", "protocol.file.allow=always")
+    git(bench.clone, *file, "submodule", "--quiet", "add", str(other), "lib")
+    quiet = ("-c", "core.hooksPath=/dev/null")
+    git(bench.clone, *quiet, "commit", "-qm", "with lib")
+    git(bench.clone, *quiet, "push", "-q", "origin", "HEAD:main")
+    update = "git -c protocol.file.allow=always submodule --quiet update --init"
+    job = bench.ran(f"{update} && echo more >> lib/lib.txt && echo x > x.txt")
+    attempt = job.attempts[0]
+    assert job.outcome is AttemptOutcome.SUCCESS
+    assert Path(attempt.worktree, "lib/lib.txt").read_text() == "lib\nmore\n"
+    assert git(bench.clone, "diff", "--name-only", attempt.base, attempt.commit) == "x.txt"
+    assert attempt.notes[-1] == "what is uncommitted inside submodules stays in the worktree: lib"
+    job = bench.ran(f"{update} && cd lib && echo more >> lib.txt && git commit -qam more")
+    attempt = job.attempts[0]
+    assert git(bench.clone, "diff", "--name-only", attempt.base, attempt.commit) == "lib"
+    assert attempt.notes[-1] == "the commits that submodules are at now are pushed by nobody: lib"

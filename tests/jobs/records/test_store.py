@@ -192,13 +192,25 @@ def test_state_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
         JobStore(str(tmp_path / "file"))
 
 
-def test_job_whose_record_cannot_be_read_is_kept(store: JobStore) -> None:
-    job = made(store)
-    (record,) = Path(store.folder).glob(f"jobs/*/*/{job.id}/record.json")
-    record.write_bytes(b"{broken")
+@pytest.mark.parametrize("data", [b"{broken", b"", b"[1]", b'{"id": 5}', b"\xff\x00", None])
+def test_job_whose_record_cannot_be_read_is_kept_and_hides_no_other(
+    store: JobStore, data: bytes | None
+) -> None:
+    job, other = made(store), made(store)
+    (record,) = Path(store.folder).glob(f"jobs/*/*/{job.id}/{RECORD}")
+    if data is None:
+        record.unlink()
+        record.mkdir()
+    else:
+        record.write_bytes(data)
     store.mend()
-    assert store.open_ids() == [job.id]
-    assert record.read_bytes() == b"{broken"
+    assert store.open_ids() == [job.id, other.id]
+    assert store.find(JobFilter()) == store.open_jobs() == [other]
+    with pytest.raises(JobNotFoundError, match="cannot be read"):
+        store.get(job.id)
+    with pytest.raises(JobNotFoundError):
+        store.update(job.id, lambda job: job)
+    assert record.is_dir() if data is None else record.read_bytes() == data
 
 
 def test_what_a_crash_left_half_done_is_mended(store: JobStore) -> None:

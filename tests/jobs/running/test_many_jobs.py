@@ -13,7 +13,7 @@ import pytest
 
 from gitfleet import FleetManager
 from gitfleet.jobs.definitions.schema import Agent
-from gitfleet.jobs.errors import InvalidStateError
+from gitfleet.jobs.errors import ConfigurationError, InvalidStateError
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.words import JobStatus
 from tests.workbench import PATIENCE, Git, Gitfleet
@@ -181,3 +181,85 @@ def test_cancelling_at_the_moment_of_the_end_gives_one_end(place: Path) -> None:
 
     asyncio.run(main())
     assert len(ends) == 1
+
+
+def test_old_jobs_go_by_themselves_and_never_one_that_runs(place: Path) -> None:
+    os.mkfifo(place / ".git/gate")
+    agent(place, "quick", "true")
+    agent(place, "long", f"echo ready; read -r _ < {place}/.git/gate")
+
+    async def main() -> None:
+        fleet = FleetManager(config_path=str(place / "agents"), max_jobs_per_agent=1, max_jobs_total=1)
+        async with fleet:
+            said = asyncio.Event()
+            fleet.on("job:output", lambda _: said.set())
+            long = await fleet.trigger("long")
+            await said.wait()
+            jobs = []
+            for _ in range(3):
+                ended = asyncio.Event()
+                fleet.on("job:completed", lambda _, ended=ended: ended.set())  # type: ignore[misc]
+                jobs.append(await fleet.trigger("quick"))
+                await ended.wait()
+            assert {job.id for job in fleet.get_jobs()} <= {long.id, jobs[1].id, jobs[2].id}
+            (place / ".git/gate").write_text("go\n")
+            await fleet.until_idle()
+            assert [job.id for job in fleet.get_jobs()] == [jobs[2].id]
+
+    asyncio.run(main())
+
+
+def test_manager_whose_files_were_wrong_is_initialized_when_they_are_right(place: Path) -> None:
+    (place / "agents/quick.yaml").write_text("comand: x\n")
+
+    async def main() -> None:
+        fleet = manager(place)
+        with pytest.raises(ConfigurationError):
+            await fleet.initialize()
+        assert fleet.state == "uninitialized"
+        agent(place, "quick", "true")
+        await fleet.initialize()
+        assert fleet.state == "initialized"
+
+    asyncio.run(main())
+
+
+def test_who_waits_for_the_end_of_all_work_is_told_when_the_manager_stops(place: Path) -> None:
+    agent(place, "long", "echo ready; exec sleep 1000")
+
+    async def main() -> None:
+        async with manager(place) as fleet:
+            said = asyncio.Event()
+            fleet.on("job:output", lambda _: said.set())
+            for _ in range(2):
+                await fleet.trigger("long")
+            await said.wait()
+            idle = asyncio.create_task(fleet.until_idle())
+            await fleet.stop(wait_for_jobs=False)
+            await asyncio.wait_for(idle, PATIENCE)
+            assert fleet.get_status().jobs["queued"] == 1
+            await fleet.initialize()
+            await fleet.start()
+            await asyncio.wait_for(asyncio.create_task(fleet.stop(wait_for_jobs=False)), PATIENCE)
+
+    asyncio.run(main())
+
+
+def test_attempt_after_one_that_cut_its_worktree_off_never_runs_in_the_users_checkout(
+    place: Path, git: Git
+) -> None:
+    more = "retry: {attempts: 2, backoff: 1ms, outcomes: [failed]}\n"
+    agent(place, "odd", "git rev-parse --show-toplevel; echo 1 >> runs.txt; rm .git; exit 3", more)
+
+    async def main() -> None:
+        async with manager(place) as fleet:
+            job = await fleet.trigger("odd")
+            await fleet.until_idle()
+            job = fleet.get_job(job.id)
+        first, second = job.attempts
+        assert job.output == f"{first.worktree}\n"
+        assert "is no worktree of its clone any more" in second.error
+        assert Path(second.worktree, "runs.txt").read_text() == "1\n"
+
+    asyncio.run(main())
+    assert git(place, "status", "--porcelain", "runs.txt") == ""

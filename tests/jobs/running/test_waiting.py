@@ -203,9 +203,24 @@ def test_reason_is_the_first_thing_that_keeps_a_job_back(store: JobStore) -> Non
     assert said["busy"] == "2 of 2 jobs of busy run"
     assert said["next"] == "it is about to start"
     notice.tell(replace(known, fleet=2))
-    assert waiting.reasons(store, [jobs["next"]])[jobs["next"].id] == "2 of 2 jobs run"
+    said = waiting.reasons(store, [jobs["next"]])
+    assert said[jobs["next"].id] == "2 of 2 jobs run; jobs before it: 1"
     notice.forget()
     assert waiting.reasons(store, [jobs["next"]])[jobs["next"].id] == waiting.NOBODY
+
+
+def test_place_in_line_is_by_priority_then_by_coming_and_of_the_agent_where_that_is_full(
+    store: JobStore,
+) -> None:
+    first, urgent, other = queued(store), queued(store, priority=5), queued(store, "other")
+    last = queued(store)
+    full = HeldBack(None, {"tidy": 1, "other": 9}, None, {running(store).id: "tidy"})
+    notice = waiting.HeldNotice(store)
+    for fleet, places in ((None, (1, 0, None, 2)), (1, (1, 0, 2, 3))):
+        notice.tell(replace(full, fleet=fleet))
+        found = waiting.reasons(store, [last, other, urgent, first])
+        said = [found[job.id].partition(" run")[2] for job in (first, urgent, other, last)]
+        assert said == [f"; jobs before it: {place}" if place else "" for place in places]
 
 
 def test_notice_of_a_daemon_that_was_killed_counts_for_nothing(store: JobStore) -> None:

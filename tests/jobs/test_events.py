@@ -1,0 +1,37 @@
+"""Who listens to events, and what listeners may do."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from gitfleet.jobs.events import JobCancelled, Listeners
+
+
+def test_listener_that_leaves_or_fails_in_its_call_keeps_others_from_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    listeners, heard = Listeners(logging.getLogger("gitfleet.test")), []
+    event = JobCancelled("job-1")
+
+    def once(_: object) -> None:
+        heard.append("once")
+        listeners.remove("job:cancelled", once)
+        listeners.remove("job:cancelled", once)
+
+    def fails(_: object) -> None:
+        raise RuntimeError
+
+    def joins(_: object) -> None:
+        listeners.add("job:cancelled", lambda _: heard.append("joined"))
+        listeners.remove("job:cancelled", joins)
+
+    for one in (once, fails, joins, lambda _: heard.append("last")):
+        listeners.add("job:cancelled", one)
+    listeners.tell("job:cancelled", event)
+    listeners.tell("job:cancelled", event)
+    assert heard == ["once", "last", "last", "joined"]
+    assert caplog.text.count("a listener to job:cancelled failed") == 2
+    with pytest.raises(ValueError, match="there is no event 'job:canceled'"):
+        listeners.add("job:canceled", once)
