@@ -170,6 +170,8 @@ class TaskKeeper:
         try:
             job = self._store.get(note.job)
         except JobNotFoundError:
+            if self._store.has(note.job):  # it cannot be read just now: unknown means keep
+                return work.TTL / 6
             return self._orphaned(ledger, note)
         if job.ended:
             self._over(ledger, asked, note, job)
