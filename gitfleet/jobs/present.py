@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 
+from gitfleet.base import identity
 from gitfleet.codec import Struct
 from gitfleet.jobs import asking, waiting
 from gitfleet.jobs.records.job_record import JobRecord
@@ -18,7 +19,7 @@ OVER, CHECKING, UNWATCHED = "over", "checking", "unwatched"
 class JobNow(Struct):
     """`waits`: why it is queued and does not start. `phase`: where its attempt is, as its shepherd has it (`over`: that has ended, and
     whoever runs the jobs has yet to say how; `checking`: somebody looks at its work now; `unwatched`: its shepherd was killed, and what
-    it started may run on until then); `asks`, `asked_at` (ms): what that waits for a person to say. Empty, or 0, where that
+    it started may run on until then, unless the machine was started anew); `asks`, `asked_at` (ms): what that waits for a person to say. Empty, or 0, where that
     does not apply.
     """
 
@@ -46,8 +47,10 @@ def _gone(store: JobStore, job: JobRecord) -> str:
     if job.status is not JobStatus.RUNNING or not job.attempts:
         return ""
     folder = store.attempt_folder(job.id, len(job.attempts))
-    if control.state(folder) is None or control.alive(folder):
+    state = control.state(folder)
+    if state is None or control.alive(folder):
         return ""
     if store.job_lock(job.id).taken():
         return CHECKING
-    return OVER if os.path.lexists(os.path.join(folder, records.END)) else UNWATCHED
+    ended = os.path.lexists(os.path.join(folder, records.END)) or state.boot not in {"", identity.boot_id()}
+    return OVER if ended else UNWATCHED

@@ -40,7 +40,8 @@ def test_configuration_is_checked_as_a_whole_and_shown_with_its_defaults(
     assert forms.held(checked, command="config check")["agents"] == ["a"]
     assert checked["warnings"] == ["agent a: the program no-such-program is not in PATH here"]
     shown = forms.held(gitfleet(ada, "config", "show", "--json").ok().json())
-    assert (shown["fleet"], shown["agents"]["a"]["priority"]) == ({"concurrency": 2, "lease": "3m"}, 7)
+    fleet = {"concurrency": 2, "history": {"archive": "hub"}, "lease": "3m"}
+    assert (shown["fleet"], shown["agents"]["a"]["priority"]) == (fleet, 7)
     assert (
         gitfleet(ada, "config", "show")
         .ok()
