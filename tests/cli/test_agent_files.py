@@ -45,7 +45,9 @@ def test_configuration_is_checked_as_a_whole_and_shown_with_its_defaults(
     assert (
         gitfleet(ada, "config", "show")
         .ok()
-        .stdout.startswith("# fleet.yaml\nconcurrency: 2\nlease: 3m\n\n# a\nname: a")
+        .stdout.startswith(
+            "# fleet.yaml\nconcurrency: 2\nlease: 3m\nhistory:\n  archive: hub\n\n# a\nname: a"
+        )
     )
     assert "There is no agent 'b'" in gitfleet(ada, "config", "show", "b").ended(2).stderr
     (ada / "agents/b.yaml").write_text("command: [sh]\npriority: 1\nworking_directory: /\n")
