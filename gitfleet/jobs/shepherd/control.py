@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from gitfleet.base import clock, identity, processes
+from gitfleet.base.locks import NodeLock
 from gitfleet.jobs.shepherd import containers, family, records
 from gitfleet.jobs.shepherd.records import AttemptState, EndRecord, PersonAnswer, Spec, StopRequest
 from gitfleet.jobs.words import EndCause
@@ -107,19 +108,7 @@ def adopt(folder: str) -> Shepherd | None:
 
 def alive(folder: str) -> bool:
     """Whether the attempt in `folder` has a shepherd that lives."""
-    try:
-        handle = os.open(os.path.join(folder, records.LOCK), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in {errno.EACCES, errno.EAGAIN}:
-            raise
-        return True
-    finally:
-        os.close(handle)
-    return False
+    return NodeLock(os.path.join(folder, records.LOCK)).taken()
 
 
 def end(folder: str) -> EndRecord | None:
