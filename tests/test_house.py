@@ -59,6 +59,7 @@ DOORS = [
             "gitfleet/base/exec_child.py": "the other side of that door",
             "gitfleet/base/guard.py": "a program of its own, which imports nothing of ours",
             "gitfleet/jobs/setup/program.py": "what it runs writes where the agent will write",
+            "gitfleet/onhost/acting/programs.py": "runs on hosts that have nothing else of ours",
         },
     ),
     Door(
