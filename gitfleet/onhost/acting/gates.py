@@ -92,12 +92,12 @@ def _ourselves(question: GateQuestion) -> SafetyGate:
 
 
 def _carriers(question: GateQuestion) -> SafetyGate:
-    found = sum(_program(one) in _CARRIERS or one.pid == 1 for one in question.members)
+    found = sum(_is_one_of(one, _CARRIERS) or one.pid == 1 for one in question.members)
     return _say("carriers", found, "of them carry logins, services or containers")
 
 
 def _multiplexers(question: GateQuestion) -> SafetyGate:
-    found = sum(_program(one) in _MULTIPLEXERS for one in question.members)
+    found = sum(_is_one_of(one, _MULTIPLEXERS) for one in question.members)
     return _say("multiplexer", found, "of them hold the terminals of others")
 
 
@@ -205,7 +205,7 @@ def _locks(question: GateQuestion) -> SafetyGate:
 
 
 def _git_under_way(question: GateQuestion) -> SafetyGate:
-    if any(_program(one) in _GIT for one in question.members):
+    if any(_is_one_of(one, _GIT) for one in question.members):
         return SafetyGate("git", BLOCKED, "git itself is at work among them")
     found, unknown = 0, 0
     for directory in _directories(question):
@@ -245,8 +245,12 @@ def _directories(question: GateQuestion) -> set[str | None]:
     return {repositories.working_directory(pid) for pid in question.pids}
 
 
-def _program(one: Sighting) -> str:
-    return os.path.basename((sighting.command(one.pid) or (one.name,))[0]).split(":")[0] or one.name
+def _is_one_of(one: Sighting, programs: frozenset[str]) -> bool:
+    """By the name that the system has of it, and by the one that it was started under."""
+    word = (sighting.command(one.pid) or ("",))[0]
+    return not programs.isdisjoint(
+        [one.name, one.name.split(":")[0], os.path.basename(word), word.split(":")[0]]
+    )
 
 
 def _is_ours(pid: int) -> bool:
