@@ -11,7 +11,21 @@ import hmac
 from collections.abc import Iterator, Mapping, Sequence
 
 from gitfleet.base import canonical
-from gitfleet.codec import FLAG, TEXT, WHOLE, Many, Maybe, One, Record, Struct, Table, Text, Whole, field, replace
+from gitfleet.codec import (
+    FLAG,
+    TEXT,
+    WHOLE,
+    Many,
+    Maybe,
+    One,
+    Record,
+    Struct,
+    Table,
+    Text,
+    Whole,
+    field,
+    replace,
+)
 from gitfleet.triage.patterns import CrossHostPattern
 from gitfleet.triage.shapes import CANDIDATE_ID, FLEET_SESSION, HOST_SESSION, SHARE, WORD, Real, Shown
 from gitfleet.triage.wire import MOST_CANDIDATES, PlannedCandidate, ScanCounts, SeenFacts
@@ -123,9 +137,8 @@ def _seal(plan: FleetPlan, key: bytes) -> str:
 
 def faults(plan: FleetPlan, parts: Mapping[str, bytes]) -> Sequence[str]:
     """What is wrong with a plan whose parts are these files: what somebody has changed, or what is missing."""
-    wrong = [
+    return [
         f"the part of {host.host_id} is not the one that was planned"
         for host in plan.hosts
         if host.part and digest_of(parts.get(host.part, b"")) != host.digest
     ]
-    return wrong

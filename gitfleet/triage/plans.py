@@ -61,7 +61,9 @@ class PlanRefs:
         ref = fleetrefs.plan(_session(fleet_session))
         oid = self._commit(self._tree(None, files), None, subject)
         if not refs.move(self._git, ref, new=oid, old=None):
-            raise Blocked(f"There is a plan {fleet_session} already.", hint="Plan again: it gets a name of its own.")
+            raise Blocked(
+                f"There is a plan {fleet_session} already.", hint="Plan again: it gets a name of its own."
+            )
         return oid, self.send(fleet_session)
 
     def append(self, fleet_session: str, files: Mapping[str, bytes], subject: str) -> list[str]:
@@ -100,7 +102,9 @@ class PlanRefs:
                     refs.move(self._git, place, new=here, old=there)
                     return []
                 self._meet(fleet_session)
-            error: FleetError = hub_error(self._hub, "others keep adding to it", what="write to", refused=True)
+            error: FleetError = hub_error(
+                self._hub, "others keep adding to it", what="write to", refused=True
+            )
         except FleetError as raised:
             error = raised
         return [f"the plan {fleet_session} was not sent to the hub: {error.message}"]
@@ -176,7 +180,9 @@ class PlanRefs:
         more = {path: data for path, data in ours.added.items() if path not in theirs.added}
         new = theirs.tip
         if more:
-            new = self._commit(self._tree(theirs.tip, more), theirs.tip, f"Fleet plan {fleet_session}, further steps")
+            new = self._commit(
+                self._tree(theirs.tip, more), theirs.tip, f"Fleet plan {fleet_session}, further steps"
+            )
         refs.move(self._git, ref, new=new, old=here)
 
     def _tree(self, commit: str | None, files: Mapping[str, bytes]) -> str:
