@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from gitfleet.base import canonical
 from gitfleet.codec import (
@@ -26,12 +26,16 @@ from gitfleet.codec import (
     field,
     replace,
 )
+from gitfleet.errors import Corrupt
+from gitfleet.ledger import format
 from gitfleet.triage.patterns import CrossHostPattern
 from gitfleet.triage.shapes import CANDIDATE_ID, FLEET_SESSION, HOST_SESSION, SHARE, WORD, Real, Shown
 from gitfleet.triage.wire import MOST_CANDIDATES, PlannedCandidate, ScanCounts, SeenFacts
 
 MOST_HOSTS = 10_000
 PLANNED = "planned"
+PLAN, VIEW, PARTS = "plan.json", "plan.yaml", "hosts"
+"""The files of a plan, and the folder of its hosts' parts."""
 _WORDS = Shown(500)
 
 
@@ -135,10 +139,36 @@ def _seal(plan: FleetPlan, key: bytes) -> str:
     return hmac.new(key, canonical.dump(replace(plan, seal="")), hashlib.sha256).hexdigest()
 
 
-def faults(plan: FleetPlan, parts: Mapping[str, bytes]) -> Sequence[str]:
-    """What is wrong with a plan whose parts are these files: what somebody has changed, or what is missing."""
-    return [
-        f"the part of {host.host_id} is not the one that was planned"
-        for host in plan.hosts
-        if host.part and digest_of(parts.get(host.part, b"")) != host.digest
-    ]
+def read(files: Mapping[str, bytes], fleet_session: str, oid: str) -> WholePlan:
+    """The plan that these files hold. Raises NewerFormat, and Corrupt where one of them is not the one that was planned."""
+    where = f"the plan {fleet_session}"
+    plan = format.read(FleetPlan, files.get(PLAN, b""), PLAN, of=f" of {where}", then=_THEN)
+    if plan.id != fleet_session:
+        raise _corrupt(where, f"it is the plan {plan.id} under another name")
+    parts = {}
+    for host in plan.hosts:
+        data = files.get(host.part, b"")
+        if not host.part:
+            continue
+        if digest_of(data) != host.digest:
+            raise _corrupt(where, f"the part of {host.host_id} is not the one that was planned")
+        part = format.read(HostPart, data, host.part, of=f" of {where}", then=_THEN)
+        if part.host_id != host.host_id or part.id != host.session_id:
+            raise _corrupt(where, f"the part of {host.host_id} is another host's")
+        parts[host.host_id] = part
+    whole = WholePlan(plan, parts, oid)
+    found = {one.candidate_id for _, one in whole.candidates()}
+    if not found.issuperset(plan.selected) or len(parts) != len(
+        {host.host_id for host in plan.hosts if host.part}
+    ):
+        raise _corrupt(where, "it names what it does not hold")
+    return whole
+
+
+_THEN = "Nothing of it was applied."
+
+
+def _corrupt(where: str, why: str) -> Corrupt:
+    return Corrupt(
+        f"{where[:1].upper()}{where[1:]} cannot be used: {why}. {_THEN}", hint="Plan again.", where=where
+    )
