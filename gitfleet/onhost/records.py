@@ -1,6 +1,6 @@
 """What is known of the processes of a host: plain values that the other modules of this package pass on.
 
-Full snapshots never leave the host. What does leave it is a `Candidate`, put into words by `redaction`.
+Full snapshots never leave the host. What does leave it is a `TriageCandidate`, put into words by `redaction`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class Process:
+class HostProcess:
     """One process as a scan found it. None means "could not be read", and `gaps` names those fields. It stays on the host.
 
     Times are in seconds, memory in bytes. `cpu` is the share of one core between two samples (1.0: one core), None with a
@@ -110,7 +110,7 @@ class ProcessTable:
     """All processes of one scan. `processes` by pid. `taken`: seconds since 1970 on the host's clock; `seconds`: between the samples."""
 
     facts: HostFacts
-    processes: dict[int, Process]
+    processes: dict[int, HostProcess]
     taken: float
     seconds: float
 
@@ -132,7 +132,7 @@ class Origin:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class FeatureEvidence:
     """What one feature says: its value in words, and how many bits it moves towards abandonment (negative: away)."""
 
     feature: str
@@ -152,7 +152,7 @@ class Judgement:
     signature: str
     posterior: dict[str, float]
     log_e: float
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[FeatureEvidence, ...]
     action: str
     loss: dict[str, float]
     missing: tuple[str, ...] = ()
@@ -160,7 +160,7 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Gate:
+class SafetyGate:
     """One safety gate: passed, blocked or unknown (which blocks). `detail` is redacted where it leaves the host."""
 
     name: str
@@ -175,24 +175,24 @@ class ProcessGroup:
     `pgid` is the process group if the members are all of it, else 0: then each member is signalled by itself.
     """
 
-    leader: Process
-    members: tuple[Process, ...]
+    leader: HostProcess
+    members: tuple[HostProcess, ...]
     pgid: int = 0
 
 
 @dataclass(frozen=True)
-class Candidate:
+class TriageCandidate:
     """A group with what is thought of it: what a plan may act on."""
 
     group: ProcessGroup
     origin: Origin
     judgement: Judgement
-    gates: tuple[Gate, ...] = ()
+    gates: tuple[SafetyGate, ...] = ()
     reversible: dict[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Asked:
+class ScanRequest:
     """What the asker says for a scan: sessions by state, where their worktrees are, who asks, and how it is to be redacted.
 
     `sessions` maps a session id to live or ended; `places` an absolute path to a session id. `key` is the fleet's redaction key
