@@ -144,31 +144,32 @@ def read(files: Mapping[str, bytes], fleet_session: str, oid: str) -> WholePlan:
     where = f"the plan {fleet_session}"
     plan = format.read(FleetPlan, files.get(PLAN, b""), PLAN, of=f" of {where}", then=_THEN)
     if plan.id != fleet_session:
-        raise _corrupt(where, f"it is the plan {plan.id} under another name")
+        raise corrupt(where, f"it is the plan {plan.id} under another name")
     parts = {}
     for host in plan.hosts:
         data = files.get(host.part, b"")
         if not host.part:
             continue
         if digest_of(data) != host.digest:
-            raise _corrupt(where, f"the part of {host.host_id} is not the one that was planned")
+            raise corrupt(where, f"the part of {host.host_id} is not the one that was planned")
         part = format.read(HostPart, data, host.part, of=f" of {where}", then=_THEN)
         if part.host_id != host.host_id or part.id != host.session_id:
-            raise _corrupt(where, f"the part of {host.host_id} is another host's")
+            raise corrupt(where, f"the part of {host.host_id} is another host's")
         parts[host.host_id] = part
     whole = WholePlan(plan, parts, oid)
     found = {one.candidate_id for _, one in whole.candidates()}
     if not found.issuperset(plan.selected) or len(parts) != len(
         {host.host_id for host in plan.hosts if host.part}
     ):
-        raise _corrupt(where, "it names what it does not hold")
+        raise corrupt(where, "it names what it does not hold")
     return whole
 
 
 _THEN = "Nothing of it was applied."
 
 
-def _corrupt(where: str, why: str) -> Corrupt:
+def corrupt(where: str, why: str) -> Corrupt:
+    """The error about a plan that cannot be used."""
     return Corrupt(
         f"{where[:1].upper()}{where[1:]} cannot be used: {why}. {_THEN}", hint="Plan again.", where=where
     )
