@@ -17,7 +17,7 @@ from gitfleet.codec import Struct
 from gitfleet.hosts import bundle, commands
 from gitfleet.hosts.bundle import SentProgram
 from gitfleet.hosts.configuration import Patience, SshFiles, quiet
-from gitfleet.hosts.connection import Body, Connection, HostFailed, Limits
+from gitfleet.hosts.connection import Body, Connection, HostFailed, HostLimits
 from gitfleet.hosts.inventory import HostSpec
 from gitfleet.hosts.ssh import Ssh
 from gitfleet.hosts.status import HostProblem, HostStatus
@@ -48,7 +48,7 @@ class Reach:
         at_once: int = AT_ONCE,
         bootstrap: bool = False,
         program: Callable[[str], SentProgram] = bundle.program,
-        limits: Limits = Limits(),  # noqa: B008 - frozen
+        limits: HostLimits = HostLimits(),  # noqa: B008 - frozen
         patience: Patience = Patience(),  # noqa: B008 - frozen
     ) -> None:
         """With `bootstrap` a program is sent along, which needs only python3 there: `program` makes it for a nonce."""

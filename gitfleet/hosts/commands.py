@@ -2,7 +2,8 @@
 
 The login shell may be any: the words are the same to bash, zsh, fish, tcsh and dash, and hand over to /bin/sh at once.
 Nothing is written to the other side's standard input before it has said that it is ours who read: what waits there
-could be a shell that takes a program for commands.
+could be a shell that takes a program for commands. The shell says in the end how our program ended: ssh's own exit code comes late
+or never where a login file has left something running, and does not tell a killed program from a lost connection.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ _HOMES = "PATH=$PATH:$HOME/.local/bin;export PATH"  # where tools of one user ar
 
 def remote(nonce: str, *, sends: bool) -> str:
     """The command for the host's login shell: its own gitfleet, or a Python that takes a program."""
-    hand_over = 'exec python3 -I -c "$1" "$0"' if sends else f'exec {_TOOL} "$0"'
-    inner = f"echo;echo $0 shell;{_HOMES};{hand_over}"
+    start = 'python3 -I -c "$1" "$0"' if sends else f'{_TOOL} "$0"'
+    inner = f"echo;echo $0 shell;{_HOMES};{start};r=$?;echo;echo $0 ended $r"
     return f"exec /bin/sh -c '{inner}' {nonce}" + (f" '{_LOADER}'" if sends else "")
 
 

@@ -18,7 +18,7 @@ from gitfleet.base import text
 from gitfleet.codec import Struct
 from gitfleet.hosts import bundle, status
 from gitfleet.hosts.bundle import SentProgram
-from gitfleet.hosts.frames import READY, SHELL, BadFrames, Frame, FrameReader
+from gitfleet.hosts.frames import ENDED, READY, SHELL, BadFrames, Frame, FrameReader
 from gitfleet.hosts.status import HostProblem, HostStatus
 from gitfleet.hosts.wire import Wire
 from gitfleet.onhost.records import RECORD_VERSION
@@ -26,7 +26,7 @@ from gitfleet.onhost.records import RECORD_VERSION
 Body = Mapping[str, Any]
 
 
-class Limits(Struct):
+class HostLimits(Struct):
     """How long a host may take, in seconds: until its hello, for one answer, for its goodbye, and for all of it.
 
     A connection that it drops at once is tried so many times, with a pause of `pause` seconds that doubles.
@@ -55,7 +55,7 @@ class HostRefused(HostFailed):
 class Connection:
     """A host that is being spoken with; one request at a time."""
 
-    def __init__(self, wire: Wire, nonce: str, limits: Limits) -> None:
+    def __init__(self, wire: Wire, nonce: str, limits: HostLimits) -> None:
         self.hello: Body = {}
         self._wire = wire
         self._limits = limits
@@ -140,21 +140,23 @@ class Connection:
             except BadFrames as error:
                 raise HostFailed(HostProblem(HostStatus.ERROR, str(error), _OTHER)) from None
         frame = self._found.popleft()
+        if frame.kind == ENDED:
+            raise HostFailed(await self._end(frame.body["code"]))
         self._stage = max(self._stage, _Stage.REACHED if frame.kind in {SHELL, READY} else _Stage.GREETED)
         if frame.kind == "error" and not self.hello:
             raise HostFailed(_told(frame.body))
         return frame
 
-    async def _end(self) -> HostProblem:
-        """Why nothing comes any more."""
+    async def _end(self, code: int | None = None) -> HostProblem:
+        """Why nothing comes any more. `code`: that of the program there, None where only ssh's is known."""
         await self._wire.close()
-        code, said = self._wire.code, self._wire.said
+        said = self._wire.said
         match self._stage:
             case _Stage.SILENT:
-                return status.failure(said, code)
-            case _Stage.REACHED:
+                return status.failure(said, self._wire.code)
+            case _Stage.REACHED if code is not None:
                 return status.unanswered(said, code, sends=self._sends)
-            case _Stage.GREETED:
+            case _:
                 return status.died(said, code)
 
     def _late_hello(self) -> HostProblem:

@@ -20,14 +20,14 @@ MOST_NOISE = 1 << 20
 """Bytes in all of what is not ours."""
 _LONGEST_LINE = 8192
 
-SHELL, READY = "shell", "ready"
-"""The marks before the first frame: our command runs there; Python runs there, and takes a program."""
-_MARK = re.compile(rb"(shell)|(ready) (\d{1,3}) (\d{1,3})")
+SHELL, READY, ENDED = "shell", "ready", "ended"
+"""Marks: our command runs there; Python runs there, and takes a program; what we started has ended."""
+_MARK = re.compile(rb"(shell)|(ready) (\d{1,3}) (\d{1,3})|(ended) (\d{1,3})")
 _HEAD = re.compile(rb"(hello|answer|event|error|end) (\d{1,12})")
 
 
 class Frame(NamedTuple):
-    """One frame, or a mark (then `body` is empty, but for the Python version of `ready`)."""
+    """One frame, or a mark; `body` of a mark: the Python version (`major`, `minor`), the exit `code`, or nothing."""
 
     kind: str
     body: Mapping[str, Any]
@@ -82,8 +82,11 @@ class FrameReader:
         """The mark that a line is; a head sets what is wanted next, all else is noise."""
         told = line.rpartition(self._nonce)[2] if self._nonce in line else b""
         if mark := _MARK.fullmatch(told):
-            version = {"major": int(mark[3]), "minor": int(mark[4])} if mark[2] else {}
-            return Frame((mark[1] or mark[2]).decode(), version)
+            if mark[5]:
+                return Frame(ENDED, {"code": int(mark[6])})
+            return (
+                Frame(READY, {"major": int(mark[3]), "minor": int(mark[4])}) if mark[2] else Frame(SHELL, {})
+            )
         if head := _HEAD.fullmatch(told):
             self._kind, self._wanted = head[1].decode(), int(head[2])
             if self._wanted > self._most:

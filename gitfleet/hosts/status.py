@@ -92,26 +92,26 @@ def failure(said: str, code: int | None) -> HostProblem:
     )
 
 
-def unanswered(said: str, code: int | None, *, sends: bool) -> HostProblem:
-    """What it means that our command ran, and no hello came of it; `sends`: it was to take a program."""
+def unanswered(said: str, code: int, *, sends: bool) -> HostProblem:
+    """What it means that our program on a host ended with this code before its hello; `sends`: a Python was to take it."""
     if code in {126, 127}:
         return _NO_PYTHON if sends else _NO_GITFLEET
     if code == _USAGE and not sends:
         return _OLDER
-    if code is None or code < 0 or code == SSH_FAILED:
+    if code > _SIGNALS:
         return died(said, code)
     words = f"what answers there did not start: it ended with {code}{_quoted(_lines(said))}"
     return HostProblem(HostStatus.ERROR, words, "Run the same by hand on that host.")
 
 
 def died(said: str, code: int | None) -> HostProblem:
-    """What it means that a host which had spoken to us ended before it was done."""
-    broke = code is None or code < 0 or code == SSH_FAILED
-    how = (
-        "the connection broke, or what answered there was killed"
-        if broke
-        else f"what answered there ended with {code}"
-    )
+    """What it means that a host which had spoken to us ended before it was done; `code` None: the connection broke."""
+    if code is None:
+        how = "the connection broke"
+    elif code > _SIGNALS:
+        how = f"what answered there was killed (signal {code - _SIGNALS})"
+    else:
+        how = f"what answered there ended with {code}"
     return HostProblem(
         HostStatus.DIED,
         how + _quoted(_lines(said)),
@@ -119,6 +119,8 @@ def died(said: str, code: int | None) -> HostProblem:
     )
 
 
+_SIGNALS = 128
+"""A shell's exit code for a program that a signal ended is this and the signal."""
 _USAGE = 2
 _NO_PYTHON = HostProblem(HostStatus.NO_TOOL, "it has no python3", "Install Python 3.8 or newer there.")
 _NO_GITFLEET = HostProblem(

@@ -71,7 +71,7 @@ class Host(NamedTuple):
     run: Callable[..., subprocess.CompletedProcess[str]]
     """`run("sh", "-c", …)`: run a program there, not by ssh."""
     logins: Callable[[], int]
-    """How many connections it has taken."""
+    """How many connections it has taken, dropped ones too."""
 
 
 class Hosts:
@@ -112,7 +112,7 @@ class Hosts:
         _make_key(folder / "host_key")
         lines = [
             f"HostKey {folder}/host_key", "StrictModes no", "UsePAM no", "PermitRootLogin yes", "PasswordAuthentication no",
-            "KbdInteractiveAuthentication no", "PidFile none", "LogLevel ERROR", "AcceptEnv LANG LC_*", *config, *daemon,
+            "KbdInteractiveAuthentication no", "PidFile none", "LogLevel VERBOSE", "AcceptEnv LANG LC_*", *config, *daemon,
         ]  # fmt: skip
         if banner:
             (folder / "banner").write_text(banner)
@@ -184,7 +184,7 @@ class _Machine:
     def __init__(self, folder: Path, *, one_for_all: bool) -> None:
         self._folder = folder
         self._count = 0
-        sshd = f"/usr/sbin/sshd -f {folder}/sshd_config"
+        sshd = f"/usr/sbin/sshd -f {folder}/sshd_config -E {folder}/log"
         hold = (
             "mount --make-rprivate / && mount -t proc proc /proc && mount -t tmpfs none /run && mkdir /run/sshd && "
             f"mount --bind {folder}/passwd /etc/passwd && trap '' CHLD && echo ready && exec cat"
@@ -237,7 +237,9 @@ class _Machine:
         return subprocess.run([*self._enter, *argv], capture_output=True, text=True, check=False)
 
     def logins(self) -> int:
-        return self._count
+        """How many connections the daemon wrote down, or were handed over."""
+        log = self._folder / "log"
+        return self._count or log.read_text().count("Connection from ")
 
     def stop(self) -> None:
         """End it: with the first process of its namespace, all others are killed by the system."""
