@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Iterator, Sequence
+
+from gitfleet.onhost.call_data import INTERPRETERS, RUNNERS, SHELLS, TRIVIAL, WORDS_BEFORE, WRAPPERS
 
 DEPTH = 8
 """How many programs deep a command line is followed."""
@@ -18,80 +20,24 @@ DEPTH = 8
 LONGEST = 4096
 """Characters of a shell's or an interpreter's text that are read; the rest does not change what is run."""
 
-SHELLS = frozenset(["sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "fish", "tcsh", "csh"])
-
-# wrapper -> options that take a value of their own
-_WRAPPERS = {
-    "env": {"-u", "-C", "-S", "--unset", "--chdir"},
-    "nice": {"-n", "--adjustment"},
-    "ionice": {"-c", "-n", "--class", "--classdata"},
-    "chrt": set(),
-    "taskset": set(),
-    "nohup": set(),
-    "setsid": set(),
-    "stdbuf": {"-i", "-o", "-e"},
-    "timeout": {"-k", "-s", "--kill-after", "--signal"},
-    "time": {"-f", "-o"},
-    "sudo": {"-u", "-g", "-C", "-h", "-p", "-T"},
-    "doas": {"-u", "-C"},
-    "runuser": {"-u", "-g"},
-    "unbuffer": set(),
-    "xvfb-run": {"-n", "-s", "-e", "-f", "-p", "-w"},
-    "dbus-run-session": set(),
-    "dumb-init": set(),
-    "tini": set(),
-    "flock": {"-w", "-E"},
-    "strace": {"-o", "-e", "-p", "-s"},
-    "caffeinate": {"-t", "-w"},
-    "direnv": set(),
-    "dotenv": {"-e", "-f"},
-    "dotenvx": {"-f"},
-    "cross-env": set(),
-    "corepack": set(),
-}
-_WORDS_BEFORE = {"timeout": 1, "flock": 1, "chrt": 1, "taskset": 1}
-"""Words of the wrapper's own between its options and the program."""
-
-# package runner -> (words that make it run a program, options that take a value)
-_RUNNERS = {
-    "npx": ((), {"-p", "--package", "-c", "--call", "-w", "--workspace"}),
-    "bunx": ((), {"-p", "--package"}),
-    "pnpx": ((), {"--package"}),
-    "uvx": ((), {"--from", "--with", "-p", "--python", "--index-url", "--directory"}),
-    "npm": (("exec", "x"), {"-p", "--package", "-c", "--call", "-w", "--workspace", "--prefix"}),
-    "pnpm": (("exec", "dlx"), {"-C", "--dir", "--package", "--filter", "-F"}),
-    "yarn": (("exec", "dlx"), {"-p", "--package", "--cwd"}),
-    "bun": (("x",), {"--cwd"}),
-    "uv": (("run", "tool"), {"--from", "--with", "-p", "--python", "--directory", "--project", "--extra"}),
-    "pipx": (("run",), {"--spec", "--python"}),
-    "poetry": (("run",), {"-C", "-P", "--directory", "--project"}),
-    "pdm": (("run",), {"-p", "--project"}),
-    "pipenv": (("run",), set()),
-    "hatch": (("run",), {"-e", "--env"}),
-    "rye": (("run",), set()),
-    "bundle": (("exec",), set()),
-    "mise": (("exec", "x"), set()),
-    "direnv": (("exec",), set()),
-}
-
-# interpreter -> (options that take a value, options whose value is the program text)
-_INTERPRETERS = {
-    "node": ({"-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions"}, {"-e", "--eval", "-p", "--print"}),
-    "nodejs": ({"-r", "--require", "--import", "--loader"}, {"-e", "--eval", "-p", "--print"}),
-    "deno": ({"-c", "--config", "--import-map"}, set()),
-    "ruby": ({"-I", "-r", "-C"}, {"-e"}),
-    "perl": ({"-I"}, {"-e", "-E"}),
-    "php": ({"-d", "-c", "-t"}, {"-r"}),
-    "python": ({"-X", "-W", "-Q"}, {"-c"}),
-}
-
-_TRIVIAL = frozenset(
-    "cd pwd export source . set true false echo shopt test [ umask ulimit unset wait trap printf read exit return local "
-    "setopt unsetopt builtin hash alias sleep :".split()
-)
 _COMPOUND = frozenset(["while", "for", "if", "until", "case", "select", "function", "{", "("])
 _VERSION = re.compile(r"^(python|pypy|ruby|perl|php|node|lua|clang|gcc|g\+\+|clangd|java|pip)-?[0-9][0-9.]*$")
-_ENDINGS = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".tsx", ".py", ".pyc", ".rb", ".exe", ".jar", ".phar", ".bundle")
+_ENDINGS = (
+    ".js",
+    ".mjs",
+    ".cjs",
+    ".ts",
+    ".mts",
+    ".cts",
+    ".tsx",
+    ".py",
+    ".pyc",
+    ".rb",
+    ".exe",
+    ".jar",
+    ".phar",
+    ".bundle",
+)
 _ASSIGNMENT = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*=")
 _TITLE = re.compile(r"^(?:node|nodejs) \((.+)\)$")
 
@@ -104,15 +50,15 @@ class ProgramCall:
     to an installed package, so that its name was chosen by the package's makers. `file` is the file's name as it was given.
     """
 
-    names: Tuple[str, ...]
-    words: Tuple[str, ...] = ()
-    parts: Tuple[str, ...] = ()
+    names: tuple[str, ...]
+    words: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     script: bool = False
     packaged: bool = False
     file: str = ""
 
     @property
-    def verbs(self) -> Tuple[str, ...]:
+    def verbs(self) -> tuple[str, ...]:
         """The first word that is no option; after `run`, which means nothing by itself, also the next; none if there is none."""
         plain = [word for word in self.words[:32] if word and not word.startswith(("-", "+"))]
         return tuple(plain[: 2 if plain[:1] in (["run"], ["run-script"]) else 1])
@@ -123,10 +69,10 @@ class ProgramCall:
         return self.verbs[0].split(":", 1)[0].lower() if self.verbs else ""
 
 
-def calls(command: Sequence[str]) -> Tuple[ProgramCall, ...]:
+def calls(command: Sequence[str]) -> tuple[ProgramCall, ...]:
     """What `command` (the words of /proc/P/cmdline) runs, from the outermost to the innermost program; empty for no command."""
-    found: List[ProgramCall] = []
-    words: Optional[List[str]] = _plain(command)
+    found: list[ProgramCall] = []
+    words: list[str] | None = _plain(command)
     script = False
     while words and len(found) < DEPTH:
         call = _module(words[1:]) if words[0] == "\0module" else _call(words, script=script)
@@ -135,7 +81,7 @@ def calls(command: Sequence[str]) -> Tuple[ProgramCall, ...]:
     return tuple(found)
 
 
-def _plain(command: Sequence[str]) -> List[str]:
+def _plain(command: Sequence[str]) -> list[str]:
     """The words; a program that has put a title over its command line has left one string, which is taken apart."""
     words = [word[:LONGEST] for word in command[:512]]
     while words and not words[-1].strip():
@@ -161,7 +107,14 @@ def _call(words: Sequence[str], *, script: bool) -> ProgramCall:
         names.append(package)
     if package.startswith("@") and "/" in package:
         names.append(package.split("/", 1)[1])
-    return ProgramCall(tuple(names), tuple(words[1:]), parts[:-1], script=script, packaged=bool(package) or ".bin" in parts, file=parts[-1] if parts else path)
+    return ProgramCall(
+        tuple(names),
+        tuple(words[1:]),
+        parts[:-1],
+        script=script,
+        packaged=bool(package) or ".bin" in parts,
+        file=parts[-1] if parts else path,
+    )
 
 
 def _module(words: Sequence[str]) -> ProgramCall:
@@ -184,7 +137,7 @@ def _bare(name: str) -> str:
     return numbered.group(1) if numbered else name
 
 
-def _package(parts: Tuple[str, ...]) -> str:
+def _package(parts: tuple[str, ...]) -> str:
     """The package that a path lies in: below the last node_modules or site-packages, or a runner's own cache; else empty."""
     for folder in ("node_modules", "site-packages", "dist-packages"):
         if folder in parts[:-1]:
@@ -202,27 +155,27 @@ def _unversioned(word: str) -> str:
     return word[:at] if at > 0 else re.split(r"[=<>\[]", word, maxsplit=1)[0]
 
 
-def _within(call: ProgramCall, words: Sequence[str]) -> Tuple[Optional[List[str]], bool]:
+def _within(call: ProgramCall, words: Sequence[str]) -> tuple[list[str] | None, bool]:
     """The words of what `call` runs, and whether they name a script; None where it runs nothing else."""
     name = call.names[0] if call.names else ""
     rest = list(words[1:])
     if name in SHELLS:
         return _of_shell(rest)
-    if name in _INTERPRETERS or name == "pypy":
+    if name in INTERPRETERS or name == "pypy":
         return _of_interpreter("python" if name == "pypy" else name, rest)
     if name == "java":
         return _of_java(rest)
-    if name in _RUNNERS:
+    if name in RUNNERS:
         inner = _of_runner(name, rest)
         if inner:
             return inner, False
-    if name in _WRAPPERS:
-        inner = _after_options(rest, _WRAPPERS[name], assignments=True)[_WORDS_BEFORE.get(name, 0) :]
+    if name in WRAPPERS:
+        inner = _after_options(rest, WRAPPERS[name], assignments=True)[WORDS_BEFORE.get(name, 0) :]
         return inner or None, False
     return None, False
 
 
-def _after_options(words: List[str], valued: "set[str]", *, assignments: bool = False) -> List[str]:
+def _after_options(words: list[str], valued: set[str], *, assignments: bool = False) -> list[str]:
     """`words` from the first that is neither an option nor an option's value."""
     at = 0
     while at < len(words):
@@ -238,7 +191,7 @@ def _after_options(words: List[str], valued: "set[str]", *, assignments: bool = 
     return words[at:]
 
 
-def _of_shell(words: List[str]) -> Tuple[Optional[List[str]], bool]:
+def _of_shell(words: list[str]) -> tuple[list[str] | None, bool]:
     """What a shell was given: the command of its `-c`, or its script."""
     text = False
     for at, word in enumerate(words):
@@ -251,7 +204,7 @@ def _of_shell(words: List[str]) -> Tuple[Optional[List[str]], bool]:
     return None, False
 
 
-def _of_text(text: str) -> Optional[List[str]]:
+def _of_text(text: str) -> list[str] | None:
     """The last command of a shell's text that is more than preparation; a loop or a condition is the shell's own work."""
     for _ in range(3):
         command = _main_command(text[:LONGEST])
@@ -266,7 +219,7 @@ def _of_text(text: str) -> Optional[List[str]]:
     return None
 
 
-def _main_command(text: str) -> List[str]:
+def _main_command(text: str) -> list[str]:
     lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
     lexer.whitespace_split = True
     lexer.commenters = ""
@@ -274,18 +227,18 @@ def _main_command(text: str) -> List[str]:
         tokens = list(lexer)
     except ValueError:  # an open quote
         tokens = text.split()
-    found: List[str] = []
+    found: list[str] = []
     for command in _commands(tokens):
         if command[0] in _COMPOUND:
             return []
-        if command[0] not in _TRIVIAL:
+        if command[0] not in TRIVIAL:
             found = command
     return found
 
 
-def _commands(tokens: Sequence[str]) -> Iterator[List[str]]:
+def _commands(tokens: Sequence[str]) -> Iterator[list[str]]:
     """The simple commands of a list, of each pipeline its first, without assignments and redirections."""
-    command: List[str] = []
+    command: list[str] = []
     piped = skip = False
     for token in [*tokens, ";"]:
         if token in (";", "&&", "||", "&", "|", "|&", "\n", ";;"):
@@ -300,9 +253,9 @@ def _commands(tokens: Sequence[str]) -> Iterator[List[str]]:
             command.append(token)
 
 
-def _of_interpreter(name: str, words: List[str]) -> Tuple[Optional[List[str]], bool]:
+def _of_interpreter(name: str, words: list[str]) -> tuple[list[str] | None, bool]:
     """The script or module that an interpreter runs. Program text is no file: its words are told apart by the signature."""
-    valued, texts = _INTERPRETERS[name]
+    valued, texts = INTERPRETERS[name]
     at = 0
     while at < len(words):
         word = words[at]
@@ -324,7 +277,7 @@ def _of_interpreter(name: str, words: List[str]) -> Tuple[Optional[List[str]], b
     return (rest or None), bool(rest)
 
 
-def _of_java(words: List[str]) -> Tuple[Optional[List[str]], bool]:
+def _of_java(words: list[str]) -> tuple[list[str] | None, bool]:
     """The jar or the main class of a Java program: the class goes by its last name."""
     at = 0
     while at < len(words):
@@ -337,9 +290,9 @@ def _of_java(words: List[str]) -> Tuple[Optional[List[str]], bool]:
     return None, False
 
 
-def _of_runner(name: str, words: List[str]) -> Optional[List[str]]:
+def _of_runner(name: str, words: list[str]) -> list[str] | None:
     """What a package runner was told to run, by its package's name; None where it was told something else."""
-    verbs, valued = _RUNNERS[name]
+    verbs, valued = RUNNERS[name]
     rest = _after_options(words, valued)
     if verbs:
         if not rest or rest[0] not in verbs:

@@ -27,24 +27,62 @@ and its answers reach nobody: to be useful all the same it must have been taken 
 
 from __future__ import annotations
 
-from typing import Dict, Tuple
+from typing import Tuple
 
-from gitfleet.onhost.records import ABANDONED, KEEP, PAUSE, RENICE, TERMINATE, THROTTLE, USEFUL, USEFUL_BAD, ZOMBIE
-from gitfleet.onhost.signature_data import (
+from gitfleet.onhost.categories import (
     BROWSER,
     BUILD_TOOL,
     DEV_SERVER,
+    HOUR,
     INTERPRETER,
     LANGUAGE_SERVER,
     MCP_SERVER,
     TEST_RUNNER,
     WATCHER,
 )
+from gitfleet.onhost.records import (
+    ABANDONED,
+    KEEP,
+    PAUSE,
+    RENICE,
+    TERMINATE,
+    THROTTLE,
+    USEFUL,
+    USEFUL_BAD,
+    ZOMBIE,
+)
 
 Frequencies = Tuple[float, float, float]
 """How often a bin is found among useful, useful-but-bad and abandoned processes, in this order."""
 
-PRIORS: Dict[str, Tuple[float, float]] = {
+ENDED_MARKER = "marked by a session that has ended, no supervisor"
+ENDED_BELOW = "marked by a session that has ended, below another such process"
+ENDED_KIN = "of a session that has ended, by its parent, child, group or cgroup"
+ENDED_PLACE = "of a session that has ended, by its folder or terminal"
+ENDED_SUPERVISED = "of a session that has ended, but supervised"
+LIVE = "of a live session"
+UNTOLD = "of a session of which nobody knows whether it lives"
+WITHOUT_RUNNER = "a worker without the one it works for"
+ORPHANED = "of no session, orphaned"
+UNSUPERVISED = "of no session, no supervisor"
+SUPERVISED = "of no session, supervised"
+
+RECORDS = frozenset([ENDED_MARKER, ENDED_BELOW, ENDED_KIN, ENDED_PLACE, WITHOUT_RUNNER])
+"""What tells of an end, so that more may be done than is undone at once; so does a folder that has been removed."""
+
+WORK = {
+    DEV_SERVER: 2 * HOUR,
+    WATCHER: 2 * HOUR,
+    MCP_SERVER: HOUR,
+    LANGUAGE_SERVER: 2 * HOUR,
+    TEST_RUNNER: HOUR,
+    BUILD_TOOL: 2 * HOUR,
+    BROWSER: HOUR,
+    INTERPRETER: 6 * HOUR,
+}
+"""Seconds of processor time that a process of a kind uses in a usual life."""
+
+PRIORS: dict[str, tuple[float, float]] = {
     DEV_SERVER: (0.01, 0.06),
     TEST_RUNNER: (0.03, 0.05),
     BUILD_TOOL: (0.02, 0.03),
@@ -60,26 +98,35 @@ OTHER_PRIOR = (0.005, 0.005)
 
 _RARE = 2.0**-15
 
-TABLES: Dict[str, Dict[str, Frequencies]] = {
+TABLES: dict[str, dict[str, Frequencies]] = {
     "provenance": {
-        "ended session, by its marker": (_RARE, _RARE, 0.50),
-        "ended session, by its marker, below a process of the same": (_RARE * 4, _RARE * 4, 0.06),
-        "ended session, by its kin": (_RARE * 4, _RARE * 4, 0.12),
-        "ended session, by its place": (0.002, 0.002, 0.03),
-        "ended session, supervised": (0.01, 0.01, 0.005),
-        "live session": (0.08, 0.15, 0.005),
-        "session of unknown state": (0.01, 0.02, 0.01),
-        "worker without its runner": (_RARE, _RARE, 0.12),
-        "no session, orphaned": (0.02, 0.02, 0.08),
-        "no session, unsupervised": (0.03, 0.03, 0.05),
-        "no session, supervised": (0.847, 0.767, 0.02),
+        ENDED_MARKER: (_RARE, _RARE, 0.50),
+        ENDED_BELOW: (_RARE / 2, _RARE / 2, 0.06),
+        ENDED_KIN: (_RARE, _RARE, 0.12),
+        ENDED_PLACE: (0.002, 0.002, 0.04),
+        ENDED_SUPERVISED: (0.01, 0.01, 0.005),
+        LIVE: (0.08, 0.15, 0.005),
+        UNTOLD: (0.01, 0.02, 0.01),
+        WITHOUT_RUNNER: (0.0, 0.0, 0.0),
+        ORPHANED: (0.02, 0.02, 0.17),
+        UNSUPERVISED: (0.03, 0.03, 0.07),
+        SUPERVISED: (0.847, 0.767, 0.02),
+    },
+    "provenance of a worker": {
+        ENDED_MARKER: (_RARE, _RARE, 0.38),
+        ENDED_BELOW: (_RARE / 2, _RARE / 2, 0.04),
+        ENDED_KIN: (_RARE, _RARE, 0.08),
+        ENDED_PLACE: (0.002, 0.002, 0.005),
+        ENDED_SUPERVISED: (0.01, 0.01, 0.005),
+        LIVE: (0.30, 0.30, 0.005),
+        UNTOLD: (0.01, 0.01, 0.01),
+        WITHOUT_RUNNER: (_RARE, _RARE, 0.45),
+        ORPHANED: (0.0, 0.0, 0.0),
+        UNSUPERVISED: (0.01, 0.01, 0.005),
+        SUPERVISED: (0.667, 0.667, 0.02),
     },
     "folder": {"removed": (0.01, 0.01, 0.20), "there": (0.99, 0.99, 0.80)},
-    "terminal": {
-        "in its foreground": (0.15, 0.20, 0.002),
-        "on a terminal": (0.25, 0.30, 0.05),
-        "none": (0.60, 0.50, 0.948),
-    },
+    "terminal": {"a terminal": (0.40, 0.50, 0.05), "none": (0.60, 0.50, 0.95)},
     "age": {
         "young": (0.45, 0.20, 0.15),
         "within its life": (0.38, 0.25, 0.30),
@@ -103,10 +150,11 @@ TABLES: Dict[str, Dict[str, Frequencies]] = {
     "input and output": {"none": (0.70, 0.50, 0.92), "some": (0.30, 0.50, 0.08)},
     "clients": {"connected": (0.45, 0.40, 0.03), "nobody": (0.55, 0.60, 0.97)},
 }
-"""Feature, bin: how often. The columns of each table add up to 1, so that the e-values are honest."""
+"""Feature, bin: how often. No column adds up to more than 1, so that the e-values are honest."""
 
-GROUPS: Dict[str, str] = {
+GROUPS: dict[str, str] = {
     "provenance": "provenance",
+    "provenance of a worker": "provenance",
     "folder": "folder",
     "age": "circumstances",
     "cpu": "circumstances",
@@ -117,17 +165,17 @@ GROUPS: Dict[str, str] = {
 }
 """What is correlated. Bits of one group add up to no more than its cap; their e-values are averaged, not multiplied."""
 
-FEATURE_CAPS: Dict[str, float] = {"provenance": 14.0, "folder": 4.25}
+FEATURE_CAPS: dict[str, float] = {"provenance": 14.0, "provenance of a worker": 14.0, "folder": 4.5}
 FEATURE_CAP = 4.0
 """Bits that a feature may move at most, either way."""
 
-GROUP_CAPS: Dict[str, Dict[str, float]] = {"circumstances": {ABANDONED: 4.0, USEFUL_BAD: 8.0}}
+GROUP_CAPS: dict[str, dict[str, float]] = {"circumstances": {ABANDONED: 4.0, USEFUL_BAD: 8.0}}
 """Bits for a class against `useful` that a group may move at most, either way; where there is none, its features' caps hold."""
 
 LEAST, MOST = 0.0005, 0.9995
 """No probability is called nearer to 0 or 1 than this: nobody has counted that far."""
 
-LOSSES: Dict[str, Dict[str, float]] = {
+LOSSES: dict[str, dict[str, float]] = {
     USEFUL: {KEEP: 0, RENICE: 1, PAUSE: 15, THROTTLE: 4, TERMINATE: 100},
     USEFUL_BAD: {KEEP: 8, RENICE: 3, PAUSE: 10, THROTTLE: 2, TERMINATE: 60},
     ABANDONED: {KEEP: 10, RENICE: 9, PAUSE: 4, THROTTLE: 8, TERMINATE: 0.5},

@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Sequence
 
+from gitfleet.onhost import categories
 from gitfleet.onhost import signature_data as data
-from gitfleet.onhost.calls import SHELLS, ProgramCall, calls
+from gitfleet.onhost.call_data import SHELLS
+from gitfleet.onhost.calls import ProgramCall, calls
 from gitfleet.onhost.records import HostProcess, ProcessGroup
+from gitfleet.onhost.signature_form import ProgramSignature
 
 
 @dataclass(frozen=True)
@@ -27,21 +30,21 @@ class ProcessKind:
 
     category: str
     name: str
-    life: Optional[float] = None
+    life: float | None = None
     worker: bool = False
     kept: str = ""
     weight: int = 0
 
 
-UNKNOWN_KIND = ProcessKind(data.UNKNOWN, "unknown")
+UNKNOWN_KIND = ProcessKind(categories.UNKNOWN, "unknown")
 
 
 def kind_of(process: HostProcess) -> ProcessKind:
     """The kind of `process`, by its command line, else by its name (of a zombie that is all there is)."""
     if process.kernel:
-        return ProcessKind(data.SYSTEM, "kernel thread", kept=data.KEPT[data.SYSTEM])
+        return ProcessKind(categories.SYSTEM, "kernel thread", kept=categories.KEPT[categories.SYSTEM])
     if process.identity.pid == 1:
-        return ProcessKind(data.SYSTEM, "first process", kept=data.KEPT[data.SYSTEM])
+        return ProcessKind(categories.SYSTEM, "first process", kept=categories.KEPT[categories.SYSTEM])
     return kind_of_command(process.command, process.name)
 
 
@@ -50,17 +53,17 @@ def kind_of_group(group: ProcessGroup) -> ProcessKind:
     members = [group.leader, *(member for member in group.members if member is not group.leader)]
     kinds = [kind_of(member) for member in members]
     named = max(kinds, key=lambda kind: kind.weight)  # the first of the heaviest
-    kept = next((kind.kept for kind in kinds if kind.kept and kind.category != data.SHELL), named.kept)
+    kept = next((kind.kept for kind in kinds if kind.kept and kind.category != categories.SHELL), named.kept)
     return replace(named, kept=kept) if named.kept != kept else named
 
 
 @lru_cache(maxsize=4096)
-def kind_of_command(command: Tuple[str, ...], name: str = "") -> ProcessKind:
+def kind_of_command(command: tuple[str, ...], name: str = "") -> ProcessKind:
     """The kind of what runs as `command`, or, without one, as a process that is called `name`."""
     found = calls(command) or calls((name,) if name else ())
     for call in reversed(found):
         kind = _kind_of_call(call)
-        if kind is not None and kind.category != data.INTERPRETER:
+        if kind is not None and kind.category != categories.INTERPRETER:
             return kind
     return _kind_without_signature(found)
 
@@ -85,7 +88,7 @@ def pattern_of(command: Sequence[str], name: str = "") -> str:
     return " ".join(words)[:80]
 
 
-def _kind_of_call(call: ProgramCall) -> Optional[ProcessKind]:
+def _kind_of_call(call: ProgramCall) -> ProcessKind | None:
     for name in call.names:
         for signature in _BY_PROGRAM.get(name, _BY_PROGRAM.get(name.lower(), ())):
             if _fits(signature, call):
@@ -97,7 +100,7 @@ def _kind_of_call(call: ProgramCall) -> Optional[ProcessKind]:
     return None
 
 
-def _fits(signature: "data.ProgramSignature", call: ProgramCall) -> bool:
+def _fits(signature: ProgramSignature, call: ProgramCall) -> bool:
     """Whether everything that `signature` asks for is there."""
     if signature.verbs and call.verb not in signature.verbs:
         return False
@@ -110,30 +113,30 @@ def _fits(signature: "data.ProgramSignature", call: ProgramCall) -> bool:
     return not signature.script or (call.script and not call.packaged)
 
 
-def _by_words_of_name(name: str, call: ProgramCall) -> Optional[ProcessKind]:
+def _by_words_of_name(name: str, call: ProgramCall) -> ProcessKind | None:
     """What the words of a name tell: `mcp-server-git` is an MCP server, `bash-language-server` a language server."""
     words = frozenset(re.split(r"[^a-z0-9]+", name.lower()))
     if words & data.MCP_WORDS:
-        return _kind(data.MCP_SERVER, "MCP server", worker=True)
+        return _kind(categories.MCP_SERVER, "MCP server", worker=True)
     if words & data.LANGUAGE_SERVER_WORDS or {"language", "server"} <= words:
-        return _kind(data.LANGUAGE_SERVER, "language server")
+        return _kind(categories.LANGUAGE_SERVER, "language server")
     if name == "test" and any(word.startswith("-test.") for word in call.words):
-        return _kind(data.TEST_RUNNER, "go test")
+        return _kind(categories.TEST_RUNNER, "go test")
     if name.endswith(".test") and any(word.startswith("-test.") for word in call.words):
-        return _kind(data.TEST_RUNNER, "go test")
+        return _kind(categories.TEST_RUNNER, "go test")
     if "deps" in call.parts and "target" in call.parts:
-        return _kind(data.TEST_RUNNER, "cargo test")
+        return _kind(categories.TEST_RUNNER, "cargo test")
     return None
 
 
-def _kind_without_signature(found: Tuple[ProgramCall, ...]) -> ProcessKind:
+def _kind_without_signature(found: tuple[ProgramCall, ...]) -> ProcessKind:
     """A shell is one only without a command or script of its own; an interpreter with a script is just that."""
     if not found:
         return UNKNOWN_KIND
     outer = found[0].names[0] if found[0].names else ""
     if outer in SHELLS:
         runs = len(found) > 1 or any(word.startswith("-") and "c" in word[1:3] for word in found[0].words)
-        return _kind(data.INTERPRETER, "shell script") if runs else _kind(data.SHELL, outer)
+        return _kind(categories.INTERPRETER, "shell script") if runs else _kind(categories.SHELL, outer)
     for call in reversed(found):
         kind = _kind_of_call(call)
         if kind is not None:
@@ -141,22 +144,28 @@ def _kind_without_signature(found: Tuple[ProgramCall, ...]) -> ProcessKind:
     return UNKNOWN_KIND
 
 
-def _kind(category: str, name: str, life: Optional[float] = None, *, worker: bool = False, kept: str = "") -> ProcessKind:
-    weight = data.WEIGHTS.get(category, 1)
-    reason = kept or data.KEPT.get(category, "")
-    return ProcessKind(category, name, data.LIVES.get(category) if life is None else life, worker, reason, weight)
+def _kind(
+    category: str, name: str, life: float | None = None, *, worker: bool = False, kept: str = ""
+) -> ProcessKind:
+    weight = categories.WEIGHTS.get(category, 1)
+    reason = kept or categories.KEPT.get(category, "")
+    return ProcessKind(
+        category, name, categories.LIVES.get(category) if life is None else life, worker, reason, weight
+    )
 
 
-def _kind_of_signature(signature: "data.ProgramSignature") -> ProcessKind:
-    kind = _kind(signature.category, signature.name, signature.life, worker=signature.worker, kept=signature.kept)
+def _kind_of_signature(signature: ProgramSignature) -> ProcessKind:
+    kind = _kind(
+        signature.category, signature.name, signature.life, worker=signature.worker, kept=signature.kept
+    )
     return replace(kind, kept="") if signature.free else kind
 
 
-_KINDS: "Dict[data.ProgramSignature, ProcessKind]" = {one: _kind_of_signature(one) for one in data.SIGNATURES}
+_KINDS: dict[ProgramSignature, ProcessKind] = {one: _kind_of_signature(one) for one in data.SIGNATURES}
 
 
-def _by_program() -> "Dict[str, Tuple[data.ProgramSignature, ...]]":
-    found: "Dict[str, List[data.ProgramSignature]]" = {}
+def _by_program() -> dict[str, tuple[ProgramSignature, ...]]:
+    found: dict[str, list[ProgramSignature]] = {}
     for signature in data.SIGNATURES:
         for program in signature.programs:
             found.setdefault(program, []).append(signature)
