@@ -28,7 +28,7 @@ RUNAWAY: dict[str, Any] = {"cpu": 1.0, "cpu_total": 6 * HOUR, "age": 7 * HOUR}
 REACHED = [
     (KEEP, OF_A_USER, process("vite")),
     (RENICE, OF_A_USER, process("vite", cpu=1.0, cpu_total=20 * HOUR, age=3 * DAY)),
-    (PAUSE, of_session(by="place"), process("node server.js", age=HOUR)),
+    (PAUSE, of_session(by="place"), process("node server.js", age=DAY)),
     (THROTTLE, OF_A_USER, process("pytest", **RUNAWAY)),
     (TERMINATE, of_session(), process("node server.js", age=3 * DAY)),
 ]
