@@ -151,7 +151,10 @@ def _kept(
         (any(map(_managed, members)), "looked after by the service manager, which would start it again"),
         (any(one.terminal and one.pgid == one.tpgid for one in members), "in the foreground of a terminal"),
         (any(one.state == "D" for one in members), "waits in the kernel, where no signal reaches it"),
-        (kind.category == MCP_SERVER and _serves(group), "an MCP server that still serves a client"),
+        (
+            (group.mcp or kind.category == MCP_SERVER) and _serves(group),
+            "an MCP server that still serves a client",
+        ),
         (
             any(fnmatch.fnmatchcase(line, each) for line in lines for each in protect),
             "protected by a pattern",
@@ -166,9 +169,7 @@ def _managed(one: HostProcess) -> bool:
 
 
 def _serves(group: ProcessGroup) -> bool:
-    return bool(getattr(group, "client", False)) or any(
-        one.listening and one.connections for one in group.members
-    )
+    return bool(group.client) or any(one.listening and one.connections for one in group.members)
 
 
 def _with_ancestors(pid: int, table: ProcessTable) -> set[int]:
