@@ -15,6 +15,7 @@ from gitfleet.onhost.records import HostProcess, Origin, ProcessTable
 
 LIVE, ENDED, UNKNOWN = "live", "ended", "unknown"
 _SCOPE = re.compile(r"gitfleet-(.+)-[0-9]+\.scope\Z")
+_MADE_UP = re.compile(r"-[0-9a-hjkmnp-tv-z]{8}\Z")
 _UNUSUAL = re.compile(r"[^A-Za-z0-9:_.-]+")
 
 
@@ -53,7 +54,7 @@ def origins(
 
 
 def _origin(family: Family, one: HostProcess, session: str | None, by: str, ours: set[int]) -> Origin:
-    state = family.sessions.get(session, UNKNOWN) if session else UNKNOWN
+    state = family.state(session, one)
     pid = one.identity.pid
     above = Supervision(True, pid) if pid in ours else family.supervision(one)
     there = above.there and not (above.weak and state == ENDED)
@@ -116,6 +117,14 @@ class Family:
             found.append(pid)
             pid = self.processes[pid].ppid
         return found
+
+    def state(self, session: str | None, one: HostProcess) -> str:
+        """What the asker says of a session. That one with a name that people chose has ended is believed only of what works in
+        a place of the fleet: another fleet of this host may have a session of that name.
+        """
+        told = self.sessions.get(session or "", UNKNOWN)
+        chosen = session is not None and not _MADE_UP.search(session)
+        return UNKNOWN if told == ENDED and chosen and one.identity.pid not in self._placed else told
 
     # whose it is
 
