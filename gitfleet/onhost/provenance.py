@@ -62,20 +62,31 @@ def _origin(family: Family, one: HostProcess, session: str | None, by: str, ours
 
 
 def of_group(members: Iterable[HostProcess], known: dict[int, Origin]) -> Origin:
-    """The origin of several together: supervised if one of them is; of two sessions the one that is more alive."""
-    found = [known[one.identity.pid] for one in members if one.identity.pid in known]
+    """The origin of several together: supervised if one of them is; of two sessions the one that is more alive.
+
+    Of a session only if its leader, the first, is, or nothing of them that is of none has started what is: a user's program
+    that runs something of a session is the user's.
+    """
+    listed = [one for one in members if one.identity.pid in known]
+    found = [known[one.identity.pid] for one in listed]
     if not found:
         return Origin()
     order = {LIVE: 0, UNKNOWN: 1, ENDED: 2}
     named = sorted(
         (one for one in found if one.session), key=lambda one: (order.get(one.state, 1), _RANK[one.by])
     )
-    first = named[0] if named else found[0]
+    first = named[0] if named and not _others(listed, known) else Origin()
     above = next((one for one in found if one.supervised), None)
     return Origin(
         first.session, first.by, first.state, above is not None, above.supervisor if above else None,
         orphan=above is None,
     )  # fmt: skip
+
+
+def _others(members: list[HostProcess], known: dict[int, Origin]) -> bool:
+    """Whether one of no session has started another."""
+    nobodys = {one.identity.pid for one in members if known[one.identity.pid].session is None}
+    return any(one.ppid in nobodys and known[one.identity.pid].session for one in members)
 
 
 _RANK = {
