@@ -63,7 +63,7 @@ def configure(config: pytest.Config) -> None:
         "markers", f"{SAMPLE}(most): a run tries so many of this function's cases, by its seed"
     )
     config.addinivalue_line(
-        "markers", f"{ALWAYS}: the one showing of a feature that each run has, however dear"
+        "markers", f"{ALWAYS}: each run has a case of this function, however dear: it shows a feature"
     )
     config.addinivalue_line("markers", f"{SLOW}: takes long, so it is begun first")
     seed = config.getoption("randomly_seed", 0)
@@ -115,15 +115,10 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def _left_out(items: Sequence[pytest.Item]) -> set[pytest.Item]:
-    functions: defaultdict[str, list[pytest.Item]] = defaultdict(list)
-    for item in items:
-        if item.get_closest_marker(SAMPLE):
-            functions[item.nodeid.partition("[")[0]].append(item)
     left_out: set[pytest.Item] = set()
-    for name, cases in functions.items():
+    for name, cases in _cases(items, SAMPLE).items():
         marker = cases[0].get_closest_marker(SAMPLE)
         assert marker is not None
-        cases.sort(key=lambda item: item.nodeid)
         RUN.choice(name).shuffle(cases)
         left_out.update(cases[marker.args[0] :])
     return left_out
@@ -136,11 +131,12 @@ def _failed_only(config: pytest.Config) -> bool:
 
 def _not_drawn(config: pytest.Config, items: Sequence[pytest.Item]) -> set[pytest.Item]:
     costs = drawing.Costs.read()
+    always = _always(items)
     certain, dear = 0.0, dict[str, float]()
     for item in items:
         case = Case.of(item.nodeid)
         own = costs.own(case)
-        if own is None or item.get_closest_marker(ALWAYS):
+        if own is None or item in always:
             certain += costs.usual(case) if own is None else own
         else:
             dear[item.nodeid] = own
@@ -149,6 +145,21 @@ def _not_drawn(config: pytest.Config, items: Sequence[pytest.Item]) -> set[pytes
     drawn = drawing.draw(chances, RUN.seed)
     config.stash[DRAWN] = _told(len(items), price, chances, drawn) if chances else ""
     return {item for item in items if item.nodeid in chances and item.nodeid not in drawn}
+
+
+def _always(items: Sequence[pytest.Item]) -> set[pytest.Item]:
+    """One case of each function that is marked so, by the seed."""
+    functions = _cases(items, ALWAYS)
+    return {RUN.choice(name).choice(cases) for name, cases in functions.items()}
+
+
+def _cases(items: Sequence[pytest.Item], marker: str) -> dict[str, list[pytest.Item]]:
+    """The cases of the functions with that marker, in the same order in every process."""
+    functions: defaultdict[str, list[pytest.Item]] = defaultdict(list)
+    for item in sorted(items, key=lambda item: item.nodeid):
+        if item.get_closest_marker(marker):
+            functions[item.nodeid.partition("[")[0]].append(item)
+    return functions
 
 
 def _told(count: int, price: float, chances: dict[str, float], drawn: set[str]) -> str:
