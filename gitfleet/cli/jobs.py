@@ -13,7 +13,7 @@ from gitfleet.errors import UsageError
 from gitfleet.fleet.views import job_rows
 from gitfleet.git.repository import discover
 from gitfleet.jobs import present, submission
-from gitfleet.jobs.archives import everywhere
+from gitfleet.jobs.archives import everywhere, not_here
 from gitfleet.jobs.attempts import answering, cancelling, environment
 from gitfleet.jobs.daemon import presence
 from gitfleet.jobs.definitions.configuration import Configuration
@@ -151,6 +151,7 @@ def cancel(job: JobId, state_dir: StateDir = "") -> Reply:
     if there is not None:
         told = f"node {there.node} cancels it" if not there.ended else str(there.status)
         return Reply(job_rows.job_answer(there), [f"{there.id}: {told}"])
+    not_here.own(store, ".", job, "cancel_job")
     ended = cancelling.cancel(store, job, os.environ)
     offering.settle(store, ".", ended)
     return Reply(job_rows.job_answer(ended), [f"{ended.id}: {ended.status}"])

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from gitfleet.jobs import at_once, reruns, submission
+from gitfleet.jobs.archives import not_here
 from gitfleet.jobs.attempts import answering, cancelling
 from gitfleet.jobs.dispatcher import Dispatcher
 from gitfleet.jobs.queries import FleetQueries
@@ -81,6 +82,7 @@ class FleetActions(FleetQueries):
         if there is not None:
             await self._dispatcher.look()
             return there
+        await self._dispatcher.call(not_here.own, self.store, self._near, job_id, "cancel_job")
         await self._dispatcher.call(cancelling.ask, self.store, job_id)
         if task := self._dispatcher.running.get(job_id):
             await asyncio.wait([task])
@@ -90,6 +92,7 @@ class FleetActions(FleetQueries):
     async def answer_job(self, job_id: str, *, allow: bool, question: str = "") -> JobRecord:
         """Say yes or no to what a job's agent asks: to the question of that id, else the only one. Raises JobNotFoundError, InvalidStateError."""
         self._expect("answer_job", ManagerState.RUNNING)
+        await self._dispatcher.call(not_here.own, self.store, self._near, job_id, "answer_job")
         told = partial(answering.answer, self.store, job_id, allow=allow, question=question)
         answered: JobRecord = await self._dispatcher.call(told)
         return answered
@@ -100,7 +103,8 @@ class FleetActions(FleetQueries):
         Raises JobNotFoundError, AgentNotFoundError, InvalidStateError.
         """
         self._expect("retry_job", ManagerState.RUNNING)
-        job = await self._dispatcher.call(reruns.retry, self.store, self._known("retry_job"), job_id)
+        retry = partial(reruns.retry, self.store, self._known("retry_job"), job_id, near=self._near)
+        job = await self._dispatcher.call(retry)
         await self._dispatcher.look()
         return job
 
@@ -114,7 +118,7 @@ class FleetActions(FleetQueries):
         job = await self._dispatcher.call(
             lambda: reruns.fork(
                 self.store, known, job_id, agent_name=agent_name, prompt=prompt_override, priority=priority,
-                working_directory=working_directory,
+                working_directory=working_directory, near=self._near,
             )
         )  # fmt: skip
         await self._dispatcher.look()
