@@ -76,6 +76,7 @@ def trigger(
     agent: AgentName,
     prompt: Prompt = None,
     schedule: Schedule = "",
+    working_dir: WorkingDir = "",
     priority: Priority = None,
     anywhere: Anywhere = False,
     config: Config = "",
@@ -85,7 +86,8 @@ def trigger(
     known = loaded(config)
     found = submission.agent_of(known, agent)
     store = store_at(state_dir)
-    job = submission.new(found, schedule=schedule, prompt=prompt, priority=priority)
+    where = os.path.abspath(working_dir) if working_dir else ""
+    job = submission.new(found, schedule=schedule, prompt=prompt, priority=priority, working_directory=where)
     desk = TaskDesk(store, found.working_directory)
     return _queued(store, triggering.submit(desk, known, found, job, anywhere=anywhere))
 

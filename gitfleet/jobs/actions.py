@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from gitfleet.jobs import at_once, reruns, submission
+from gitfleet.errors import UsageError
+from gitfleet.jobs import at_once, reruns, restoring, submission
 from gitfleet.jobs.archives import not_here
 from gitfleet.jobs.attempts import answering, cancelling
 from gitfleet.jobs.dispatcher import Dispatcher
+from gitfleet.jobs.durations import milliseconds
 from gitfleet.jobs.queries import FleetQueries
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.work_item import WorkItem
+from gitfleet.jobs.restoring import RestoredJob
 from gitfleet.jobs.schedules import information
 from gitfleet.jobs.schedules.information import ScheduleInfo
 from gitfleet.jobs.shared import offering
@@ -30,20 +34,22 @@ class FleetActions(FleetQueries):
     _shared: SharedJobs
     _tasks: TaskDesk
 
-    async def trigger(
+    async def trigger(  # noqa: PLR0913 - options, each by its name
         self,
         agent_name: str,
         schedule_name: str | None = None,
         *,
         prompt_override: str | None = None,
         priority: int | None = None,
+        working_directory: str = "",
         anywhere: bool = False,
         queue: bool = True,
         work_items: Sequence[Mapping[str, str] | WorkItem] = (),
     ) -> JobRecord:
         """A new job of an agent, which runs as soon as limits admit. Raises AgentNotFoundError, ScheduleNotFoundError.
 
-        `anywhere`: any node of the fleet may run it, as all jobs of an agent whose file says so. Raises NoFleet, HubError then.
+        `working_directory`: a folder of the repository that it is for, instead of the agent's own; raises NoRepository. `anywhere`: any
+        node of the fleet may run it, as all jobs of an agent whose file says so; raises NoFleet, HubError.
         Without `queue` it starts at once, or there is no job: raises ConcurrencyLimitError, and InvalidStateError where something
         else keeps jobs back. `work_items`: the tasks that it is for; an agent with a work source takes the next one by itself. See
         `triggering.submit`.
@@ -51,7 +57,10 @@ class FleetActions(FleetQueries):
         self._expect("trigger", ManagerState.RUNNING)
         known = self._known("trigger")
         agent = submission.agent_of(known, agent_name)
-        new = submission.new(agent, schedule=schedule_name or "", prompt=prompt_override, priority=priority)
+        new = submission.new(
+            agent, schedule=schedule_name or "", prompt=prompt_override, priority=priority,
+            working_directory=working_directory and os.path.abspath(working_directory),
+        )  # fmt: skip
         submit = partial(
             triggering.submit, self._tasks, known, agent, new, anywhere=anywhere, work_items=work_items
         )
@@ -63,6 +72,16 @@ class FleetActions(FleetQueries):
             await self._dispatcher.call(self._shared.hear)
         await self._dispatcher.look()
         return job
+
+    async def enqueue(
+        self, instruction: str, *, working_directory: str = "", priority: int | None = None, anywhere: bool = False
+    ) -> JobRecord:  # fmt: skip
+        """A new job of the default agent, by what it is to do. Raises AgentNotFoundError where no agent is that, and as `trigger` does."""
+        agent = submission.default_agent(self._known("enqueue"))
+        return await self.trigger(
+            agent.name, prompt_override=instruction, working_directory=working_directory, priority=priority,
+            anywhere=anywhere,
+        )  # fmt: skip
 
     async def enable_schedule(self, agent_name: str, schedule_name: str) -> ScheduleInfo:
         """Have a schedule fire, from now on and whatever its file says. Raises AgentNotFoundError, ScheduleNotFoundError."""
@@ -123,6 +142,26 @@ class FleetActions(FleetQueries):
         )  # fmt: skip
         await self._dispatcher.look()
         return job
+
+    async def restore_jobs(
+        self, *, within: int | str = restoring.WITHIN, dry_run: bool = False
+    ) -> list[RestoredJob]:
+        """Queue what the end of the machine has ended `within` that time, to go on where it stopped; with `dry_run` only say what that is.
+
+        Raises UsageError, InvalidStateError.
+        """
+        self._expect("restore_jobs", ManagerState.RUNNING)
+        try:
+            time = milliseconds(within)
+        except ValueError as error:
+            raise UsageError(f"`within`: {error}.", hint="Such as 12h or 7d.") from error
+        known = self._known("restore_jobs")
+        restore = partial(
+            restoring.restore, self.store, lambda: known, os.environ, within=time, dry_run=dry_run
+        )
+        found: list[RestoredJob] = await self._dispatcher.call(restore)
+        await self._dispatcher.look()
+        return found
 
     async def cancel_all(self) -> None:
         """Cancel every job that runs; it comes back when nothing of them does any more."""
