@@ -79,7 +79,8 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "pool": CommandEntry("", "Accounts that agents share: paused while they have no quota"),
         "config": CommandEntry("", "What the agent files say, and what is wrong with them"),
     },
-    "Processes on hosts": {
+    "Processes": {
+        "scan": CommandEntry("scanning.scan", "Show what runs on this host, and which session started it"),
         "fleet": CommandEntry("", "Plan over hosts: what nobody needs any more, and ending it"),
     },
     "The hub and the ledger": {

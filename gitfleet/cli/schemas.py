@@ -36,6 +36,7 @@ from gitfleet.fleet.views import (
     queue_stats,
     radar_rows,
     restoring_rows,
+    scan_rows,
     schedule_rows,
     session_rows,
     starting_rows,
@@ -137,7 +138,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "queue process": CommandRow(queue.QueueProcessAnswer, (11, 13, 21, 30)),
     "queue history": CommandRow(queue.QueueHistoryAnswer),
     "queue stats": CommandRow(queue_stats.QueueStatsAnswer),
-    "run": CommandRow(job_rows.RunAnswer),
+    "run": CommandRow(job_rows.RunAnswer, *_PARTLY),
     "start": CommandRow(daemon_rows.DaemonAnswer),
     "stop": CommandRow(daemon_rows.DaemonStopAnswer),
     "restart": CommandRow(daemon_rows.DaemonAnswer),
@@ -168,6 +169,8 @@ COMMANDS: Mapping[str, CommandRow] = {
     "fleet list": CommandRow(fleet_plan_rows.FleetListAnswer, (), _OVER_HOSTS),
     "fleet review": CommandRow(fleet_plan_rows.FleetReviewAnswer, (), _OVER_HOSTS),
     "fleet mistake": CommandRow(fleet_plan_rows.FleetMistakeAnswer, (), _OVER_HOSTS),
+    "scan": CommandRow(scan_rows.ScanAnswer),
+    "scan --by session": CommandRow(scan_rows.ScanBySessionAnswer),
     "demo": CommandRow(DemoAnswer),
 }
 """Every command that prints an envelope, once more with an option that changes its data. `session` is `session list`, `agent` is `agent status`, `fleet` is `fleet list`, `worktree` is `worktree list`."""

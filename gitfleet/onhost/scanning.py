@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-from gitfleet.onhost import grouping, places, procfs, provenance, snapshot
+from gitfleet.onhost import grouping, judging, places, procfs, provenance, snapshot
 from gitfleet.onhost.records import Origin, ProcessGroup, ProcessTable, ScanRequest, TriageCandidate
 
 
@@ -23,13 +23,19 @@ class ScanFindings:
     judged: int = 0
     session_id: str = field(default="")
 
+    def origin(self, group: ProcessGroup) -> Origin:
+        """Where a group comes from."""
+        return provenance.of_group(group.members, self.origins)
+
 
 def look(request: ScanRequest, root: str = procfs.PROC) -> ScanFindings:
-    """All processes of this user in groups, with where they come from; nothing is judged."""
+    """All processes of this user in groups, with where they come from and what is thought of them."""
     table = snapshot.take(request.seconds, root)
     placed = places.placed(table, request.places, root)
     known = provenance.origins(table, request.sessions, placed, alive=_exists, own_pid=os.getpid())
-    return ScanFindings(table, known, tuple(grouping.groups(table, known)), session_id=request.session_id)
+    groups = tuple(grouping.groups(table, known))
+    candidates, judged = judging.candidates(table, groups, known, request, root)
+    return ScanFindings(table, known, groups, candidates, judged, request.session_id)
 
 
 def _exists(pid: int) -> bool:

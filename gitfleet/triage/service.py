@@ -23,8 +23,8 @@ from gitfleet.hosts.connection import HostLimits
 from gitfleet.hosts.inventory import HostSpec
 from gitfleet.ledger.model import NODE, Actor
 from gitfleet.triage import (
-    fleet_sessions,
     hosts_asked,
+    known_sessions,
     plan_record,
     plan_view,
     planning,
@@ -173,10 +173,9 @@ class FleetPlans:
         )
 
     async def _ask(self, hosts: Sequence[HostSpec], options: PlanOptions, secret: bytes) -> list[HostReply]:
-        ledger = self._clone.ledger
-        view = self._clone.current().view
+        known = known_sessions.known(self._clone)
         order = hosts_asked.ScanOrder(
-            fleet_sessions.states(view, ledger.objects, ledger.tip()), fleet_sessions.places(view, ledger.node.id),
+            known.states, known.places,
             redaction_key.derived(secret, "redaction"), options.profile,
         )  # fmt: skip
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(clock.now()))
