@@ -40,7 +40,10 @@ class HostProcess:
     """One process as a scan found it. None means "could not be read", and `gaps` names those fields. It stays on the host.
 
     Times are in seconds, memory in bytes. `cpu` is the share of one core between two samples (1.0: one core), None with a
-    single sample; `cpu_total` what it has used since its start. `zombie` only if its last task is one.
+    single sample; `cpu_total` what it has used since its start. `io`: bytes a second that it read and wrote between the samples,
+    whatever they came from. `zombie` only if its last task is one. `listening`: TCP ports; `connections`: established ones.
+    `stdin` is terminal, null, pipe, socket, file or closed; `fed` says of a pipe or socket whether anybody still holds its other end,
+    and `feeders` which processes do, as far as they can be seen.
     """
 
     identity: Identity
@@ -74,6 +77,9 @@ class HostProcess:
     listening: tuple[int, ...] | None = None
     connections: int | None = None
     gaps: tuple[str, ...] = ()
+    stdin: str | None = None
+    fed: bool | None = None
+    feeders: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -172,12 +178,16 @@ class SafetyGate:
 class ProcessGroup:
     """What is acted on together: a leader (the first that is alive) and all members, wrapper, server and watchdog alike.
 
-    `pgid` is the process group if the members are all of it, else 0: then each member is signalled by itself.
+    `pgid` is the process group if the members are all of it, else 0: then each member is signalled by itself. `mcp`: they are an
+    MCP server with what belongs to it. `client`: somebody outside of the group holds the other end of a member's standard input,
+    and so may be served by it; None: that could not be told.
     """
 
     leader: HostProcess
     members: tuple[HostProcess, ...]
     pgid: int = 0
+    mcp: bool = False
+    client: bool | None = False
 
 
 @dataclass(frozen=True)
