@@ -222,8 +222,9 @@ if not pid:
     while os.tcgetpgrp(0) != front: time.sleep(0.01)
     print(os.getpid(), front, flush=True)
     time.sleep(1000)
-said = os.read(end, 100).decode().split()
-print('ready'); print(*said)
+said = b''
+while b'\\n' not in said: said += os.read(end, 100)
+print('ready'); print(*said.decode().split())
 time.sleep(1000)
 """
 
