@@ -136,7 +136,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "queue process": CommandRow(queue.QueueProcessAnswer, (11, 13, 21, 30)),
     "queue history": CommandRow(queue.QueueHistoryAnswer),
     "queue stats": CommandRow(queue_stats.QueueStatsAnswer),
-    "run": CommandRow(job_rows.RunAnswer),
+    "run": CommandRow(job_rows.RunAnswer, *_PARTLY),
     "start": CommandRow(daemon_rows.DaemonAnswer),
     "stop": CommandRow(daemon_rows.DaemonStopAnswer),
     "restart": CommandRow(daemon_rows.DaemonAnswer),
