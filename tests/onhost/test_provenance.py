@@ -14,7 +14,7 @@ import pytest
 
 from gitfleet.onhost import places, provenance, snapshot
 from gitfleet.onhost.records import HostProcess, Identity, Origin, ProcessTable
-from tests.onhost.starting import Programs, table_when
+from tests.onhost.starting import LEAK, Programs, table_when
 from tests.onhost.tables import UID, host, process
 
 ENDED, LIVE, OTHER = "codex-7h3k9q2m", "claude-0123abcd", "claude-zzzz9999"
@@ -227,13 +227,6 @@ def test_group_with_one_supervised_member_is_supervised() -> None:
 
 def asked(table: ProcessTable, placed: dict[int, str] | None = None) -> dict[int, Origin]:
     return provenance.origins(table, SESSIONS, placed or {})
-
-
-LEAK = """
-import os, subprocess, sys
-child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-print("ready", child.pid, flush=True)
-"""
 
 
 def test_server_whose_starter_has_ended_is_an_orphan_of_its_session(start: Programs) -> None:
