@@ -19,7 +19,7 @@ from gitfleet.codec import Struct, replace
 from gitfleet.dispatch import risk
 from gitfleet.errors import FleetError, UsageError
 from gitfleet.hosts.asking import AT_ONCE, Reach
-from gitfleet.hosts.connection import Limits
+from gitfleet.hosts.connection import HostLimits
 from gitfleet.hosts.inventory import HostSpec
 from gitfleet.ledger.model import NODE, Actor
 from gitfleet.triage import (
@@ -160,7 +160,7 @@ class FleetPlans:
         )  # fmt: skip
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(clock.now()))
         sessions = {spec.host_id: f"pt-{stamp}-{secrets.token_hex(2)}" for spec in hosts}
-        limits = Limits(
+        limits = HostLimits(
             hello=min(45.0, options.timeout), answer=options.timeout, deadline=options.timeout
         )
         reach = Reach(os.environ, at_once=options.at_once, bootstrap=options.bootstrap, limits=limits)
