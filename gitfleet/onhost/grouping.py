@@ -42,7 +42,7 @@ def _group(mcp: bool, number: int, members: list[HostProcess], whole: dict[int, 
     leader = next((one for one in members if one.identity.pid == number), members[0])
     only = pgids.pop() if len(pgids) == 1 else 0
     pgid = only if only > 1 and whole[only] == len(members) else 0
-    return ProcessGroup(leader, tuple(members), pgid, mcp, _client(members))
+    return ProcessGroup(leader, tuple(members), pgid, mcp, client(members))
 
 
 def _sizes(table: ProcessTable) -> dict[int, int]:
@@ -54,7 +54,7 @@ def _sizes(table: ProcessTable) -> dict[int, int]:
     return found
 
 
-def _client(members: Iterable[HostProcess]) -> bool | None:
+def client(members: Iterable[HostProcess]) -> bool | None:
     """Whether somebody outside still holds the other end of what one of them reads."""
     inside = {one.identity.pid for one in members}
     unknown = False
