@@ -58,7 +58,9 @@ DOORS = [
             "gitfleet/base/children.py": "the door for a program that is the user's to talk to",
             "gitfleet/base/exec_child.py": "the other side of that door",
             "gitfleet/base/guard.py": "a program of its own, which imports nothing of ours",
+            "gitfleet/hosts/wire.py": "the door for a program that the event loop drives",
             "gitfleet/jobs/setup/program.py": "what it runs writes where the agent will write",
+            "gitfleet/onhost/acting/programs.py": "runs on hosts that have nothing else of ours",
         },
     ),
     Door(

@@ -39,7 +39,9 @@ def _run() -> int:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for the rest of the process
             delivery.nobody_hears()
-    if sys.argv[1:2] == ["on-host"]:  # started by another host, and for it alone: nothing of the command line is needed
+    if sys.argv[1:2] == [
+        "on-host"
+    ]:  # started by another host, and for it alone: nothing of the command line is needed
         from gitfleet.onhost import __main__ as on_host
 
         return on_host.main(sys.argv[2:])

@@ -15,6 +15,7 @@ from gitfleet.onhost.records import HostProcess, Origin, ProcessTable
 
 LIVE, ENDED, UNKNOWN = "live", "ended", "unknown"
 _SCOPE = re.compile(r"gitfleet-(.+)-[0-9]+\.scope\Z")
+_MADE_UP = re.compile(r"-[0-9a-hjkmnp-tv-z]{8}\Z")
 _UNUSUAL = re.compile(r"[^A-Za-z0-9:_.-]+")
 
 
@@ -53,7 +54,7 @@ def origins(
 
 
 def _origin(family: Family, one: HostProcess, session: str | None, by: str, ours: set[int]) -> Origin:
-    state = family.sessions.get(session, UNKNOWN) if session else UNKNOWN
+    state = family.state(session, one)
     pid = one.identity.pid
     above = Supervision(True, pid) if pid in ours else family.supervision(one)
     there = above.there and not (above.weak and state == ENDED)
@@ -61,20 +62,31 @@ def _origin(family: Family, one: HostProcess, session: str | None, by: str, ours
 
 
 def of_group(members: Iterable[HostProcess], known: dict[int, Origin]) -> Origin:
-    """The origin of several together: supervised if one of them is; of two sessions the one that is more alive."""
-    found = [known[one.identity.pid] for one in members if one.identity.pid in known]
+    """The origin of several together: supervised if one of them is; of two sessions the one that is more alive.
+
+    Of a session only if its leader, the first, is, or nothing of them that is of none has started what is: a user's program
+    that runs something of a session is the user's.
+    """
+    listed = [one for one in members if one.identity.pid in known]
+    found = [known[one.identity.pid] for one in listed]
     if not found:
         return Origin()
     order = {LIVE: 0, UNKNOWN: 1, ENDED: 2}
     named = sorted(
         (one for one in found if one.session), key=lambda one: (order.get(one.state, 1), _RANK[one.by])
     )
-    first = named[0] if named else found[0]
+    first = named[0] if named and not _others(listed, known) else Origin()
     above = next((one for one in found if one.supervised), None)
     return Origin(
         first.session, first.by, first.state, above is not None, above.supervisor if above else None,
         orphan=above is None,
     )  # fmt: skip
+
+
+def _others(members: list[HostProcess], known: dict[int, Origin]) -> bool:
+    """Whether one of no session has started another."""
+    nobodys = {one.identity.pid for one in members if known[one.identity.pid].session is None}
+    return any(one.ppid in nobodys and known[one.identity.pid].session for one in members)
 
 
 _RANK = {
@@ -116,6 +128,14 @@ class Family:
             found.append(pid)
             pid = self.processes[pid].ppid
         return found
+
+    def state(self, session: str | None, one: HostProcess) -> str:
+        """What the asker says of a session. That one with a name that people chose has ended is believed only of what works in
+        a place of the fleet: another fleet of this host may have a session of that name.
+        """
+        told = self.sessions.get(session or "", UNKNOWN)
+        chosen = session is not None and not _MADE_UP.search(session)
+        return UNKNOWN if told == ENDED and chosen and one.identity.pid not in self._placed else told
 
     # whose it is
 

@@ -37,8 +37,25 @@ _GLUED = {
     "curl": "-u",
     "wget": "-u",
 }
-_CREDENTIAL = frozenset(
-    ("-u", "-U", "--user", "--proxy-user", "-H", "--header", "-b", "--cookie", "-d", "--data")
+_CREDENTIAL = frozenset(("--user", "--proxy-user", "--header", "--cookie", "--data"))
+_SHORT_CREDENTIAL = frozenset(("-u", "-U", "-H", "-b", "-d", "-a", "-A"))
+_TAKES_CREDENTIALS = frozenset(
+    (
+        "curl",
+        "wget",
+        "http",
+        "https",
+        "xh",
+        "psql",
+        "mysql",
+        "redis-cli",
+        "mongo",
+        "mongosh",
+        "ldapsearch",
+        "ab",
+        "hey",
+        "wrk",
+    )
 )
 _CODE = frozenset(("-c", "-e", "--eval", "--print", "-pe"))
 
@@ -103,13 +120,7 @@ class Redactor:
                 yield glued + HIDDEN
             else:
                 yield self._program(word) if number == 0 else self._argument(word)
-                plain = word.lower()
-                option = _OPTION.match(word)
-                hide = (
-                    bool(option and option.group(3) is None and secret_words.named(word))
-                    or word in _CREDENTIAL
-                )
-                hide = hide or plain.rstrip(":") in ("bearer", "basic", "authorization") or word == glued
+                hide = word == glued or _introduces(word, program)
                 code = word in _CODE and number > 0
 
     def _program(self, word: str) -> str:
@@ -217,6 +228,15 @@ class Redactor:
         if self._user and self._user.lower() in word.lower():
             return re.sub(re.escape(self._user), "~user", word, flags=re.IGNORECASE)
         return word
+
+
+def _introduces(word: str, program: str) -> bool:
+    """Whether what follows a word is a secret."""
+    option = _OPTION.match(word)
+    if option and option.group(3) is None and secret_words.named(word):
+        return True
+    short = program in _TAKES_CREDENTIALS and word in _SHORT_CREDENTIAL
+    return short or word in _CREDENTIAL or word.lower().rstrip(":") in ("bearer", "basic", "authorization")
 
 
 def known_words() -> frozenset[str]:

@@ -23,6 +23,10 @@ class ScanFindings:
     judged: int = 0
     session_id: str = field(default="")
 
+    def origin(self, group: ProcessGroup) -> Origin:
+        """Where a group comes from."""
+        return provenance.of_group(group.members, self.origins)
+
 
 def look(request: ScanRequest, root: str = procfs.PROC) -> ScanFindings:
     """All processes of this user in groups, with where they come from and what is thought of them."""
