@@ -310,7 +310,7 @@ os.setgroups([]); os.setgid(54321); os.setuid(54321)
 ctypes.CDLL(None).prctl(4, 1)
 table = snapshot.take(0)
 mine = table.processes[os.getpid()]
-origin = provenance.origins(table, {}, {}, alive=scanning._exists)[os.getpid()]
+origin = provenance.origins(table, {}, {}, alive=scanning.exists)[os.getpid()]
 print(json.dumps([table.facts.hidden, os.getppid() in table.processes, origin.supervised, origin.supervisor == mine.ppid, 1 in table.processes]))
 """
 
