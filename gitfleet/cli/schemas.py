@@ -23,6 +23,7 @@ from gitfleet.fleet.views import (
     fleet_plan_rows,
     gate_rows,
     grants,
+    host_rows,
     hubs,
     job_rows,
     joining_rows,
@@ -163,6 +164,9 @@ COMMANDS: Mapping[str, CommandRow] = {
     "pool pause": CommandRow(pool_rows.PoolAnswer, (16,), ("ok", "tentative")),
     "pool resume": CommandRow(pool_rows.PoolAnswer, (), ("ok", "tentative")),
     "cost": CommandRow(cost_rows.CostAnswer),
+    "hosts check": CommandRow(
+        host_rows.HostsCheckAnswer, (21,), ("ok", "partial", "hub or host unreachable")
+    ),
     "fleet plan": CommandRow(fleet_plan_rows.FleetPlanAnswer, (21,), _OVER_HOSTS),
     "fleet show": CommandRow(fleet_plan_rows.FleetPlanAnswer, (), _OVER_HOSTS),
     "fleet status": CommandRow(fleet_plan_rows.FleetStatusAnswer, (), _OVER_HOSTS),
