@@ -29,7 +29,7 @@ from gitfleet.codec import (
 from gitfleet.errors import Corrupt
 from gitfleet.ledger import format
 from gitfleet.triage.patterns import CrossHostPattern
-from gitfleet.triage.shapes import CANDIDATE_ID, FLEET_SESSION, HOST_SESSION, SHARE, WORD, Real, Printable
+from gitfleet.triage.shapes import CANDIDATE_ID, FLEET_SESSION, HOST_SESSION, SHARE, WORD, Printable, Real
 from gitfleet.triage.wire import MOST_CANDIDATES, PlannedCandidate, ScanCounts, SeenFacts
 
 MOST_HOSTS = 10_000

@@ -33,7 +33,7 @@ from gitfleet.triage import (
     selection,
 )
 from gitfleet.triage.plan_record import WholePlan
-from gitfleet.triage.planning import ScanReply, PlanRequest
+from gitfleet.triage.planning import PlanRequest, ScanReply
 from gitfleet.triage.plans import PlanRefs, StoredPlan
 
 PROFILES = ("minimal", "safe", "forensic")

@@ -12,7 +12,7 @@ from typing import Any
 
 from gitfleet.codec import FLAG, JSON, WHOLE, Broken, Choice, Many, Maybe, One, Struct, Table, Whole, field
 from gitfleet.onhost import records
-from gitfleet.triage.shapes import CANDIDATE_ID, HOST_SESSION, SHARE, WORD, Real, Printable
+from gitfleet.triage.shapes import CANDIDATE_ID, HOST_SESSION, SHARE, WORD, Printable, Real
 
 MOST_CANDIDATES = 4000
 """Candidates of one host."""

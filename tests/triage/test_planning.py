@@ -11,7 +11,7 @@ from gitfleet.codec import replace
 from gitfleet.errors import Corrupt, NewerFormat
 from gitfleet.triage import plan_record, plan_view, planning
 from gitfleet.triage.plan_record import WholePlan
-from gitfleet.triage.planning import ScanReply, PlanRequest
+from gitfleet.triage.planning import PlanRequest, ScanReply
 from tests.triage.candidates import candidate, facts, identity, scan
 
 KEY = b"k" * 32
