@@ -59,6 +59,11 @@ class Reach:
         self._room = asyncio.Semaphore(at_once)
         self._ssh = Ssh(self._files, within=limits.hello)
 
+    @property
+    def folder(self) -> str:
+        """Where our configuration and the sockets of shared connections lie, as long as this is open."""
+        return self._files.folder
+
     async def __aenter__(self) -> Self:
         """Raises Blocked where ssh cannot be used at all."""
         self._files.__enter__()

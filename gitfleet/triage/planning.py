@@ -75,7 +75,7 @@ def merge(request: PlanRequest, replies: Sequence[HostReply]) -> WholePlan:
     hosts = [_entry(one, number, parts, set(selected)) for number, one in enumerate(pool)]
     plan = FleetPlan(
         request.id, request.at, request.node, request.tool, request.profile, request.asked, request.alpha,
-        tested, min(1000.0, max(0.0, chosen.needed)), tuple(hosts), selected, _offered(found, selected, request.alpha),
+        tested, round(min(1000.0, max(0.0, chosen.needed)), 6), tuple(hosts), selected, _offered(found, selected, request.alpha),
         {"bayes": len(chosen.bayes), "e_values": len(chosen.e_values)},
         patterns.across((host, one.pattern) for host, one in pairs),
     )  # fmt: skip

@@ -1,54 +1,14 @@
 from __future__ import annotations
 
-import asyncio
-import os
 import shutil
-import sys
-from collections.abc import Sequence
-from typing import Any
 
 import pytest
 
-from gitfleet.hosts import bundle, inventory
-from gitfleet.hosts.asking import HostAnswer, Reach
-from gitfleet.hosts.bundle import SentProgram
-from gitfleet.hosts.configuration import Patience
 from gitfleet.hosts.connection import HostLimits
+from tests.hosts.asked import QUICK, ask, sent, speaks, statuses
 from tests.hosts.sshd import ANCIENT, Hosts, needs_hosts, shells
-from tests.workbench import ROOT
 
 pytestmark = needs_hosts
-SPEAKING = ROOT / "tests/hosts/speaking.py"
-
-
-def speaks(*faults: str) -> str:
-    """A gitfleet that only speaks, with these faults."""
-    return f'shift; exec "{sys.executable}" "{SPEAKING}" "$@" {" ".join(faults)}\n'
-
-
-def sent(*faults: str) -> Any:
-    """The same, sent along."""
-
-    def program(nonce: str) -> SentProgram:
-        argv = ["x", "--nonce", nonce, *faults]
-        code = SPEAKING.read_text().replace("import json\n", f"import json, sys\nsys.argv = {argv!r}\n", 1)
-        return bundle.sent(code)
-
-    return program
-
-
-def ask(
-    *names: str, requests: tuple[dict[str, Any], ...] = ({"op": "check"},), **how: Any
-) -> list[HostAnswer]:
-    """What each of the hosts answers, in the order in which they were named."""
-
-    async def run() -> list[HostAnswer]:
-        specs = [inventory.spec(name) for name in names]
-        async with Reach(os.environ, **how) as reach:
-            found = [one async for one in reach.ask_all(specs, lambda _: requests)]
-        return sorted(found, key=lambda one: names.index(one.spec.host_id))
-
-    return asyncio.run(run())
 
 
 def test_hosts_that_are_well_answer_over_one_connection_each(hosts: Hosts) -> None:
@@ -58,14 +18,6 @@ def test_hosts_that_are_well_answer_over_one_connection_each(hosts: Hosts) -> No
     assert [[body["op"] for body in one.answers] for one in answers] == [["a", "b"]] * 2
     assert [one.answers[0]["home"] for one in answers] == [str(host.home) for host in made]
     assert [host.logins() for host in made] == [1, 1]
-
-
-SHORT = HostLimits(hello=2.0, answer=1.0, goodbye=0.5)
-QUICK = Patience(connect=1, alive=1, misses=1)
-
-
-def statuses(answers: Sequence[HostAnswer]) -> dict[str, tuple[str, str]]:
-    return {one.spec.host_id: (str(one.status), one.problem.words if one.problem else "") for one in answers}
 
 
 def test_hosts_that_fail_each_get_their_word_and_stop_nobody(hosts: Hosts) -> None:
