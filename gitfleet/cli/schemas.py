@@ -163,7 +163,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "pool pause": CommandRow(pool_rows.PoolAnswer, (16,), ("ok", "tentative")),
     "pool resume": CommandRow(pool_rows.PoolAnswer, (), ("ok", "tentative")),
     "cost": CommandRow(cost_rows.CostAnswer),
-    "fleet plan": CommandRow(fleet_plan_rows.FleetPlanAnswer, (21,), _OVER_HOSTS),
+    "fleet plan": CommandRow(fleet_plan_rows.FleetPlanAnswer, (21, 30), _OVER_HOSTS),
     "fleet show": CommandRow(fleet_plan_rows.FleetPlanAnswer, (), _OVER_HOSTS),
     "fleet status": CommandRow(fleet_plan_rows.FleetStatusAnswer, (), _OVER_HOSTS),
     "fleet list": CommandRow(fleet_plan_rows.FleetListAnswer, (), _OVER_HOSTS),

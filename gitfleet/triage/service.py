@@ -33,7 +33,7 @@ from gitfleet.triage import (
     selection,
 )
 from gitfleet.triage.plan_record import WholePlan
-from gitfleet.triage.planning import HostReply, PlanRequest
+from gitfleet.triage.planning import PlanRequest, ScanReply
 from gitfleet.triage.plans import PlanRefs, StoredPlan
 
 PROFILES = ("minimal", "safe", "forensic")
@@ -65,7 +65,7 @@ class KeptPlan(NamedTuple):
 class FleetPlans:
     """The plans of one clone's fleet."""
 
-    def __init__(self, clone: Clone, announce: Callable[[HostReply], None] | None = None) -> None:
+    def __init__(self, clone: Clone, announce: Callable[[ScanReply], None] | None = None) -> None:
         self._clone = clone
         self._announce = announce or (lambda reply: None)
         self.refs = PlanRefs(clone.repository, clone.ledger)
@@ -172,7 +172,7 @@ class FleetPlans:
             name, now, node, gitfleet.__version__, options.profile, options.alpha, round(granted, 6)
         )
 
-    async def _ask(self, hosts: Sequence[HostSpec], options: PlanOptions, secret: bytes) -> list[HostReply]:
+    async def _ask(self, hosts: Sequence[HostSpec], options: PlanOptions, secret: bytes) -> list[ScanReply]:
         known = known_sessions.known(self._clone)
         order = hosts_asked.ScanOrder(
             known.states, known.places,
