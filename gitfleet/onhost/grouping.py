@@ -28,7 +28,7 @@ def groups(table: ProcessTable, origins: dict[int, Origin]) -> list[ProcessGroup
     for one in living:
         gathered.setdefault(roots[one.identity.pid], []).append(one)
     whole = _sizes(table)
-    found = [_group(kind == "mcp", members, whole) for (kind, _), members in gathered.items()]
+    found = [_group(kind == "mcp", number, members, whole) for (kind, number), members in gathered.items()]
     found += [ProcessGroup(one, (one,)) for one in own if one.zombie]
     return sorted(found, key=lambda group: _age(group.leader))
 
@@ -37,9 +37,9 @@ def _age(one: HostProcess) -> tuple[int, int]:
     return one.identity.start, one.identity.pid
 
 
-def _group(mcp: bool, members: list[HostProcess], whole: dict[int, int]) -> ProcessGroup:
+def _group(mcp: bool, number: int, members: list[HostProcess], whole: dict[int, int]) -> ProcessGroup:
     pgids = {one.pgid for one in members}
-    leader = next((one for one in members if one.identity.pid == one.pgid), members[0])
+    leader = next((one for one in members if one.identity.pid == number), members[0])
     only = pgids.pop() if len(pgids) == 1 else 0
     pgid = only if only > 1 and whole[only] == len(members) else 0
     return ProcessGroup(leader, tuple(members), pgid, mcp, client(members))

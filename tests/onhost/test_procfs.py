@@ -263,7 +263,7 @@ def test_same_is_read_as_psutil_reads(start: Programs, tmp_path: Path) -> None:
         start([SLEEP, "600"], cwd=tmp_path),
         start.python(WAIT, "", "a word"),
         start(["/bin/sh", "-c", "sleep 600; true"], cwd="/"),
-        start(["/bin/cat"], stdin=subprocess.PIPE, name="-odd name"),
+        start(["/bin/cat"], stdin=subprocess.PIPE, name="-odd"),
     ]
     table = snapshot.take(0)
     for one in started:
