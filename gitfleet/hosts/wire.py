@@ -107,9 +107,13 @@ class Wire:
                 self._end()
 
     def _end(self) -> None:
-        if not self._ended_well():  # one that did may have left a connection to share, which is on its way out of the group
+        if (
+            not self._ended_well()
+        ):  # one that did may have left a connection to share, which is on its way out of the group
             with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)  # before it is reaped: the number is still its own
+                os.killpg(
+                    self._process.pid, signal.SIGKILL
+                )  # before it is reaped: the number is still its own
         self._unwatch()
         self._loop.remove_reader(self._out)
         self._loop.remove_reader(self._err)

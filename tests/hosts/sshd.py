@@ -16,32 +16,31 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests.places import needs_sshd
 from tests.workbench import ROOT
 
 SHELLS = ("bash", "zsh", "fish", "tcsh", "dash")
 
 
-@cache
 def _has_namespaces() -> bool:
     probe = ("unshare", "--mount", "--pid", "--fork", "--net", "true")
-    return bool(shutil.which("nsenter")) and subprocess.run(probe, capture_output=True).returncode == 0
+    return subprocess.run(probe, capture_output=True).returncode == 0
 
 
-needs_hosts = [
-    needs_sshd,
-    pytest.mark.skipif(
-        sys.platform != "linux" or not shutil.which("unshare") or not _has_namespaces(),
-        reason="needs root on Linux, for hosts with namespaces of their own",
-    ),
-]
-"""`pytestmark = needs_hosts` for a module whose tests all need some."""
+def _has_sshd() -> bool:
+    return all(map(shutil.which, ("ssh", "ssh-keygen", "unshare", "nsenter"))) and os.path.exists(
+        "/usr/sbin/sshd"
+    )
+
+
+needs_hosts = pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0 or not _has_sshd() or not _has_namespaces(),
+    reason="needs an OpenSSH server and root on Linux, for hosts with namespaces of their own",
+)
 
 
 def shells() -> list[object]:

@@ -12,6 +12,7 @@ import pytest
 
 from gitfleet.hosts import inventory
 from gitfleet.hosts.asking import Reach
+from gitfleet.hosts.configuration import Patience
 from gitfleet.hosts.connection import HostLimits
 from tests.hosts.asked import ask, speaks, statuses
 from tests.hosts.sshd import Host, Hosts, needs_hosts
@@ -20,6 +21,7 @@ from tests.workbench import ROOT
 pytestmark = needs_hosts
 
 BEHIND = ("ProxyJump bastion",)
+BRIEF = Patience(shared=0.5)
 
 
 def test_hosts_behind_one_jump_host_share_one_login_there(hosts: Hosts) -> None:
@@ -112,7 +114,7 @@ def test_shared_connection_that_is_stopped_is_passed_by(hosts: Hosts, short: Pat
     os.kill(master, signal.SIGSTOP)
     try:
         name = "bastion" if way == "direct" else "behind"
-        assert statuses(ask(name))[name][0] == "planned"
+        assert statuses(ask(name, patience=BRIEF))[name][0] == "planned"
         assert jump.logins() == 2
     finally:
         os.kill(master, signal.SIGKILL)
@@ -125,8 +127,8 @@ def test_master_that_stops_meanwhile_does_not_hang_those_behind_it(hosts: Hosts)
         hosts.know(name, target.port, *BEHIND, host_key=target.host_key)
 
     async def run() -> list[str]:
-        limits = HostLimits(hello=2.0, answer=2.0, goodbye=0.5)
-        async with Reach(os.environ, limits=limits) as reach:
+        limits = HostLimits(hello=2.0)
+        async with Reach(os.environ, limits=limits, patience=BRIEF) as reach:
             first = await reach.ask(inventory.spec("first"), [{"op": "check"}])
             stop_masters(reach.folder)
             second = await reach.ask(inventory.spec("second"), [{"op": "check"}])
@@ -175,10 +177,10 @@ def test_own_connections_end_with_the_run(hosts: Hosts) -> None:
 
 def test_host_that_drops_what_comes_at_once_is_asked_again(hosts: Hosts) -> None:
     crowded = hosts.start("crowded", tool=speaks(), daemon=["MaxStartups 1:100:1"])
-    names = [f"at-once-{number}" for number in range(6)]
+    names = [f"at-once-{number}" for number in range(4)]
     for name in names:
         hosts.know(name, crowded.port, host_key=crowded.host_key)
-    found = statuses(ask(*names, at_once=6, limits=HostLimits(pause=0.1, tries=12)))
+    found = statuses(ask(*names, at_once=4, limits=HostLimits(pause=0.05, tries=14)))
     assert {word for word, _ in found.values()} == {"planned"}, found
     assert crowded.logins() > len(names), "it dropped none"
 
