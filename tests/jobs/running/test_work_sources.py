@@ -305,7 +305,7 @@ def test_job_that_is_retried_without_a_manager_does_its_task_again(
     server.issue(1, "ready")
     agent(place, github(server), "exit 3")
     job = gitfleet(place, "trigger", "tidy", "--json").ok().json()["data"]["job"]["id"]
-    gitfleet(place, "run", "--until-idle").ok()
+    gitfleet(place, "run", "--until-idle").ended(21)
     assert server.labels(1) == ["failed"]
     agent(place, github(server))
     gitfleet(place, "job", "retry", job).ok()
