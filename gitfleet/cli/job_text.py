@@ -15,7 +15,7 @@ from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 
 _GONE = {
     present.OVER: "its attempt is over; whoever runs the jobs next says how it ended",
-    present.UNWATCHED: "the process that watched over it was killed; whoever runs the jobs next ends what is left of it",
+    present.UNWATCHED: "the process that watched over it was killed; whoever runs the jobs next ends what is left of it, and so does the maintainer",
 }
 
 

@@ -20,7 +20,7 @@ from gitfleet.codec import Struct
 from gitfleet.errors import LocalStorage
 from gitfleet.jobs import admission, asking, events, waiting
 from gitfleet.jobs.asking import Questions
-from gitfleet.jobs.attempts import cancelling, plan
+from gitfleet.jobs.attempts import cancelling, plan, postponing
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.delivery.follower import Follower
@@ -168,7 +168,7 @@ class Dispatcher:
             self._wake_in_time()
             self._admitted()
             await self._say_what_holds()
-            waits = self._unheard or self._alarm is not None or self._troubles.pressing
+            waits = self._unheard or self._troubles.pressing or self._comes_due()
             busy = self.running or waits or not self._follower.looked
             if busy or self._admitted():  # asked again: what ran may have ended while that was written down
                 self.idle.clear()
@@ -266,6 +266,12 @@ class Dispatcher:
     def _outdated(self, job: JobRecord) -> bool:
         """Whether the attempt that it is at has ended since it was read."""
         return job.status is JobStatus.RUNNING and len(job.attempts) <= self._done.get(job.id, -1)
+
+    def _comes_due(self) -> bool:
+        """Whether one is waited for whose moment has yet to come."""
+        return self._alarm is not None and any(
+            job.not_before and postponing.pressing(job) for job in self._queued.values()
+        )
 
     def _wake_in_time(self) -> None:
         """Look again when the first of those comes due that may not start before some moment."""
