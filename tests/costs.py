@@ -1,5 +1,7 @@
 """What tests cost: `make test ARGS="-p tests.costs"` ends with a table of CPU seconds for each folder and the dearest tests.
 
+`make test-costs` keeps them: with `--record-costs` they go to `costs.json`, from which runs are drawn (`drawing.py`).
+
 CPU seconds, of the test's process and of the children that it waited for, say more on a busy machine than the time of
 day does. What a fixture of a wider scope costs is counted for the test that asked for it first.
 """
@@ -12,8 +14,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import drawing
+
 DEAREST = 40
 BEGAN = pytest.StashKey[float]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--record-costs", action="store_true", help="keep what tests cost, for the next runs to draw from"
+    )
 
 
 def _used() -> float:
@@ -35,7 +45,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     yield
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """The table, in the process that heard of all tests."""
     tests = {
         report.nodeid: float(str(dict(report.user_properties)["cpu"]))
@@ -43,6 +53,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for report in reports
         if isinstance(report, pytest.TestReport) and report.when == "teardown"
     }
+    if config.getoption("record_costs"):
+        drawing.Costs.read().renewed(tests).write()
     for title, depth in (("folder", 2), ("module", 3)):
         costs: Counter[str] = Counter()
         count: Counter[str] = Counter()

@@ -63,9 +63,9 @@ class Ran:
         """Itself, having asserted that it ended with 0."""
         return self.ended(0)
 
-    def ended(self, code: int) -> Ran:
-        """Itself, having asserted its exit code; a failure shows all that it wrote."""
-        assert self.returncode == code, f"wanted exit code {code}\n{self}"
+    def ended(self, *codes: int) -> Ran:
+        """Itself, having asserted that its exit code is one of these; a failure shows all that it wrote."""
+        assert self.returncode in codes, f"wanted exit code {' or '.join(map(str, codes))}\n{self}"
         return self
 
     def json(self) -> Any:

@@ -29,6 +29,7 @@ _WORDS = {
     errno.ENOTDIR: "there is a file where a folder must be",
     errno.EEXIST: "there is a file where a folder must be",
     errno.EISDIR: "there is a folder where a file must be",
+    errno.EOPNOTSUPP: "this file system takes nothing new",
     errno.ENAMETOOLONG: "the name is too long for this file system",
 }
 
@@ -187,6 +188,10 @@ def _make_folder(path: str, mode: int | None) -> None:
         if not os.path.isdir(path):
             raise
         return
+    except FileNotFoundError as error:
+        if os.path.isdir(above or "."):  # as /proc answers
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), path) from error
+        raise
     if mode is None:
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:

@@ -28,6 +28,14 @@ def ulid() -> str:
     return text
 
 
+def made_at(text: str) -> int:
+    """When a ULID was made, by its maker's clock, in milliseconds since 1970."""
+    value = 0
+    for character in text[:10]:
+        value = value << 5 | ALPHABET.index(character)
+    return value
+
+
 def named(word: str) -> str:
     """A short id that says whose it is: `codex-7h3k9q2m`. Two are the same with probability 2^-40."""
     return f"{word}-{''.join(ALPHABET[byte & 31] for byte in os.urandom(8)).lower()}"

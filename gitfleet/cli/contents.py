@@ -79,6 +79,9 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "pool": CommandEntry("", "Accounts that agents share: paused while they have no quota"),
         "config": CommandEntry("", "What the agent files say, and what is wrong with them"),
     },
+    "Processes": {
+        "scan": CommandEntry("scanning.scan", "Show what runs on this host, and which session started it"),
+    },
     "The hub and the ledger": {
         "sync": CommandEntry("ledger.sync", "Exchange with the hub, and hear what was lost meanwhile"),
         "log": CommandEntry("log.log", "Show what the fleet has agreed, newest first"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 from gitfleet.base import clock, text
@@ -12,16 +12,11 @@ from gitfleet.cli.declaring import Option
 from gitfleet.cli.jobs import Config, StateDir, config_path, loaded, store_at
 from gitfleet.errors import UsageError
 from gitfleet.fleet.views import cost_rows
-from gitfleet.jobs.archives import everywhere
 from gitfleet.jobs.durations import milliseconds
-from gitfleet.jobs.money import budgets, report
+from gitfleet.jobs.money import costs
 from gitfleet.jobs.money.allowance import dollars, hours
 from gitfleet.jobs.money.budgets import BudgetToday
-from gitfleet.jobs.money.entries import EntryIndex
 from gitfleet.jobs.money.report import CostKey, CostSum
-from gitfleet.jobs.records.job_record import JobRecord
-from gitfleet.jobs.records.store import JobFilter
-from gitfleet.jobs.shared.offering import fleet_of, seen
 
 By = Annotated[
     str, Option("--by", metavar="WHAT", help="job, agent, branch, entry (of the merge queue), day or model.")
@@ -38,28 +33,17 @@ _NONE = {
 
 def cost(by: By = "agent", since: Since = "", config: Config = "", state_dir: StateDir = "") -> Reply:
     """Sum up what jobs used and cost. Dollars are estimates; what was not told is shown as a gap, never as 0."""
-    if by not in set(CostKey):
-        hint = f"One of {', '.join(CostKey)}."
-        raise UsageError(f"Costs cannot be summed up by '{text.display(by[:40])}'.", hint=hint)
-    key, start = CostKey(by), _moment(since)
+    start = _moment(since)
     known = loaded(config) if config or os.path.isdir(config_path(config)) else None
-    prices = budgets.prices(known.fleet) if known else {}
-    store = store_at(state_dir)
-    with fleet_of(".") as clone:
-        jobs = everywhere.find(store, clone, JobFilter())
-        view = seen(clone) if key is CostKey.ENTRY else None
-        index = EntryIndex.of(view) if view else EntryIndex()
-    rows, total = report.sums(jobs, key, prices, since=start, entry_of=index.entry_of)
-    about = {row.key: _about(key, row.key, index, jobs) for row in rows}
-    today = budgets.of_today(store, known) if known else []
+    found = costs.costs(store_at(state_dir), ".", known, by=by, since=start)
     data = {
         "by": by,
         "since": start,
-        "rows": [cost_rows.cost_row(row, about[row.key]) for row in rows],
-        "total": cost_rows.cost_row(total),
-        "budgets": [cost_rows.budget_row(one) for one in today],
+        "rows": [cost_rows.cost_row(row, found.about[row.key]) for row in found.rows],
+        "total": cost_rows.cost_row(found.total),
+        "budgets": [cost_rows.budget_row(one) for one in found.budgets],
     }
-    return Reply(data, [*_table(key, rows, total, about), *_today(today)])
+    return Reply(data, [*_table(found.by, found.rows, found.total, found.about), *_today(found.budgets)])
 
 
 def _moment(since: str) -> int:
@@ -75,16 +59,9 @@ def _moment(since: str) -> int:
         raise UsageError(words, hint="Write 2d, 12h, or 2026-12-01.") from error
 
 
-def _about(key: CostKey, name: str, index: EntryIndex, jobs: list[JobRecord]) -> str:
-    if key is CostKey.ENTRY:
-        return index.about(name)
-    if key is CostKey.JOB:
-        job = next(one for one in jobs if one.id == name)
-        return f"{job.agent_name}, {job.status}"
-    return ""
-
-
-def _table(key: CostKey, rows: list[CostSum], total: CostSum, about: dict[str, str]) -> Iterator[str | Grid]:
+def _table(
+    key: CostKey, rows: Sequence[CostSum], total: CostSum, about: Mapping[str, str]
+) -> Iterator[str | Grid]:
     if not rows:
         yield "no attempts"
         return
@@ -143,7 +120,7 @@ def _gaps(total: CostSum) -> Iterator[str]:
         yield f"{text.counted(total.running, 'attempt')} not ended, and not counted yet"
 
 
-def _today(found: list[BudgetToday]) -> Iterator[Grid]:
+def _today(found: Sequence[BudgetToday]) -> Iterator[Grid]:
     if not found:
         return
     rows = []

@@ -65,7 +65,11 @@ def _when(job: JobRecord) -> str:
 
 def _attempt(attempt: AttemptRecord) -> Iterator[str]:
     if not attempt.number:
-        yield f"branch {attempt.branch or '(none)'}"
+        yield (
+            f"session {text.display(attempt.session)}, " if attempt.session else ""
+        ) + f"branch {text.display(attempt.branch) or '(none)'}"
+        if attempt.worktree:
+            yield f"  in {text.display(attempt.worktree)}"
         return
     yield f"attempt {attempt.number}: session {attempt.session}, branch {attempt.branch or '(none yet)'}"
     if attempt.worktree:

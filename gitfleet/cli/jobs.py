@@ -13,7 +13,7 @@ from gitfleet.errors import UsageError
 from gitfleet.fleet.views import job_rows
 from gitfleet.git.repository import discover
 from gitfleet.jobs import present, submission
-from gitfleet.jobs.archives import everywhere
+from gitfleet.jobs.archives import everywhere, not_here
 from gitfleet.jobs.attempts import answering, cancelling, environment
 from gitfleet.jobs.daemon import presence
 from gitfleet.jobs.definitions.configuration import Configuration
@@ -76,6 +76,7 @@ def trigger(
     agent: AgentName,
     prompt: Prompt = None,
     schedule: Schedule = "",
+    working_dir: WorkingDir = "",
     priority: Priority = None,
     anywhere: Anywhere = False,
     config: Config = "",
@@ -85,7 +86,8 @@ def trigger(
     known = loaded(config)
     found = submission.agent_of(known, agent)
     store = store_at(state_dir)
-    job = submission.new(found, schedule=schedule, prompt=prompt, priority=priority)
+    where = os.path.abspath(working_dir) if working_dir else ""
+    job = submission.new(found, schedule=schedule, prompt=prompt, priority=priority, working_directory=where)
     desk = TaskDesk(store, found.working_directory)
     return _queued(store, triggering.submit(desk, known, found, job, anywhere=anywhere))
 
@@ -151,6 +153,7 @@ def cancel(job: JobId, state_dir: StateDir = "") -> Reply:
     if there is not None:
         told = f"node {there.node} cancels it" if not there.ended else str(there.status)
         return Reply(job_rows.job_answer(there), [f"{there.id}: {told}"])
+    not_here.own(store, ".", job, "cancel_job")
     ended = cancelling.cancel(store, job, os.environ)
     offering.settle(store, ".", ended)
     return Reply(job_rows.job_answer(ended), [f"{ended.id}: {ended.status}"])

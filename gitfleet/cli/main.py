@@ -39,6 +39,12 @@ def _run() -> int:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for the rest of the process
             delivery.nobody_hears()
+    if sys.argv[1:2] == [
+        "on-host"
+    ]:  # started by another host, and for it alone: nothing of the command line is needed
+        from gitfleet.onhost import __main__ as on_host
+
+        return on_host.main(sys.argv[2:])
     from gitfleet.cli import app  # a Ctrl-C from here on is answered by `main`
 
     return app.run(sys.argv[1:])

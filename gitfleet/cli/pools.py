@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
-from gitfleet.base import advice, clock, text
-from gitfleet.base.ids import is_name
+from gitfleet.base import clock, text
 from gitfleet.cli import render
 from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.declaring import Argument, Option
@@ -29,7 +28,7 @@ Until = Annotated[str, Option("--until", metavar="MOMENT", help="Until then, suc
 
 def listing(config: Config = "") -> Reply:
     """List the pools that agent files here name, and those that are paused anywhere."""
-    rows = _rows(config)
+    rows = [pool_rows.pool_row(one, clock.now()) for one in _states(config)]
     cells = [(row["name"], _word(row), row["reason"], ", ".join(row["agents"])) for row in rows]
     grid = Grid(("POOL", "STATE", "WHY", "AGENTS"), cells, optional=("AGENTS",))
     return Reply({"pools": rows}, [grid] if rows else ["no pools"])
@@ -37,12 +36,7 @@ def listing(config: Config = "") -> Reply:
 
 def show(pool: PoolName, config: Config = "") -> Reply:
     """Show a pool: whether it is paused, until when, why, and by which node."""
-    row = next((row for row in _rows(config) if row["name"] == pool), None)
-    if row is None:
-        raise UsageError(
-            f"No agent file here names a pool '{text.display(pool[:80])}', and none of that name is paused.",
-            hint=f"Run {advice.SYNC} if it is another clone's.",
-        )
+    row = pool_rows.pool_row(pausing.one_of(_states(config), pool), clock.now())
     lines = [f"{pool}: {_word(row)}"]
     if row["paused"]:
         lines.append(f"why: {row['reason'] or '(no reason was given)'}")
@@ -58,8 +52,7 @@ def pause(pool: PoolName, reason: Reason = "", span: For = "", until: Until = ""
     end = clock.now() + seconds(span) if span else clock.parsed(until) if until else 0
     if until and not end:
         raise UsageError(f"'{text.display(until[:60])}' is no moment.", hint="Write it as 2026-12-01T08:00Z.")
-    if not is_name(pool):
-        raise UsageError(f"'{text.display(pool[:80])}' is no name of a pool.")
+    pausing.named(pool)
     with Fleet.open(announce=render.note) as fleet:
         done = pausing.pause(fleet.ledger, pool, end, reason)
     return _told(PoolState(pool, done.pause), tentative=done.tentative, more=_unnamed(pool))
@@ -67,19 +60,18 @@ def pause(pool: PoolName, reason: Reason = "", span: For = "", until: Until = ""
 
 def resume(pool: PoolName) -> Reply:
     """Let jobs of a pool be started again, on all nodes."""
-    if not is_name(pool):
-        raise UsageError(f"'{text.display(pool[:80])}' is no name of a pool.")
+    pausing.named(pool)
     with Fleet.open(announce=render.note) as fleet:
         done = pausing.resume(fleet.ledger, pool)
         more = "" if done.changed else " (it was not paused)"
         return _told(PoolState(pool), tentative=done.tentative, more=more)
 
 
-def _rows(config: str) -> list[PoolRow]:
+def _states(config: str) -> list[PoolState]:
     path = config_path(config)
     agents = submission.load(path).agents.values() if config or os.path.isdir(path) else ()
     with Fleet.open(announce=render.note) as fleet:
-        return [pool_rows.pool_row(one, clock.now()) for one in pausing.known(fleet.ledger, agents)]
+        return pausing.known(fleet.ledger, agents)
 
 
 def _unnamed(pool: str) -> str:

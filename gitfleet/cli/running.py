@@ -25,11 +25,12 @@ _ENDS = ("completed", "failed", "cancelled")
 def run(until_idle: UntilIdle = False, config: Config = "", state_dir: StateDir = "") -> Reply:
     """Run the jobs of this clone until Ctrl-C, which starts nothing more and waits for those that run; a second one cancels them.
 
-    Killed, it harms no job: those that run go on, and the next `gitfleet run` takes them up.
+    Killed, it harms no job: those that run go on, and the next `gitfleet run` takes them up. With --until-idle it ends with 21 when some
+    of the jobs that ended meanwhile have failed.
     """
     counts = asyncio.run(_run(config_path(config), state_dir or state_folder(), until_idle=until_idle))
     told = ", ".join(f"{count} {word}" for word, count in counts.items())
-    return Reply(counts, [told])
+    return Reply(counts, [told], code=21 if until_idle and counts["failed"] else 0)
 
 
 class _Told(logging.Handler):

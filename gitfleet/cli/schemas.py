@@ -35,6 +35,7 @@ from gitfleet.fleet.views import (
     queue_stats,
     radar_rows,
     restoring_rows,
+    scan_rows,
     schedule_rows,
     session_rows,
     starting_rows,
@@ -135,7 +136,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "queue process": CommandRow(queue.QueueProcessAnswer, (11, 13, 21, 30)),
     "queue history": CommandRow(queue.QueueHistoryAnswer),
     "queue stats": CommandRow(queue_stats.QueueStatsAnswer),
-    "run": CommandRow(job_rows.RunAnswer),
+    "run": CommandRow(job_rows.RunAnswer, *_PARTLY),
     "start": CommandRow(daemon_rows.DaemonAnswer),
     "stop": CommandRow(daemon_rows.DaemonStopAnswer),
     "restart": CommandRow(daemon_rows.DaemonAnswer),
@@ -160,6 +161,8 @@ COMMANDS: Mapping[str, CommandRow] = {
     "pool pause": CommandRow(pool_rows.PoolAnswer, (16,), ("ok", "tentative")),
     "pool resume": CommandRow(pool_rows.PoolAnswer, (), ("ok", "tentative")),
     "cost": CommandRow(cost_rows.CostAnswer),
+    "scan": CommandRow(scan_rows.ScanAnswer),
+    "scan --by session": CommandRow(scan_rows.ScanBySessionAnswer),
     "demo": CommandRow(DemoAnswer),
 }
 """Every command that prints an envelope, once more with an option that changes its data. `session` is `session list`, `agent` is `agent status`, `worktree` is `worktree list`."""

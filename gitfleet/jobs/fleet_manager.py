@@ -16,7 +16,8 @@ from typing import Any, Self
 
 from gitfleet.base import clock
 from gitfleet.git.repository import discover
-from gitfleet.jobs import events, options, submission
+from gitfleet.jobs import events, joined, options, submission
+from gitfleet.jobs.accounts import FleetAccounts
 from gitfleet.jobs.actions import FleetActions
 from gitfleet.jobs.archives.archivist import Archivist
 from gitfleet.jobs.daemon import requests
@@ -25,13 +26,12 @@ from gitfleet.jobs.daemon.seat import ManagerSeat
 from gitfleet.jobs.definitions import changes
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.dispatcher import Bounds, Dispatcher
-from gitfleet.jobs.durations import milliseconds
 from gitfleet.jobs.errors import ConfigurationError, InvalidStateError
 from gitfleet.jobs.events import Listener, Listeners, StopProgress
 from gitfleet.jobs.money.budgets import BudgetHold
 from gitfleet.jobs.predecessors import Predecessors
 from gitfleet.jobs.records.store import JobStore
-from gitfleet.jobs.schedules.ticker import Ticker, check_interval
+from gitfleet.jobs.schedules.ticker import Ticker
 from gitfleet.jobs.shared.keeper import SharedJobs
 from gitfleet.jobs.sources.keeper import TaskKeeper
 from gitfleet.jobs.sources.task_desk import TaskDesk
@@ -48,7 +48,7 @@ def state_folder(path: str = ".") -> str:
     return os.path.join(discover(path).common_dir, "gitfleet", "jobs")
 
 
-class FleetManager(FleetActions):
+class FleetManager(FleetActions, FleetAccounts):
     """See the module. For one event loop; use it as an async context manager, or `initialize`, `start` and `stop` it.
 
     `config_path` is a folder of agent files, or one file. What the files do not say: jobs at once, `per_agent` (1) and
@@ -98,7 +98,7 @@ class FleetManager(FleetActions):
             self._current,
             self._tell,
             self._log,
-            check_interval(scheduler),
+            options.check_interval(scheduler),
             self._tasks,
         )
         self._archivist = Archivist(self.store, self._near, self._current, self._log)
@@ -116,9 +116,15 @@ class FleetManager(FleetActions):
     # Life.
 
     async def initialize(self) -> None:
-        """Read the agent files, and prepare the state directory. Raises ConfigurationError, InvalidStateError, LocalStorage."""
+        """Read the agent files, and prepare the state directory.
+
+        Raises ConfigurationError, InvalidStateError, LocalStorage, and NoFleet where no agent's repository is part of a fleet.
+        """
         self._expect("initialize", ManagerState.UNINITIALIZED, ManagerState.STOPPED)
-        self._configuration = submission.load(self._config_path)
+        found = submission.load(self._config_path)
+        for outside in joined.demand_any(found):
+            self._log.warning("%s", outside.message)
+        self._configuration = found
         with self.store.lock.held(_LOOK_EVERY):
             os.makedirs(os.path.join(self.store.folder, "open"), exist_ok=True)
         self._state = ManagerState.INITIALIZED
@@ -182,9 +188,9 @@ class FleetManager(FleetActions):
 
         With `leave_running` none is waited for or cancelled: they go on, and the next manager takes them up. `on_progress` hears
         how many still run, whenever that changes. Called again while it stops, it hurries that up, and comes back with it.
-        Harmless where nothing runs.
+        Harmless where nothing runs. Raises ConfigurationError for what is no length of time.
         """
-        limit = None if timeout is None else milliseconds(timeout, least=0) / 1000
+        limit = options.time_limit(timeout)
         async with self._starting:  # one that is about to start does that first
             if self._state == ManagerState.RUNNING:
                 self._state = ManagerState.STOPPING

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gitfleet.base.text import display
 from gitfleet.jobs.dispatcher import Bounds
+from gitfleet.jobs.durations import milliseconds
 from gitfleet.jobs.errors import ConfigurationError
+from gitfleet.jobs.schedules.ticker import CHECK_INTERVAL
 
 _CONCURRENCY = {"per_agent": "per_agent", "fleet_wide": "fleet_wide"}
 _HISTORY = {"max_jobs_per_agent": "kept_per_agent", "max_jobs_total": "kept_total"}
@@ -31,6 +34,26 @@ def bounds(own: Bounds, concurrency: Mapping[str, int] | None, history: Mapping[
     return Bounds(**given)
 
 
-def _wrong(name: str, words: str) -> ConfigurationError:
-    said = f"{name}: {words}"
-    return ConfigurationError(f"The manager cannot be made: {said}.", validation_errors=(said,))
+def check_interval(scheduler: Mapping[str, int | str] | None) -> int:
+    """How long schedules sleep at most between two looks at the clock, in milliseconds, by the option `scheduler`. Raises ConfigurationError."""
+    given = dict(scheduler or {})
+    try:
+        every = milliseconds(given.pop("check_interval", CHECK_INTERVAL))
+    except ValueError as error:
+        raise _wrong("scheduler.check_interval", str(error)) from error
+    if given:
+        raise _wrong(f"scheduler.{next(iter(given))}", "there is no such option; there is: check_interval")
+    return every
+
+
+def time_limit(timeout: int | str | None) -> float | None:
+    """Seconds that jobs are waited for; None: for ever. Raises ConfigurationError."""
+    try:
+        return None if timeout is None else milliseconds(timeout, least=0) / 1000
+    except ValueError as error:
+        raise _wrong("timeout", str(error), "Nothing is stopped") from error
+
+
+def _wrong(name: str, words: str, what: str = "The manager cannot be made") -> ConfigurationError:
+    said = display(f"{name}: {words}"[:400])
+    return ConfigurationError(f"{what}: {said}.", validation_errors=(said,))

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Collection
 from gitfleet.codec import replace
 from gitfleet.jobs import outputs, submission, waiting
 from gitfleet.jobs.archives import everywhere
+from gitfleet.jobs.archives.everywhere import Replay
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.errors import ArgumentError
 from gitfleet.jobs.logs.streaming import LogStreams
@@ -18,6 +19,7 @@ from gitfleet.jobs.schedules import information
 from gitfleet.jobs.schedules.information import ScheduleInfo
 from gitfleet.jobs.shared.offering import fleet_of
 from gitfleet.jobs.standing import AgentInfo, FleetState, agent_info, fleet_state
+from gitfleet.jobs.streams.cursors import BEGINNING, StreamCursor
 from gitfleet.jobs.words import JobStatus
 
 
@@ -86,6 +88,14 @@ class FleetQueries(LogStreams):
         with fleet_of(self._near) as clone:
             job = everywhere.get(self.store, clone, job_id)
         return replace(job, output=outputs.whole(self.store, job_id)) if self.store.has(job_id) else job
+
+    def get_history(self, job_id: str, start: StreamCursor = BEGINNING) -> Replay:
+        """The job with each line of its agents from `start` on, each behind the number of its attempt. Raises JobNotFoundError.
+
+        Lines are read as they are asked for. Those of another node come from the hub, whose errors it raises; `missing` says why there are none.
+        """
+        with fleet_of(self._near) as clone:
+            return everywhere.replay(self.store, clone, job_id, start)
 
     def _elsewhere(self, job_id: str) -> AsyncIterator[str]:
         with fleet_of(self._near) as clone:

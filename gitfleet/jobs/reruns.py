@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from gitfleet.codec import replace
 from gitfleet.jobs import submission
+from gitfleet.jobs.archives import everywhere, not_here
 from gitfleet.jobs.attempts import successors
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.errors import InvalidStateError
+from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shared import offering
+from gitfleet.jobs.shared.offering import fleet_of
 from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.words import JobStatus
 
 _ENDED_BADLY = (JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.INTERRUPTED)
 
 
-def retry(store: JobStore, known: Configuration, job_id: str) -> JobRecord:
+def retry(store: JobStore, known: Configuration, job_id: str, *, near: str = ".") -> JobRecord:
     """The job, queued again: one that has not ended well goes on where it stopped, one that waits to be tried again does so now.
 
     Raises JobNotFoundError, AgentNotFoundError where its agent is gone, InvalidStateError for one that runs, or has ended well. One that
-    any node might run is this clone's own from then on; while the fleet still has it, it is refused.
+    any node might run is this clone's own from then on; while the fleet still has it, it is refused, and so is one of another clone
+    (`near`: a folder of this one).
     """
-    job = store.get(job_id)
+    job = not_here.own(store, near, job_id, "retry_job")
     agent = submission.agent_of(known, job.agent_name)
     if job.ended:
         _clear(store, job)
@@ -34,7 +38,7 @@ def retry(store: JobStore, known: Configuration, job_id: str) -> JobRecord:
     return job
 
 
-def fork(
+def fork(  # noqa: PLR0913 - what is changed, each by its name
     store: JobStore,
     known: Configuration,
     job_id: str,
@@ -43,12 +47,14 @@ def fork(
     prompt: str | None = None,
     priority: int | None = None,
     working_directory: str | None = None,
+    near: str = ".",
 ) -> JobRecord:
     """A new job with what this one was told, but for what is given here; it begins anew, in a worktree of its own.
 
-    Raises JobNotFoundError, AgentNotFoundError, NoRepository.
+    One of another clone is copied as that tells of it, for the working directory of its agent here; `near`: a folder of this clone.
+    Raises JobNotFoundError, AgentNotFoundError, NoRepository, and InvalidStateError where it is not known what it was told.
     """
-    job = store.get(job_id)
+    job = _original(store, near, job_id, told=prompt is not None)
     agent = submission.agent_of(known, agent_name or job.agent_name)
     same = agent.name == job.agent_name and job.schedule_name in agent.schedules
     return submission.submit(
@@ -60,6 +66,16 @@ def fork(
         working_directory=job.working_directory if working_directory is None else working_directory,
         forked_from=job.id,
     )
+
+
+def _original(store: JobStore, near: str, job_id: str, *, told: bool) -> JobRecord:
+    if store.has(job_ids.check(job_id)):
+        return store.get(job_id)
+    with fleet_of(near) as clone:
+        job = everywhere.get(store, clone, job_id)
+    if not (told or job.ended or job.prompt):
+        raise not_here.refused(job, "fork_job")
+    return replace(job, working_directory="")
 
 
 def _again(job: JobRecord) -> JobRecord:

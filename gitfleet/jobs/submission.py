@@ -9,6 +9,7 @@ from gitfleet.base.text import display
 from gitfleet.codec import Broken
 from gitfleet.errors import UNCHANGED, NoRepository
 from gitfleet.git.repository import discover
+from gitfleet.jobs import joined
 from gitfleet.jobs.definitions import configuration
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
@@ -58,7 +59,7 @@ def submit(
     working_directory: str = "",
     forked_from: str = "",
 ) -> JobRecord:
-    """Queue a job of this agent. Raises ScheduleNotFoundError, NoRepository, ConfigurationError, LocalStorage."""
+    """Queue a job of this agent. Raises ScheduleNotFoundError, NoRepository, NoFleet, ConfigurationError, LocalStorage."""
     return store.create(
         new(
             agent,
@@ -81,7 +82,10 @@ def new(
     planned_at: int = 0,
     forked_from: str = "",
 ) -> JobRecord:
-    """The same job, which nobody knows of yet. Raises ScheduleNotFoundError, NoRepository, ConfigurationError, ArgumentError."""
+    """The same job, which nobody knows of yet.
+
+    Raises ScheduleNotFoundError, NoRepository, NoFleet, ConfigurationError, ArgumentError.
+    """
     if schedule:
         check_schedule(agent, schedule)
     said = agent.schedules[schedule].prompt if schedule else None
@@ -117,9 +121,11 @@ def _checked(job: JobRecord) -> JobRecord:
 
 
 def _look_for_repository(agent: Agent, given: str) -> None:
-    """Raise NoRepository unless the folder that was given is in one; ConfigurationError where it is the agent's own that is not."""
+    """Raise NoRepository unless the folder that was given is in one; ConfigurationError where it is the agent's own that is not; NoFleet
+    for a repository that is in none.
+    """
     try:
-        discover(given or agent.repo or agent.working_directory)
+        found = discover(given or agent.repo or agent.working_directory)
     except NoRepository as error:
         if given:
             hint = "Name a folder in a clone of the repository."
@@ -129,6 +135,7 @@ def _look_for_repository(agent: Agent, given: str) -> None:
         raise ConfigurationError(
             f"The file of the {said}", hint=f"Correct `{key}` in that file.", validation_errors=(said,)
         ) from error
+    joined.demand(found, agent.name)
 
 
 def check_schedule(agent: Agent, name: str) -> None:

@@ -69,7 +69,7 @@ class Speaker(NamedTuple):
         """A job of it, run to its end."""
         self.file(world, model, **keys)
         job = world.data(world.ada, "trigger", "talker")["job"]["id"]
-        world.data(world.ada, "run", "--until-idle")
+        world.ran(world.ada)
         return world.data(world.ada, "job", "show", job)["job"]
 
 
@@ -129,7 +129,7 @@ def _stopped(world: World, speaker: Speaker) -> None:
     with speaker.model(use(speaker.change, gate=gate)) as model:
         speaker.file(world, model, permissions="allow")
         job = world.data(world.ada, "trigger", "talker")["job"]["id"]
-        runner = threading.Thread(target=world.data, args=(world.ada, "run", "--until-idle"))
+        runner = threading.Thread(target=world.ran, args=(world.ada,))
         runner.start()
         assert world.eventually(lambda: bool(model.asked), 40)
         ended = world.data(world.ada, "job", "cancel", job)["job"]
@@ -147,7 +147,7 @@ def _busy(world: World, speaker: Speaker) -> None:
             world, model, permissions="allow", options={"mode": speaker.free} if speaker.free else {}
         )
         job = world.data(world.ada, "trigger", "talker")["job"]["id"]
-        runner = threading.Thread(target=world.data, args=(world.ada, "run", "--until-idle"))
+        runner = threading.Thread(target=world.ran, args=(world.ada,))
         runner.start()
         assert world.eventually(lambda: any(world.ada.glob(".worktrees/*/started")), 40)
         ended = world.data(world.ada, "job", "cancel", job)["job"]

@@ -38,7 +38,7 @@ def _ended_and_gone_on(world: World, model: Model, between: Callable[[], None]) 
     """The job, ended, after its first attempt was told to end (as at a shutdown) while the model thought; `between` comes before the second."""
     store = JobStore(str(world.ada / ".git/gitfleet/jobs"))
     job = world.data(world.ada, "trigger", "worker")["job"]["id"]
-    runner = threading.Thread(target=world.data, args=(world.ada, "run", "--until-idle"))
+    runner = threading.Thread(target=world.ran, args=(world.ada,))
     runner.start()
     assert world.eventually(lambda: len(model.asked) >= 2, 40)
     state = control.state(store.attempt_folder(job, 1))

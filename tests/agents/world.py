@@ -111,6 +111,11 @@ class World:
         """What gitfleet answers as JSON."""
         return json.loads(self.fleet(cwd, *argv, "--json"))["data"]
 
+    def ran(self, cwd: Path) -> None:
+        """Run the jobs of a clone until none is left, whether they fail or not."""
+        done = self.run(cwd, str(GITFLEET), "run", "--until-idle")
+        assert done.code in {0, 21}, done
+
     def sessions(self, cwd: Path | None = None) -> list[str]:
         """The sessions of the fleet but ben's."""
         found = self.data(cwd or self.ada, "session", "list")["sessions"]

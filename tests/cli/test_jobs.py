@@ -124,3 +124,13 @@ def test_daemon_that_is_asked_to_stop_twice_cancels_what_runs(ada: Path, gitflee
     daemon.send(signal.SIGINT)
     daemon.send(signal.SIGTERM)
     assert daemon.ended().ok().json()["data"]["cancelled"] == 1
+
+
+def test_run_until_idle_says_that_jobs_failed(ada: Path, gitfleet: Gitfleet) -> None:
+    (ada / "agents/wrong.yaml").write_text("command: [sh, -c, 'exit 3']\n")
+    for name in ("wrong", "tidy"):
+        gitfleet(ada, "trigger", name, "--prompt", "x").ok()
+    told = gitfleet(ada, "run", "--until-idle", "--json").ended(21).json()
+    schema.validate(schemas.COMMANDS["run"].data, told["data"])
+    assert (told["status"], told["data"]) == ("partial", {"completed": 1, "failed": 1, "cancelled": 0})
+    gitfleet(ada, "run", "--until-idle").ok()

@@ -79,7 +79,7 @@ def test_job_for_any_node_that_no_other_could_do_is_refused(clones: Clones, gitf
 def test_job_whose_agent_cannot_be_started_here_is_left_to_others(clones: Clones, gitfleet: Gitfleet) -> None:
     (clones.ada / "agents/tidy.yaml").write_text("command: [no-such-program]\n")
     job = clones.told(clones.ada, "trigger", "tidy", "--anywhere")["job"]["id"]
-    gitfleet(clones.ada, "run", "--until-idle").ok()
+    gitfleet(clones.ada, "run", "--until-idle").ended(21)
     assert clones.told(clones.ada, "job", "show", job)["job"]["status"] == "queued"
     assert "any node may take it" in gitfleet(clones.ada, "job", "retry", job).ended(20).stderr
     assert clones.told(clones.bob, "run", "--until-idle")["completed"] == 1

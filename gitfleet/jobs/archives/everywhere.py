@@ -1,4 +1,4 @@
-"""Jobs wherever they ran: those of this clone and of its fleet's ledger, and those that other nodes have told of since they ended.
+"""Jobs wherever they run: those of this clone and of its fleet's ledger, and those of other nodes, which these tell of in full once they have ended.
 
 Records come from what was last fetched. What agents wrote elsewhere comes from the hub, by one connection, when it is asked for.
 """
@@ -13,7 +13,7 @@ from gitfleet.clone import Clone
 from gitfleet.codec import Struct, replace
 from gitfleet.errors import Corrupt
 from gitfleet.jobs import outputs
-from gitfleet.jobs.archives import archived_job, packing
+from gitfleet.jobs.archives import archived_job, at_work, packing
 from gitfleet.jobs.archives.archived_job import ArchivedJob
 from gitfleet.jobs.errors import JobNotFoundError
 from gitfleet.jobs.records import job_ids
@@ -24,6 +24,8 @@ from gitfleet.jobs.shared.offering import seen
 from gitfleet.jobs.streams.cursors import BEGINNING, StreamCursor
 from gitfleet.jobs.streams.lines import StreamLine
 from gitfleet.nodes.jobs_seen import JobsSeen, SeenJob
+
+_SECOND = 1000
 
 
 class Replay(Struct):
@@ -52,8 +54,9 @@ def find(
     with JobsSeen(clone.repository, clone.ledger) as others:
         told = takewhile(lambda one: one.id > last, others.newest())
         fresh = (one for one in told if one.id not in known and job_ids.is_id(one.id))
-        found = list(_admitted(others, fresh, wanted))
-    rows = {job.id: job for job in [*found, *here]}
+        going = {one.id: _latest(others, one) for one in _at_work(clone) if one.id not in known}
+        found = [job for job in _admitted(others, fresh, wanted) if job.id not in going]
+    rows = {job.id: job for job in [*filter(wanted.admits, going.values()), *found, *here]}
     jobs = sorted(rows.values(), key=lambda job: job.id, reverse=True)
     if open_first:
         jobs.sort(key=lambda job: job.ended)
@@ -65,6 +68,10 @@ def get(store: JobStore, clone: Clone | None, job_id: str) -> JobRecord:
     try:
         job = views.get(store, seen(clone), job_id)
     except JobNotFoundError:
+        going = next((one for one in _at_work(clone) if one.id == job_id), None)
+        if going is not None and clone is not None:
+            with JobsSeen(clone.repository, clone.ledger) as others:
+                return _latest(others, going)
         archived = _archived(clone, job_id)
         if archived is None:
             raise
@@ -79,10 +86,10 @@ def replay(store: JobStore, clone: Clone | None, job_id: str, start: StreamCurso
     if store.has(job_id) and not job.node:
         return Replay(job, outputs.lines(store, job_id, start))
     archived = _archived(clone, job_id)
-    if archived is None or clone is None:
-        return Replay(
-            job, missing=f"What its agent wrote is at node {display(job.node)}, which has yet to archive it."
-        )
+    if job.ended and not job.node:
+        return Replay(job)
+    if archived is None or clone is None or not job.ended:
+        return Replay(job, missing=_not_yet(job))
     if not archived.streams:
         return Replay(job)
     with JobsSeen(clone.repository, clone.ledger) as others:
@@ -92,6 +99,14 @@ def replay(store: JobStore, clone: Clone | None, job_id: str, start: StreamCurso
         return Replay(job, missing=words)
     place = tuple(start)
     return Replay(job, (row for row in packing.unpack(files) if (row[0], row[1].seq) >= place))
+
+
+def _not_yet(job: JobRecord) -> str:
+    if job.offered:
+        return "Its agent has written nothing yet: any node of the fleet may take it, and none has."
+    if job.ended:
+        return f"What its agent wrote is at node {display(job.node)}, which has yet to archive it."
+    return f"It runs at node {display(job.node)}: what its agent writes is known there, and here once it has ended."
 
 
 def _admitted(others: JobsSeen, told: Iterable[SeenJob], wanted: JobFilter) -> Iterator[JobRecord]:
@@ -114,8 +129,28 @@ def _archived(clone: Clone | None, job_id: str) -> ArchivedJob | None:
     if clone is None or not job_ids.is_id(job_id):
         return None
     with JobsSeen(clone.repository, clone.ledger) as others:
-        found = [archived for one in others.where(job_id) if (archived := _read(others, one))]
+        return _told(others, job_id)
+
+
+def _told(others: JobsSeen, job_id: str) -> ArchivedJob | None:
+    found = [archived for one in others.where(job_id) if (archived := _read(others, one))]
     return max(found, key=lambda one: (one.job.fence, one.job.completed_at), default=None)
+
+
+def _at_work(clone: Clone | None) -> Iterator[JobRecord]:
+    return at_work.elsewhere(clone.current().view, clone.ledger.node.id) if clone else iter(())
+
+
+def _latest(others: JobsSeen, going: JobRecord) -> JobRecord:
+    """A job that is at work, with what its node told of it when it had ended before; as it ended, where that came later."""
+    archived = _told(others, going.id)
+    if archived is None:
+        return going
+    before = archived.job
+    if before.completed_at >= going.started_at + _SECOND:
+        return before
+    attempts = (*before.attempts, *going.attempts)
+    return replace(before, status=going.status, outcome=None, error="", completed_at=0, attempts=attempts)
 
 
 def _read(others: JobsSeen, one: SeenJob) -> ArchivedJob | None:

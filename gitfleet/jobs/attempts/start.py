@@ -17,6 +17,7 @@ from gitfleet.errors import Conflict, FleetError, UsageError
 from gitfleet.git import refs
 from gitfleet.jobs.adapters.protocol import Adapter, Task
 from gitfleet.jobs.adapters.runtimes import for_runtime
+from gitfleet.jobs.archives import at_work
 from gitfleet.jobs.attempts import (
     barrier,
     confinement,
@@ -195,7 +196,7 @@ def _register(job: JobRecord, agent: Agent, shepherd: Shepherd) -> None:
         known = session_records.find(clone.current().view, session)
         here = clone.sessions.local.get(session)
         if known is None or known.pid != shepherd.pid or here is None:
-            title = f"{agent.name}: {job.id}"
+            title = at_work.title(agent.name, job.id)
             clone.sessions.start(
                 Start(
                     session,

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from gitfleet.base.text import display
-from gitfleet.errors import NoRepository
+from gitfleet.errors import NoFleet, NoRepository
 from gitfleet.git.repository import discover
 from gitfleet.jobs.definitions import documents
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.findings import Flaw
 from gitfleet.jobs.definitions.schema import Agent
+from gitfleet.ledger import own_node
 
 _PROGRAMS = {"codex": "codex", "claude": "claude", "docker": "docker"}
 
@@ -32,7 +33,11 @@ def look(known: Configuration, environ: Mapping[str, str]) -> FoundHere:
         key = "repo" if agent.repo else "working_directory"
         place = agent.repo or agent.working_directory
         try:
-            discover(place)
+            own_node.load(discover(place).common_dir)
+        except NoFleet:
+            found.warnings.append(
+                f"agent {name}: {display(place)} is not part of a fleet: its jobs are refused until it is"
+            )
         except NoRepository:
             at = documents.place(known.trees[name], (key,))
             words = "is not in a git repository" if os.path.isdir(place) else "is no folder here"

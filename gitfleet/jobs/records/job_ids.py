@@ -29,6 +29,11 @@ def check(text: str) -> str:
     return text
 
 
+def made_at(text: str) -> int:
+    """When a job of this id was made, by its maker's clock, in milliseconds since 1970."""
+    return ids.made_at(check(text).removeprefix(PREFIX).upper())
+
+
 def missing(text: str) -> JobNotFoundError:
     """The error for an id that names no job here."""
     return JobNotFoundError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -21,7 +21,6 @@ from gitfleet.errors import FleetError
 from gitfleet.jobs import submission
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import WorkSourceRules
-from gitfleet.jobs.durations import milliseconds
 from gitfleet.jobs.errors import JobNotFoundError
 from gitfleet.jobs.events import ScheduleSkipped, ScheduleTriggered
 from gitfleet.jobs.records.job_record import JobRecord
@@ -56,15 +55,6 @@ class Desk(Protocol):
 
     def load(self, agent_name: str) -> tuple[int, int]:
         """How many jobs run of how many that may: of the agent's, or of all where those are what keeps more back."""
-
-
-def check_interval(options: Mapping[str, int | str] | None) -> int:
-    """The `check_interval` of the manager's option `scheduler`, in milliseconds. Raises ValueError."""
-    given = dict(options or {})
-    every = milliseconds(given.pop("check_interval", CHECK_INTERVAL))
-    if given:
-        raise ValueError(f"`scheduler` has no {next(iter(given))!a:.60}; it has check_interval")
-    return every
 
 
 class Ticker:

@@ -11,7 +11,7 @@ from gitfleet.dispatch import model
 from gitfleet.errors import NoFleet, NoRepository, UsageError
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
-from gitfleet.jobs.errors import InvalidStateError
+from gitfleet.jobs.errors import InvalidStateError, JobNotFoundError
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shared import views
@@ -60,15 +60,18 @@ def submit(
 
 
 def cancel_elsewhere(store: JobStore, path: str, job_id: str) -> JobRecord | None:
-    """Have a job of the fleet cancelled that is not at work here; None where it is this clone's to cancel.
+    """Have a job of the fleet cancelled that is not at work here; None where it is none of the fleet, or this clone's to cancel.
 
-    Raises JobNotFoundError, InvalidStateError for one that has ended, and the hub's errors.
+    Raises InvalidStateError for one that has ended, and the hub's errors.
     """
     if job_id in store.open_ids():
         return None
     with fleet_of(path) as clone:
         view = seen(clone)
-        job = views.get(store, view, job_id)
+        try:
+            job = views.get(store, view, job_id)
+        except JobNotFoundError:
+            return None
         if clone is None or view is None or (model.opened(view, job_id) is None and store.has(job_id)):
             return None
         return views.record_of(SharedDesk(clone.ledger, store).cancel(job_id), job.prompt)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gitfleet.base import clock
+from gitfleet.base import advice, clock
+from gitfleet.base.ids import is_name
+from gitfleet.base.text import display
 from gitfleet.clone import Clone
 from gitfleet.codec import Struct
 from gitfleet.dispatch import pools
 from gitfleet.dispatch.pools import PausePool, PoolPause, PoolTold, ResumePool
-from gitfleet.errors import FleetError
+from gitfleet.errors import FleetError, UsageError
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.words import AttemptOutcome
 from gitfleet.ledger.ledger import Ledger
@@ -51,6 +53,24 @@ def known(ledger: Ledger, agents: Iterable[Agent]) -> list[PoolState]:
         PoolState(name, found.get(name), tuple(members.get(name, ())))
         for name in sorted(members.keys() | found.keys())
     ]
+
+
+def named(pool: str) -> str:
+    """`pool`, which is the name of one. Raises UsageError."""
+    if not is_name(pool):
+        raise UsageError(f"'{display(pool[:80])}' is no name of a pool.", hint="Name it as agent files do.")
+    return pool
+
+
+def one_of(states: Iterable[PoolState], pool: str) -> PoolState:
+    """The pool of that name. Raises UsageError where no agent here names it, and none of that name is paused."""
+    found = next((one for one in states if one.name == pool), None)
+    if found is None:
+        raise UsageError(
+            f"No agent file here names a pool '{display(pool[:80])}', and none of that name is paused.",
+            hint=f"Run {advice.SYNC} if it is another clone's.",
+        )
+    return found
 
 
 def pause(ledger: Ledger, pool: str, until: int, reason: str) -> PoolTold:

@@ -52,7 +52,7 @@ def ran(ada: Path, gitfleet: Gitfleet) -> Ran:
     def job(*words: str, **keys: Any) -> dict[str, Any]:
         file(ada, *words, **keys)
         number = triggered(ada, gitfleet)
-        gitfleet(ada, "run", "--until-idle").ok()
+        gitfleet(ada, "run", "--until-idle").ended(0, 21)
         found: dict[str, Any] = gitfleet(ada, "job", "show", number, "--json").ok().json()["data"]["job"]
         return found
 

@@ -59,10 +59,10 @@ STEPS = [
 
 
 @pytest.fixture
-def agents(repository: Path) -> Path:
-    (repository / "agents").mkdir()
-    (repository / "agents/tidy.yaml").write_text("command: [sh, -c, echo one]\nworking_directory: ..\n")
-    return repository / "agents"
+def agents(lone_member: Path) -> Path:
+    (lone_member / "agents").mkdir()
+    (lone_member / "agents/tidy.yaml").write_text("command: [sh, -c, echo one]\nworking_directory: ..\n")
+    return lone_member / "agents"
 
 
 @pytest.mark.sample(4)

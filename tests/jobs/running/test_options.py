@@ -43,6 +43,9 @@ def test_option_in_its_group_is_the_same_as_by_its_own_name(
         ({"concurrency": {"per_agent": 0}}, "at least 1"),
         ({"history": {"max_jobs_total": "5"}}, "max_jobs_total: must be a whole number"),
         ({"fleet_wide": -1}, "at least 1"),
+        ({"scheduler": {"check_interval": 0}}, "scheduler.check_interval: 0 is too short"),
+        ({"scheduler": {"check_interval": "x"}}, "no length of time"),
+        ({"scheduler": {"interval": 5}}, "scheduler.interval: there is no such option"),
     ],
 )
 def test_option_that_cannot_be_is_refused(tmp_path: Path, more: dict[str, Any], words: str) -> None:
@@ -80,8 +83,9 @@ def test_stop_where_nothing_runs_does_nothing(agents: Path) -> None:
         await fleet.stop()
         assert fleet.state == "initialized"
         await fleet.start()
-        with pytest.raises(ValueError, match="no length of time"):
-            await fleet.stop(timeout="soon")
+        for timeout, words in (("soon", "no length of time"), (-1, "too short"), (1.5, "must be")):
+            with pytest.raises(ConfigurationError, match=f"timeout: .*{words}"):
+                await fleet.stop(timeout=timeout)  # type: ignore[arg-type]
         assert fleet.state == "running"
         await fleet.stop()
         await fleet.stop()

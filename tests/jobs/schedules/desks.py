@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 from gitfleet.base import clock
+from gitfleet.base.names import NodeId
 from gitfleet.codec import replace
 from gitfleet.jobs.definitions import configuration
 from gitfleet.jobs.definitions.configuration import Configuration
@@ -18,6 +19,8 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
 from gitfleet.jobs.schedules.ticker import Ticker
 from gitfleet.jobs.words import JobStatus
+from gitfleet.ledger import own_node
+from gitfleet.ledger.own_node import Node
 
 _T = TypeVar("_T")
 NINE = 1_780_304_400_000
@@ -52,6 +55,8 @@ class Timeline:
     """A state directory with its agents, and a ticker that is asked to look at chosen moments."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (folder / ".git/gitfleet").mkdir(exist_ok=True)
+        own_node.save(str(folder / ".git"), Node(NodeId("ada"), "", "main"))
         self.agents = folder / "agents"
         self.agents.mkdir(exist_ok=True)
         self.store = JobStore(str(folder / "state"))

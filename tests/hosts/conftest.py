@@ -1,0 +1,21 @@
+"""Hosts for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hosts.sshd import Hosts
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Iterator[Hosts]:
+    """Brings hosts up; see `sshd.Hosts`. All of them are down again after the test."""
+    (tmp_path / "hosts").mkdir()
+    made = Hosts(tmp_path / "hosts")
+    try:
+        yield made
+    finally:
+        made.end()
