@@ -82,6 +82,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
     "Processes": {
         "scan": CommandEntry("scanning.scan", "Show what runs on this host, and which session started it"),
         "fleet": CommandEntry("", "Plan over hosts: what nobody needs any more, and ending it"),
+        "hosts": CommandEntry("", "Other hosts: which of them can be asked"),
     },
     "The hub and the ledger": {
         "sync": CommandEntry("ledger.sync", "Exchange with the hub, and hear what was lost meanwhile"),
@@ -170,6 +171,9 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "pause": CommandEntry("pools.pause", "Keep all nodes from starting jobs of a pool"),
         "resume": CommandEntry("pools.resume", "Let jobs of a pool be started again"),
     },
+    "hosts": {
+        "check": CommandEntry("hosts.check", "Say of each host what works there, and what to do"),
+    },
     "agent": {
         "install": CommandEntry("agents.install", "Have an agent ask before it edits"),
         "uninstall": CommandEntry("agents.uninstall", "Take exactly that out of its settings again"),
@@ -204,6 +208,7 @@ NOUNS: Mapping[str, Noun] = {
     "schedule": Noun("When agents run by themselves. Without a verb: list.", "list"),
     "pool": Noun("Accounts that agents share. Without a verb: list.", "list"),
     "fleet": Noun("Processes of many hosts: plans, and their application. Without a verb: list.", "list"),
+    "hosts": Noun("Hosts that are reached by ssh.", ""),
     "agent": Noun("Agents: hooks in their settings, files for their jobs. Without a verb: status.", "status"),
     "config": Noun("The agent files. Without a verb: check.", "check"),
 }
