@@ -18,7 +18,7 @@ from gitfleet.fleet.views import fleet_plan_rows as rows
 from gitfleet.hosts.inventory import hosts_of
 from gitfleet.triage import plan_view, service
 from gitfleet.triage.plan_record import WholePlan
-from gitfleet.triage.planning import HostReply
+from gitfleet.triage.planning import ScanReply
 from gitfleet.triage.service import FleetPlans, KeptPlan, PlanOptions
 
 Hosts = Annotated[
@@ -179,7 +179,7 @@ class _Progress:
     def __init__(self, total: int) -> None:
         self._total, self._count = total, 0
 
-    def told(self, reply: HostReply) -> None:
+    def told(self, reply: ScanReply) -> None:
         self._count += 1
         render.progress(f"{self._count} of {self._total} hosts; {reply.host_id}: {reply.status}")
 

@@ -167,7 +167,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "hosts check": CommandRow(
         host_rows.HostsCheckAnswer, (21,), ("ok", "partial", "hub or host unreachable")
     ),
-    "fleet plan": CommandRow(fleet_plan_rows.FleetPlanAnswer, (21,), _OVER_HOSTS),
+    "fleet plan": CommandRow(fleet_plan_rows.FleetPlanAnswer, (21, 30), _OVER_HOSTS),
     "fleet show": CommandRow(fleet_plan_rows.FleetPlanAnswer, (), _OVER_HOSTS),
     "fleet status": CommandRow(fleet_plan_rows.FleetStatusAnswer, (), _OVER_HOSTS),
     "fleet list": CommandRow(fleet_plan_rows.FleetListAnswer, (), _OVER_HOSTS),

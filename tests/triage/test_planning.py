@@ -11,7 +11,7 @@ from gitfleet.codec import replace
 from gitfleet.errors import Corrupt, NewerFormat
 from gitfleet.triage import plan_record, plan_view, planning
 from gitfleet.triage.plan_record import WholePlan
-from gitfleet.triage.planning import HostReply, PlanRequest
+from gitfleet.triage.planning import PlanRequest, ScanReply
 from tests.triage.candidates import candidate, facts, identity, scan
 
 KEY = b"k" * 32
@@ -23,10 +23,10 @@ def session(number: int) -> str:
     return f"pt-20261130-120000-{number:04x}"
 
 
-def reply(number: int, *candidates: dict[str, Any], status: str = "planned", **more: Any) -> HostReply:
+def reply(number: int, *candidates: dict[str, Any], status: str = "planned", **more: Any) -> ScanReply:
     answer = more.pop("answer", scan(session(number), *candidates, **more) if status == "planned" else None)
     words = "" if status == "planned" else "it did not answer"
-    return HostReply(
+    return ScanReply(
         f"host{number}", "", f"host{number}", 0, status, session(number), answer, words, "look at it"
     )
 
