@@ -64,13 +64,14 @@ class SshFiles:
                 "There is no folder with a short name for ssh's connections that only you can enter.",
                 hint=f"Take away /tmp/{FOLDER}-{os.getuid()} if it is not yours.",
             )
+        newer = _version(self.environment) >= (8, 7)
+        users = [_quoted(path) for path in (os.path.join(self._home, ".ssh/config"), SYSTEM)]
         _sweep(above)
         self.folder = tempfile.mkdtemp(prefix=_RUN, dir=above)
-        newer = _version(self.environment) >= (8, 7)
         self._lock = os.open(os.path.join(self.folder, "lock"), os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self.shared = self._write("config", self._text(newer=newer, alone=False))
-        self.alone = self._write("alone", self._text(newer=newer, alone=True))
+        self.shared = self._write("config", self._text(users, newer=newer, alone=False))
+        self.alone = self._write("alone", self._text(users, newer=newer, alone=True))
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -84,7 +85,7 @@ class SshFiles:
             file.write(content)
         return path
 
-    def _text(self, *, newer: bool, alone: bool) -> str:
+    def _text(self, users: list[str], *, newer: bool, alone: bool) -> str:
         patience = self._patience
         ours = [
             "BatchMode yes", f"ConnectTimeout {patience.connect}", "ConnectionAttempts 1", f"ServerAliveInterval {patience.alive}",
@@ -94,9 +95,9 @@ class SshFiles:
             *(("ControlMaster no", "ControlPath none") if alone else ()),
         ]  # fmt: skip
         lines = ["Host *", *(f"    {one}" for one in ours)]
-        for path in (os.path.join(self._home, ".ssh/config"), SYSTEM):
-            lines += ["Host *", f"    Include {_quoted(path)}"]
-        lines += ["Host *", "    ControlMaster no", f'    ControlPath {_quoted(self.folder)[:-1]}/%C"', ""]
+        for path in users:
+            lines += ["Host *", f"    Include {path}"]
+        lines += ["Host *", "    ControlMaster no", f'    ControlPath "{self.folder}/%C"', ""]
         return "\n".join(lines)
 
 
