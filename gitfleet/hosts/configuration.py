@@ -22,10 +22,9 @@ from gitfleet.errors import Blocked, UsageError
 FOLDER = "gf"
 LONGEST_SOCKET = 90
 """Bytes of a control socket's path: ssh makes it under a name that has 17 more."""
-_HASH = 40
 _RUN = "run-"
-_RANDOM = 8  # characters that mkdtemp adds
-LONGEST_FOLDER = LONGEST_SOCKET - len(f"/{_RUN}/") - _RANDOM - _HASH
+_SOCKET = "socket-"
+LONGEST_FOLDER = LONGEST_SOCKET - len(f"/{_RUN}12345678/{_SOCKET}12345")
 SYSTEM = "/etc/ssh/ssh_config"
 IDLE = 60
 """Seconds after which a connection that nobody uses ends, should we not live to end it."""
@@ -48,12 +47,13 @@ class Patience(Struct):
 class SshFiles:
     """Our configuration files of one run, in a folder of their own that goes with it. Use it as a context manager.
 
-    `shared` lets connections be shared as the user's configuration says, and through ours otherwise; `alone` lets none be.
+    With `shared` connections are shared as the user's configuration says, with `alone` none is; `behind` has a jump host shared too.
     """
 
     def __init__(self, environment: Mapping[str, str], patience: Patience) -> None:
         self.environment = quiet(environment)
         self._patience = patience
+        self._jumps = 0
         self._home = environment.get("HOME") or os.path.expanduser("~")
 
     def __enter__(self) -> SshFiles:
@@ -70,13 +70,30 @@ class SshFiles:
         self.folder = tempfile.mkdtemp(prefix=_RUN, dir=above)
         self._lock = os.open(os.path.join(self.folder, "lock"), os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self.shared = self._write("config", self._text(users, newer=newer, alone=False))
+        self._base = self._text(users, newer=newer, alone=False)
+        self.shared = self._write("shared", self._base)
         self.alone = self._write("alone", self._text(users, newer=newer, alone=True))
         return self
 
     def __exit__(self, *exc: object) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
         os.close(self._lock)
+
+    def behind(self, host: str) -> str:
+        """A configuration in which a connection to this jump host has a socket of its own, unless the user's has one for it.
+
+        By the name as it stands there, and not by what it stands for: two names of one host, each with its own key, are two.
+        """
+        self._jumps += 1
+        path = os.path.join(self.folder, f"{_SOCKET}{self._jumps}")
+        block = [f"Host {host}", "    ControlMaster no", f'    ControlPath "{path}"', ""]
+        return self._write(f"behind-{self._jumps}", self._base + "\n".join(block))
+
+    def sockets(self) -> list[str]:
+        """The sockets of our shared connections."""
+        return [
+            os.path.join(self.folder, name) for name in os.listdir(self.folder) if name.startswith(_SOCKET)
+        ]
 
     def _write(self, name: str, content: str) -> str:
         path = os.path.join(self.folder, name)
@@ -97,8 +114,7 @@ class SshFiles:
         lines = ["Host *", *(f"    {one}" for one in ours)]
         for path in users:
             lines += ["Host *", f"    Include {path}"]
-        lines += ["Host *", "    ControlMaster no", f'    ControlPath "{self.folder}/%C"', ""]
-        return "\n".join(lines)
+        return "\n".join([*lines, ""])
 
 
 _FROM_8_7 = ("StdinNull no", "ForkAfterAuthentication no", "SessionType default")

@@ -48,11 +48,22 @@ def test_our_words_come_before_the_users_and_theirs_before_our_last(tmp_path: Pa
     }  # fmt: skip
     assert {name: x[name] for name in expected} == expected
     assert "remotecommand" not in x
-    assert x["controlpath"].startswith(made.folder)
-    assert len(x["controlpath"]) <= configuration.LONGEST_SOCKET
+    assert "controlpath" not in x
     assert (y["controlpath"], y["controlmaster"]) == ("/tmp/theirs", "auto")
     assert (alone.get("controlpath", "none"), alone["controlmaster"]) == ("none", "false")
     assert not os.path.exists(made.folder)
+
+
+def test_jump_host_has_a_socket_by_its_name_alone_unless_the_user_gave_it_one() -> None:
+    write_users("Host a b\n  HostName 10.0.0.1\nHost theirs\n  ControlPath /tmp/theirs\n")
+    with files() as made:
+        first, second, theirs = made.behind("a"), made.behind("b"), made.behind("theirs")
+        a, b = told(first, "a")["controlpath"], told(second, "b")["controlpath"]
+        assert {os.path.dirname(path) for path in (a, b)} == {made.folder}
+        assert a != b
+        assert max(map(len, (a, b))) <= configuration.LONGEST_SOCKET
+        assert "controlpath" not in told(first, "b")
+        assert told(theirs, "theirs")["controlpath"] == "/tmp/theirs"
 
 
 def test_nothing_that_asks_a_person_is_left_in_the_environment() -> None:
