@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -201,6 +201,17 @@ class Hosts:
         """Take all down."""
         for stop in reversed(self._stops):
             stop()
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Iterator[Hosts]:
+    """Brings hosts up; see `Hosts`. All of them are down again after the test. Take it into a conftest by its name."""
+    (tmp_path / "hosts").mkdir()
+    made = Hosts(tmp_path / "hosts")
+    try:
+        yield made
+    finally:
+        made.end()
 
 
 class _Machine:

@@ -58,6 +58,14 @@ def test_this_machine_is_checked_without_ssh(gitfleet: Gitfleet, tmp_path: Path)
     assert [(row["host_id"], row["status"]) for row in rows] == [("localhost", "ready")]
 
 
+def test_machine_without_ssh_can_still_ask_itself(gitfleet: Gitfleet, tmp_path: Path) -> None:
+    done = gitfleet(
+        tmp_path, "hosts", "check", "--hosts", "localhost,other", "--json", env={"PATH": "/nowhere"}
+    )
+    rows = done.ended(21).json()["data"]["hosts"]
+    assert [(row["status"], row["why"]) for row in rows] == [("ready", ""), ("error", "There is no ssh here")]
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [

@@ -14,7 +14,7 @@ import pytest
 
 from gitfleet.onhost import places, provenance, snapshot
 from gitfleet.onhost.records import HostProcess, Identity, Origin, ProcessTable
-from tests.onhost.starting import Programs, table_when
+from tests.onhost.starting import LEAK, Programs, table_when
 from tests.onhost.tables import UID, host, process
 
 ENDED, LIVE, OTHER = "codex-7h3k9q2m", "claude-0123abcd", "claude-zzzz9999"
@@ -229,13 +229,6 @@ def asked(table: ProcessTable, placed: dict[int, str] | None = None) -> dict[int
     return provenance.origins(table, SESSIONS, placed or {})
 
 
-LEAK = """
-import os, subprocess, sys
-child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-print("ready", child.pid, flush=True)
-"""
-
-
 def test_server_whose_starter_has_ended_is_an_orphan_of_its_session(start: Programs) -> None:
     one = start.python(LEAK, "sleep", "600", env={**os.environ, "GITFLEET_SESSION": ENDED})
     left = int(start.said)
@@ -317,7 +310,7 @@ os.setgroups([]); os.setgid(54321); os.setuid(54321)
 ctypes.CDLL(None).prctl(4, 1)
 table = snapshot.take(0)
 mine = table.processes[os.getpid()]
-origin = provenance.origins(table, {}, {}, alive=scanning._exists)[os.getpid()]
+origin = provenance.origins(table, {}, {}, alive=scanning.exists)[os.getpid()]
 print(json.dumps([table.facts.hidden, os.getppid() in table.processes, origin.supervised, origin.supervisor == mine.ppid, 1 in table.processes]))
 """
 
