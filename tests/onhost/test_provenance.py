@@ -91,6 +91,11 @@ def test_neighbours_of_different_sessions_or_of_none_say_nothing(tie: str) -> No
         assert of(5, init(), wiped, *others).session is None
 
 
+def test_place_of_the_fleet_that_is_no_sessions_alone_gives_none() -> None:
+    assert of(5, init(), process("x", 5), placed={5: "-"}).session is None
+    assert of(5, init(), process("x", 5), placed={5: ENDED}).by == "place"
+
+
 def test_what_runs_in_a_multiplexer_is_not_of_the_session_that_started_it() -> None:
     found = of(5, init(), process("vim", 5, ppid=4), process("tmux new", 4, marker=ENDED))
     assert (found.session, found.supervised) == (None, True)
@@ -101,7 +106,7 @@ def test_what_was_taken_over_is_not_of_the_session_of_who_took_it() -> None:
     assert of(5, init(), manager, process("node s.js", 5, ppid=4)).session is None
 
 
-@pytest.mark.parametrize(("placed", "state"), [({}, "unknown"), ({5: "ada-1"}, "ended")])
+@pytest.mark.parametrize(("placed", "state"), [({}, "unknown"), ({5: "ada-1"}, "ended"), ({5: "-"}, "ended")])
 def test_chosen_name_of_an_ended_session_is_believed_only_in_a_place_of_the_fleet(
     placed: dict[int, str], state: str
 ) -> None:
