@@ -43,9 +43,14 @@ async def everything(wire: Wire) -> bytes:
     return data
 
 
-LEAVER = (
-    "import subprocess, sys; subprocess.Popen(['sleep', '1000']); print('done', flush=True); sys.exit({})"
-)
+LEAVER = "import subprocess, sys; print(subprocess.Popen(['sleep', '1000']).pid, flush=True); sys.exit({})"
+
+
+def wait_for_the_end(pid: int) -> None:
+    """Return when a process runs no more, or is only left to be reaped."""
+    with suppress(ProcessLookupError, FileNotFoundError):
+        while ") Z " not in Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace"):
+            os.sched_yield()
 
 
 @pytest.mark.usefixtures("system")
