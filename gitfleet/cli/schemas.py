@@ -164,13 +164,15 @@ COMMANDS: Mapping[str, CommandRow] = {
     "pool pause": CommandRow(pool_rows.PoolAnswer, (16,), ("ok", "tentative")),
     "pool resume": CommandRow(pool_rows.PoolAnswer, (), ("ok", "tentative")),
     "cost": CommandRow(cost_rows.CostAnswer),
+    "hosts check": CommandRow(
+        host_rows.HostsCheckAnswer, (21,), ("ok", "partial", "hub or host unreachable")
+    ),
     "fleet plan": CommandRow(fleet_plan_rows.FleetPlanAnswer, (21, 30), _OVER_HOSTS),
     "fleet show": CommandRow(fleet_plan_rows.FleetPlanAnswer, (), _OVER_HOSTS),
     "fleet status": CommandRow(fleet_plan_rows.FleetStatusAnswer, (), _OVER_HOSTS),
     "fleet list": CommandRow(fleet_plan_rows.FleetListAnswer, (), _OVER_HOSTS),
     "fleet review": CommandRow(fleet_plan_rows.FleetReviewAnswer, (), _OVER_HOSTS),
     "fleet mistake": CommandRow(fleet_plan_rows.FleetMistakeAnswer, (), _OVER_HOSTS),
-    "hosts check": CommandRow(host_rows.HostsCheckAnswer, (21,), ("ok", "partial", "hub or host unreachable")),
     "scan": CommandRow(scan_rows.ScanAnswer),
     "scan --by session": CommandRow(scan_rows.ScanBySessionAnswer),
     "demo": CommandRow(DemoAnswer),

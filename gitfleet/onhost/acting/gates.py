@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Callable, Tuple, Union  # subscripted at run time, which Python 3.8 has only here
 
-from gitfleet.onhost import grouping, program_names, provenance, snapshot
+from gitfleet.onhost import grouping, provenance, snapshot
 from gitfleet.onhost.acting import repositories, sighting
 from gitfleet.onhost.acting.written_files import DATA, DATABASE, UNLINKED, locked_files, written_files
+from gitfleet.onhost.calls import calls
 from gitfleet.onhost.categories import AGENT, EDITOR, TEST_RUNNER
 from gitfleet.onhost.inference import judge
 from gitfleet.onhost.places import placed
@@ -177,7 +178,7 @@ def _locks(question: GateQuestion) -> SafetyGate:
 
 
 def _git_under_way(question: GateQuestion) -> SafetyGate:
-    if any(not _GIT.isdisjoint(program_names.names(one)) for one in question.members):
+    if any(_is_git(one) for one in question.members):
         return SafetyGate("git", BLOCKED, "git itself is at work among them")
     found, unknown = 0, 0
     for directory in _directories(question):
@@ -190,6 +191,10 @@ def _git_under_way(question: GateQuestion) -> SafetyGate:
     if unknown and not found:
         return SafetyGate("git", UNKNOWN, "where they work cannot be read")
     return _say("git", found, "repositories that they work in have a git operation under way")
+
+
+def _is_git(one: HostProcess) -> bool:
+    return one.name in _GIT or any(not _GIT.isdisjoint(call.names) for call in calls(one.command))
 
 
 def _uncommitted(question: GateQuestion) -> SafetyGate:
