@@ -17,6 +17,7 @@ from gitfleet.fleet.views.scan_rows import (
     ScannedHostRow,
     SessionUseRow,
 )
+from gitfleet.onhost.records import KEEP
 from gitfleet.onhost.redaction import FORENSIC, PROFILES
 from gitfleet.triage import this_host
 
@@ -59,14 +60,16 @@ def scan(by: By = "", all_: All = False, profile: Profile = FORENSIC, seconds: S
 
 def _groups(answer: ScanAnswer, *, everything: bool) -> Iterator[str | Grid]:
     yield from _host(answer["host"])
-    shown = [row for row in answer["groups"] if everything or row["session"] or row["orphan"]]
+    shown = [row for row in answer["groups"] if everything or _is_to_be_seen(row)]
     left_out = len(answer["groups"]) - len(shown)
     counts = (
         f"{text.counted(answer['processes'], 'process')[:-1]}es" if answer["processes"] != 1 else "1 process"
     )
     yield f"{counts} of this user in {text.counted(len(answer['groups']), 'group')}"
     if shown:
-        head = ("PID", "N", "AGE", "CPU", "RSS", "PORTS", "SESSION", "STATE", "BY", "LEFT", "COMMAND")
+        head = (
+            "PID", "N", "AGE", "CPU", "RSS", "PORTS", "SESSION", "STATE", "BY", "LEFT", "KIND", "ABANDONED", "COMMAND",
+        )  # fmt: skip
         yield Grid(
             head,
             [_cells(row) for row in shown],
@@ -78,8 +81,14 @@ def _groups(answer: ScanAnswer, *, everything: bool) -> Iterator[str | Grid]:
         yield f"{left_out} that somebody looks after, and no session has started, are not listed (--all)"
 
 
+def _is_to_be_seen(row: ScanGroupRow) -> bool:
+    """What is of a session, what nobody looks after, and what something could be done about."""
+    judgement = row["judgement"]
+    return bool(row["session"] or row["orphan"] or (judgement and judgement["action"] != KEEP))
+
+
 def _cells(row: ScanGroupRow) -> tuple[str, ...]:
-    ports = row["listening"]
+    ports, found = row["listening"], row["judgement"]
     return (
         str(row["leader"]),
         str(row["processes"]),
@@ -91,6 +100,8 @@ def _cells(row: ScanGroupRow) -> tuple[str, ...]:
         row["session_state"] if row["session"] else "",
         row["origin"] if row["session"] else "",
         "zombie" if row["zombie"] else "orphan" if row["orphan"] else "",
+        found["category"] if found else "",
+        f"{found['posterior']['abandoned']:.2f}, {found['action']}" if found else "",
         text.one_line(row["command"], 120),
     )
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Self
 
+from gitfleet.base import clock
 from gitfleet.codec import Struct
 from gitfleet.hosts import bundle, commands
 from gitfleet.hosts.bundle import SentProgram
@@ -29,13 +30,17 @@ OnEvent = Callable[[HostSpec, Body], None]
 
 
 class HostAnswer(Struct):
-    """What came of one host. `answers`: as many as there came, one for each request; `problem` is None where all did."""
+    """What came of one host. `answers`: as many as there came, one for each request; `problem` is None where all did.
+
+    `took`: milliseconds from its turn to the end.
+    """
 
     spec: HostSpec
     status: HostStatus
     hello: Body
     answers: tuple[Body, ...]
     problem: HostProblem | None
+    took: int = 0
 
 
 class Reach:
@@ -57,7 +62,12 @@ class Reach:
         self._bootstrap, self._program = bootstrap, program
         self._limits = limits
         self._room = asyncio.Semaphore(at_once)
-        self._ssh = Ssh(self._files, within=limits.hello)
+        self._ssh = Ssh(self._files, within=limits.hello, check=patience.shared)
+
+    @property
+    def folder(self) -> str:
+        """Where our configuration and the sockets of shared connections lie, as long as this is open."""
+        return self._files.folder
 
     async def __aenter__(self) -> Self:
         """Raises Blocked where ssh cannot be used at all."""
@@ -92,22 +102,24 @@ class Reach:
         hello: Body = {}
         within = deadline or self._limits.deadline
         problem: HostProblem | None = None
-        try:
-            async with self._room, asyncio.timeout(within), self._talking(spec) as connection:
-                hello = connection.hello
-                for one in requests:
-                    told = (lambda body: on_event(spec, body)) if on_event else None
-                    answers.append(await connection.request(one, told))
-                await connection.leave()
-        except HostFailed as error:
-            problem = error.problem
-        except TimeoutError:
-            problem = None if len(answers) == len(requests) and hello else _too_late(within)
-        except OSError as error:
-            problem = HostProblem(HostStatus.ERROR, f"ssh could not be started here: {error.strerror}")
-        return HostAnswer(
-            spec, problem.status if problem else HostStatus.PLANNED, hello, tuple(answers), problem
-        )
+        async with self._room:
+            began = clock.elapsed()
+            try:
+                async with asyncio.timeout(within), self._talking(spec) as connection:
+                    hello = connection.hello
+                    for one in requests:
+                        told = (lambda body: on_event(spec, body)) if on_event else None
+                        answers.append(await connection.request(one, told))
+                    await connection.leave()
+            except HostFailed as error:
+                problem = error.problem
+            except TimeoutError:
+                problem = None if len(answers) == len(requests) and hello else _too_late(within)
+            except OSError as error:
+                problem = HostProblem(HostStatus.ERROR, f"ssh could not be started here: {error.strerror}")
+            took = int((clock.elapsed() - began) * 1000)
+        status = problem.status if problem else HostStatus.PLANNED
+        return HostAnswer(spec, status, hello, tuple(answers), problem, took)
 
     async def ask_all(
         self,

@@ -34,11 +34,15 @@ _QUICK = 10.0
 
 
 class Patience(Struct):
-    """How long ssh waits: seconds for TCP and the version line, and for a sign of life `misses` times `alive` seconds."""
+    """How long ssh waits, in seconds: for TCP and the version line; for a sign of life, `misses` times `alive`.
+
+    `shared`: for the answer of a shared connection, which is that of a process on this machine.
+    """
 
     connect: int = 10
     alive: int = 5
     misses: int = 3
+    shared: float = 3.0
 
 
 class SshFiles:

@@ -19,8 +19,6 @@ from gitfleet.hosts.wire import Wire
 
 _LOOK = 10.0
 """Seconds for what ssh answers by itself, without the network (but for names that its configuration has it look up)."""
-_HUNG = 3.0
-"""Seconds after which a shared connection that does not answer is passed by."""
 _MOST = 1 << 20
 
 
@@ -42,9 +40,10 @@ class Done(Struct):
 class Ssh:
     """The ssh of one run: finds the way to each host, and keeps one connection to each jump host."""
 
-    def __init__(self, files: SshFiles, *, within: float) -> None:
-        """`within`: seconds for the login at a jump host."""
+    def __init__(self, files: SshFiles, *, within: float, check: float) -> None:
+        """Seconds: `within` for the login at a jump host, `check` for a shared connection to say that it is there."""
         self._files = files
+        self._check = check
         self._within = within
         self._masters: dict[tuple[str, ...], asyncio.Task[HostProblem | None]] = {}
 
@@ -105,7 +104,7 @@ class Ssh:
         if not os.path.isabs(path) or not os.path.exists(path):
             return True
         check = ["ssh", "-F", self._files.shared, "-S", path, "-O", "check", "--", target[-1]]
-        return (await self._run(check, _HUNG)).code is not None
+        return (await self._run(check, self._check)).code is not None
 
     async def end(self) -> None:
         """End the connections that are ours. Those that do not end are left to their own time limit."""
@@ -114,7 +113,7 @@ class Ssh:
         await asyncio.gather(*self._masters.values(), return_exceptions=True)
         ours = [name for name in os.listdir(self._files.folder) if len(name) == 40]
         await asyncio.gather(
-            *(self._run(["ssh", "-F", "none", "-S", os.path.join(self._files.folder, name), "-O", "exit", "x"], _HUNG) for name in ours)
+            *(self._run(["ssh", "-F", "none", "-S", os.path.join(self._files.folder, name), "-O", "exit", "x"], self._check) for name in ours)
         )  # fmt: skip
 
     async def _run(self, argv: Sequence[str], within: float) -> Done:

@@ -90,7 +90,9 @@ class Wire:
             self._process.stdin.close()
 
     async def close(self) -> None:
-        """End it, if it has not ended, with everything in its process group, and let go of its pipes. Takes no longer than `_LEAVE`."""
+        """End it, with everything in its process group, if it has not ended well by itself; let go of its pipes. Takes `_LEAVE` at most."""
+        if self._closed:
+            return
         self.close_input()
         try:
             if not self._has_ended():
@@ -105,8 +107,13 @@ class Wire:
                 self._end()
 
     def _end(self) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # before it is reaped: the number is still its own
+        if (
+            not self._ended_well()
+        ):  # one that did may have left a connection to share, which is on its way out of the group
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(
+                    self._process.pid, signal.SIGKILL
+                )  # before it is reaped: the number is still its own
         self._unwatch()
         self._loop.remove_reader(self._out)
         self._loop.remove_reader(self._err)
@@ -118,13 +125,15 @@ class Wire:
         self._finish()
 
     def _has_ended(self) -> bool:
-        """Whether it has ended, without reaping it."""
-        if self._process.returncode is not None:
-            return True
-        try:
-            return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-        except ChildProcessError:
-            return True
+        return self._look() is not None
+
+    def _ended_well(self) -> bool:
+        found = self._look()
+        return found is not None and (found.si_code, found.si_status) == (os.CLD_EXITED, 0)
+
+    def _look(self) -> os.waitid_result | None:
+        """How it has ended, without reaping it; None while it runs."""
+        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
 
     def _watch_end(self) -> Callable[[], object]:
         """Have its end noticed although somebody may hold its pipes; what ends the watch."""

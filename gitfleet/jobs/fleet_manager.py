@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Any, Self
 
 from gitfleet.base import clock
@@ -26,7 +27,7 @@ from gitfleet.jobs.definitions import changes
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.dispatcher import Bounds, Dispatcher
 from gitfleet.jobs.errors import ConfigurationError, InvalidStateError
-from gitfleet.jobs.events import Listener, Listeners
+from gitfleet.jobs.events import Listener, Listeners, StopProgress
 from gitfleet.jobs.money.budgets import BudgetHold
 from gitfleet.jobs.predecessors import Predecessors
 from gitfleet.jobs.records.store import JobStore
@@ -75,7 +76,7 @@ class FleetManager(FleetActions, FleetAccounts):
         self._near = _nearest(self._config_path)
         self.store = JobStore(state_dir or state_folder(self._near))
         self._log = logger or logging.getLogger("gitfleet.jobs")
-        self._listeners = Listeners(self._log)
+        self._listeners, self._readers = Listeners(self._log), set()
         own = Bounds(per_agent, fleet_wide, max_jobs_per_agent, max_jobs_total)
         bounds = options.bounds(own, concurrency, history)
         self._shared = SharedJobs(self.store, self._near, self._current, self._log)
@@ -138,26 +139,48 @@ class FleetManager(FleetActions, FleetAccounts):
             self._seat.take(self._config_path)
             self._state, self._since = ManagerState.RUNNING, clock.elapsed()
             self._tell("started", events.ManagerStarted(clock.milliseconds()))
+            begun = asyncio.create_task(self._begin_all())
             try:
-                await asyncio.to_thread(self._ticker.mend)
-                await asyncio.to_thread(self._keeper.renew)
-                await self._dispatcher.start()
-                self._keeper.start(self._dispatcher.heard)
-                await self._ticker.start()
-                self._archivist.start()
-                self._seat.listen()
+                await asyncio.shield(begun)
             except BaseException:
-                self._state = ManagerState.INITIALIZED
-                await asyncio.to_thread(self._keeper.close)
-                await self._seat.leave("it could not start")
+                self._state = ManagerState.STOPPING
+                self._shut = self._end = asyncio.create_task(self._fall(begun))
+                await asyncio.shield(self._end)
                 raise
+
+    async def _begin_all(self) -> None:
+        await asyncio.to_thread(self._ticker.mend)
+        await asyncio.to_thread(self._keeper.renew)
+        await self._dispatcher.start()
+        self._keeper.start(self._dispatcher.heard)
+        await self._ticker.start()
+        self._archivist.start()
+        self._seat.listen()
+
+    async def _fall(self, begun: asyncio.Task[None]) -> None:
+        """Undo a start that failed, or that nobody waits for any more, as far as it came. What runs goes on."""
+        await asyncio.wait([begun])
+        try:
+            await self._ticker.close()
+            await self._dispatcher.leave()
+            await self._close_all("it could not start")
+        finally:
+            self._state = ManagerState.INITIALIZED
+            self._tell("stopped", events.ManagerStopped(clock.milliseconds(), "it could not start"))
+
+    async def _close_all(self, reason: str) -> None:
+        async with AsyncExitStack() as last:
+            last.push_async_callback(self._seat.leave, reason)
+            last.push_async_callback(asyncio.to_thread, self._archivist.close)
+            last.push_async_callback(self._dispatcher.close)
+            last.push_async_callback(asyncio.to_thread, self._keeper.close)
 
     async def stop(
         self,
         *,
         wait_for_jobs: bool = True,
         timeout: int | str | None = WAIT,
-        on_progress: Callable[[int], object] | None = None,
+        on_progress: Callable[[StopProgress], object] | None = None,
         reason: str = "",
         leave_running: bool = False,
     ) -> None:
@@ -182,6 +205,7 @@ class FleetManager(FleetActions, FleetAccounts):
             await self._drain(limit, on_progress)
         await self.cancel_all()
         await asyncio.shield(self._end)
+        await self._listeners.settle()
 
     async def _begin_nothing(self) -> None:
         await self._ticker.close()
@@ -193,20 +217,17 @@ class FleetManager(FleetActions, FleetAccounts):
         while self._dispatcher.running:
             await asyncio.wait(list(self._dispatcher.running.values()))
         try:
-            await asyncio.to_thread(self._keeper.close)
-            await self._dispatcher.close()
-            await asyncio.to_thread(self._archivist.close)
-            await self._seat.leave(reason)
+            await self._close_all(reason)
         finally:
             self._state = ManagerState.STOPPED
             self._tell("stopped", events.ManagerStopped(clock.milliseconds(), reason))
 
-    async def _drain(self, limit: float | None, on_progress: Callable[[int], object] | None) -> None:
+    async def _drain(self, limit: float | None, on_progress: Callable[[StopProgress], object] | None) -> None:
         until = None if limit is None else clock.elapsed() + limit
         running = self._dispatcher.running
         while running and (until is None or clock.elapsed() < until):
             if on_progress is not None:
-                on_progress(len(running))
+                on_progress(StopProgress(len(running)))
             left = None if until is None else max(0.0, until - clock.elapsed())
             await asyncio.wait(running.values(), timeout=left, return_when=asyncio.FIRST_COMPLETED)
 
@@ -256,7 +277,7 @@ class FleetManager(FleetActions, FleetAccounts):
     # Who listens.
 
     def on(self, event: str, listener: Listener) -> None:
-        """Call `listener` with each event of that name (`events.NAMES`), in the event loop. Raises ValueError."""
+        """Call `listener` with each event of that name (`events.NAMES`), in the event loop. Raises ArgumentError."""
         self._listeners.add(event, listener)
 
     def off(self, event: str, listener: Listener) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from gitfleet.errors import FleetError, NoRepository
 from gitfleet.git.repository import discover
 from gitfleet.jobs import outputs
-from gitfleet.jobs.attempts import conclusion, start
+from gitfleet.jobs.attempts import conclusion, postponing, start
 from gitfleet.jobs.events import AgentStarted, AgentStopped, JobOutput, Listeners
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
@@ -47,6 +47,8 @@ class JobWork:
             await self._call(_ended, self._store, job.id)
         except (FleetError, OSError) as error:
             failure = _why_not(error)
+            if isinstance(error, postponing.PASSING):
+                await self._call(postponing.note, self._folder, failure)
             await self._call(_ended, self._store, job.id)
         else:
             await self._watched(shepherd)
@@ -55,6 +57,10 @@ class JobWork:
         )
         self._tell("agent:stopped", AgentStopped(job.agent_name, job.id, _outcome(ended)))
         return ended
+
+    @property
+    def _folder(self) -> str:
+        return self._store.attempt_folder(self._job.id, len(self._job.attempts))
 
     async def _watched(self, shepherd: Shepherd) -> None:
         job = self._job

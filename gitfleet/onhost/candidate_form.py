@@ -11,6 +11,7 @@ from typing import Any, Dict
 from gitfleet.onhost.records import HostFacts, HostProcess, Identity, TriageCandidate
 from gitfleet.onhost.redaction import Redactor
 from gitfleet.onhost.scanning import ScanFindings
+from gitfleet.onhost.signatures import pattern_of
 
 Form = Dict[str, Any]
 
@@ -97,11 +98,8 @@ def pattern(leader: HostProcess, signature: str, hides: Redactor) -> str:
     """What hosts compare: program and script, without what belongs to one call. With minimal the signature alone."""
     if hides.profile == "minimal":
         return signature
-    from gitfleet.onhost import program_names  # not with minimal
-
-    words = [program_names.program(leader)]
-    script = program_names.script(leader).rpartition("/")[2]
-    return " ".join(hides.name(word) for word in [*words, script] if word)[:120]
+    words = pattern_of(leader.command, leader.name).split(" ")
+    return " ".join(hides.name(word) for word in words if word)[:120]
 
 
 def snapshot_form(findings: ScanFindings) -> Form:

@@ -6,35 +6,17 @@ watchdog) are groups of their own, also where they share the process group of th
 
 from __future__ import annotations
 
-import re
-from typing import Iterable, Iterator
+from typing import Iterable
 
-from gitfleet.onhost import program_names, supervisors
+from gitfleet.onhost import supervisors
+from gitfleet.onhost.categories import MCP_SERVER
 from gitfleet.onhost.records import HostProcess, Origin, ProcessGroup, ProcessTable
-
-_MCP = re.compile(r"(?:^|[-_./@])(?:mcp|modelcontextprotocol)(?:$|[-_./@])", re.IGNORECASE)
-_WORDS = 6
+from gitfleet.onhost.signatures import kind_of
 
 
 def is_mcp(one: HostProcess) -> bool:
-    """Whether it is an MCP server or what started one, by the names of its program, script or package."""
-    if not one.command:
-        return bool(_MCP.search(one.name))
-    named = [program_names.program(one), program_names.script(one)]
-    if program_names.is_shell(one) and "-c" in one.command[1:3]:
-        named += one.command[-1].split()[:_WORDS]
-    elif program_names.program(one).startswith(("npm", "npx", "uvx", "uv", "pipx", "bunx", "docker")):
-        named += [word for word in one.command[1:_WORDS] if not word.startswith("-")]
-    return any(_MCP.search(_last_parts(word)) for word in named)
-
-
-def _last_parts(word: str) -> str:
-    """The name of a script with its package: a folder further up that is called mcp makes no server."""
-    parts = word.split("/")
-    if "node_modules" in parts:
-        parts = parts[len(parts) - parts[::-1].index("node_modules") :]
-        return "/".join(parts[:3])
-    return "/".join(parts) if word.startswith("@") else parts[-1]
+    """Whether it is an MCP server or what started one."""
+    return kind_of(one).category == MCP_SERVER
 
 
 def groups(table: ProcessTable, origins: dict[int, Origin]) -> list[ProcessGroup]:
@@ -46,7 +28,7 @@ def groups(table: ProcessTable, origins: dict[int, Origin]) -> list[ProcessGroup
     for one in living:
         gathered.setdefault(roots[one.identity.pid], []).append(one)
     whole = _sizes(table)
-    found = [_group(kind == "mcp", members, whole) for (kind, _), members in gathered.items()]
+    found = [_group(kind == "mcp", number, members, whole) for (kind, number), members in gathered.items()]
     found += [ProcessGroup(one, (one,)) for one in own if one.zombie]
     return sorted(found, key=lambda group: _age(group.leader))
 
@@ -55,12 +37,12 @@ def _age(one: HostProcess) -> tuple[int, int]:
     return one.identity.start, one.identity.pid
 
 
-def _group(mcp: bool, members: list[HostProcess], whole: dict[int, int]) -> ProcessGroup:
+def _group(mcp: bool, number: int, members: list[HostProcess], whole: dict[int, int]) -> ProcessGroup:
     pgids = {one.pgid for one in members}
-    leader = next((one for one in members if one.identity.pid == one.pgid), members[0])
+    leader = next((one for one in members if one.identity.pid == number), members[0])
     only = pgids.pop() if len(pgids) == 1 else 0
     pgid = only if only > 1 and whole[only] == len(members) else 0
-    return ProcessGroup(leader, tuple(members), pgid, mcp, _client(members))
+    return ProcessGroup(leader, tuple(members), pgid, mcp, client(members))
 
 
 def _sizes(table: ProcessTable) -> dict[int, int]:
@@ -72,7 +54,7 @@ def _sizes(table: ProcessTable) -> dict[int, int]:
     return found
 
 
-def _client(members: Iterable[HostProcess]) -> bool | None:
+def client(members: Iterable[HostProcess]) -> bool | None:
     """Whether somebody outside still holds the other end of what one of them reads."""
     inside = {one.identity.pid for one in members}
     unknown = False
@@ -140,9 +122,3 @@ def _highest(above: dict[int, int], pgid: int) -> int:
         seen.add(pgid)
         pgid = above[pgid]
     return min(seen) if pgid in seen else pgid
-
-
-def members_of(found: Iterable[ProcessGroup]) -> Iterator[HostProcess]:
-    """All processes of these groups."""
-    for group in found:
-        yield from group.members

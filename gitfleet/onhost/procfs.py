@@ -212,7 +212,7 @@ def _filled(
         exe, cwd = _place(folder, "exe", gaps), _place(folder, "cwd", gaps)
         spaces = _namespace(folder, "ns/pid", gaps), _namespace(folder, "ns/mnt", gaps)
         marker = _marker(folder, gaps)
-    cgroup = _cgroup(folder)
+    cgroup = None if kernel else _cgroup(folder)
     return HostProcess(
         identity=Identity(reading.boot, line.pid, line.start, uid, exe.inode, *spaces),
         ppid=line.ppid, pgid=line.pgid, sid=line.sid, tpgid=line.tpgid, terminal=line.terminal,

@@ -167,9 +167,7 @@ class Family:
         """What has started it, as far as that is still above it; never what only took it over, or serves many sessions."""
         for pid in self.line(one.identity.pid)[1:]:
             above = self.processes[pid]
-            if supervisors.reaps(above) or not supervisors.MULTIPLEXERS.isdisjoint(
-                {above.name, *above.command[:1]}
-            ):
+            if supervisors.reaps(above) or supervisors.serves_many(above):
                 return
             yield above
 
@@ -238,5 +236,6 @@ class Family:
             return Supervision(True, by, weak=not main)
         if supervisors.known_init(reaper):
             return _NOBODY
-        started_by_other = one.sid > 0 and one.sid not in self.processes
+        leader = self.processes.get(one.sid)
+        started_by_other = one.sid > 0 and (leader is None or leader.zombie)
         return _NOBODY if started_by_other else Supervision(True, by, weak=True)

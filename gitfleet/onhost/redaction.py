@@ -111,8 +111,8 @@ class Redactor:
         hide = code = False
         for number, word in enumerate(words):
             if hide:
-                yield HIDDEN
-                hide = False
+                hide = word in ("=", ":", "==")
+                yield word if hide else HIDDEN
             elif code:
                 code = False
                 yield self._code(word, program, depth)
@@ -120,7 +120,7 @@ class Redactor:
                 yield glued + HIDDEN
             else:
                 yield self._program(word) if number == 0 else self._argument(word)
-                hide = word == glued or _introduces(word, program)
+                hide = bool(glued and word == glued) or _introduces(word, program)
                 code = word in _CODE and number > 0
 
     def _program(self, word: str) -> str:
@@ -204,6 +204,8 @@ class Redactor:
         if self._home and (path == self._home or path.startswith(self._home + "/")):
             path = "~" + path[len(self._home) :]
         path = _HOME.sub("~", path)
+        if secret_words.holds(path) and not any(map(secret_words.holds, path.split("/"))):
+            return self.digest(path)  # one with slashes in it
         return "/".join(self._part(part) for part in path.split("/"))
 
     def _part(self, part: str) -> str:
@@ -236,7 +238,7 @@ def _introduces(word: str, program: str) -> bool:
     if option and option.group(3) is None and secret_words.named(word):
         return True
     short = program in _TAKES_CREDENTIALS and word in _SHORT_CREDENTIAL
-    return short or word in _CREDENTIAL or word.lower().rstrip(":") in ("bearer", "basic", "authorization")
+    return short or word in _CREDENTIAL or secret_words.introduces(word)
 
 
 def known_words() -> frozenset[str]:

@@ -32,13 +32,13 @@ def look(request: ScanRequest, root: str = procfs.PROC) -> ScanFindings:
     """All processes of this user in groups, with where they come from and what is thought of them."""
     table = snapshot.take(request.seconds, root)
     placed = places.placed(table, request.places, root)
-    known = provenance.origins(table, request.sessions, placed, alive=_exists, own_pid=os.getpid())
+    known = provenance.origins(table, request.sessions, placed, alive=exists, own_pid=os.getpid())
     groups = tuple(grouping.groups(table, known))
     candidates, judged = judging.candidates(table, groups, known, request, root)
     return ScanFindings(table, known, groups, candidates, judged, request.session_id)
 
 
-def _exists(pid: int) -> bool:
+def exists(pid: int) -> bool:
     """Whether a process is there, though /proc does not show it. What may not be signalled is."""
     try:
         os.kill(pid, 0)

@@ -9,12 +9,17 @@ import math
 import re
 
 NAMED = re.compile(
-    r"pass(?:w(?:or)?d|phrase|code)?(?:$|[-_0-9])|pwd|secret|token|credential|api[-_]?key|access[-_]?key|private[-_]?key"
+    r"(?:^|[-_])pass(?:$|[-_0-9])|pass(?:w(?:or)?d|wd|phrase|code)|pwd|secret|token|credential|api[-_]?key|access[-_]?key|private[-_]?key"
     r"|auth|bearer|cookie|session[-_]?(?:key|id)|signature|salt|dsn|conn(?:ection)?[-_]?str|jwt|otp|\bpin\b|webhook"
     r"|database[-_]?url|redis[-_]?url|(?:^|[-_])key$",
     re.IGNORECASE,
 )
 """Names of options and variables whose value is one."""
+
+_ALONE = re.compile(
+    r"(?:my|the)?(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_]?key|bearer|basic|authorization)[:=]?",
+    re.IGNORECASE,
+)
 
 SHAPES = re.compile(
     r"(?:AKIA|ASIA|ABIA|ACCA|AROA|AIDA)[0-9A-Z]{12,}"
@@ -31,7 +36,11 @@ SHAPES = re.compile(
 _PIECE = re.compile(r"[0-9A-Za-z+_~!%^*=-]{12,}")
 _HEX = re.compile(r"[0-9a-fA-F]{16,}\Z")
 _WORD = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{3,}|[0-9]{1,4}(?![0-9])")
-_LEAST_BITS, _LONG, _KNOWN_SHARE = 2.8, 20, 0.6
+_SLASHED = re.compile(r"[0-9A-Za-z+/]{32,}={0,2}")
+_SESSION = re.compile(r"[a-z]{2,20}-[0-9a-hjkmnp-tv-z]{8}\Z")
+_LEAST_BITS = 2.8
+_KNOWN_SHARE = 0.75
+"""So much of a piece with letters of both cases, or with digits, is words where it is no secret."""
 
 
 def named(name: str) -> bool:
@@ -39,22 +48,39 @@ def named(name: str) -> bool:
     return bool(NAMED.search(name.lstrip("-")))
 
 
+def introduces(word: str) -> bool:
+    """Whether a word by itself says that a secret comes next, as in `password = x`."""
+    return bool(_ALONE.fullmatch(word))
+
+
 def holds(text: str) -> bool:
     """Whether anything in it looks like a secret."""
-    return bool(SHAPES.search(text)) or any(_random(piece) for piece in _PIECE.findall(text))
+    if SHAPES.search(text) or any(_random(piece.strip("-_=~")) for piece in _PIECE.findall(text)):
+        return True
+    return any(_classes(run) == 3 and not _mostly_words(run) for run in _SLASHED.findall(text))
 
 
 def _random(piece: str) -> bool:
     """Whether a piece is too even to be words, and long enough to be a key."""
     if _HEX.match(piece):
         return True
-    classes = sum(bool(re.search(kind, piece)) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
-    if classes < 2 or entropy(piece) < _LEAST_BITS:
+    if _SESSION.match(piece):
         return False
-    words = sum(len(word) for word in _WORD.findall(piece))
-    if classes == 3:
-        return words < len(piece) * 0.75
-    return len(piece) >= _LONG and words < len(piece) * _KNOWN_SHARE
+    return (
+        len(piece) >= 12
+        and _classes(piece) > 1
+        and entropy(piece) >= _LEAST_BITS
+        and not _mostly_words(piece)
+    )
+
+
+def _classes(piece: str) -> int:
+    return sum(bool(re.search(kind, piece)) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
+
+
+def _mostly_words(piece: str) -> bool:
+    letters = re.sub(r"[^0-9A-Za-z]", "", piece)
+    return sum(len(word) for word in _WORD.findall(piece)) >= len(letters) * _KNOWN_SHARE
 
 
 def entropy(text: str) -> float:

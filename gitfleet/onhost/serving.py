@@ -26,6 +26,10 @@ NONCE = re.compile(r"[0-9a-f]{32}\Z")
 OPS: Mapping[str, str] = {
     "check": "gitfleet.onhost.asked.check",
     "scan": "gitfleet.onhost.asked.scan",
+    "act": "gitfleet.onhost.acting.requests.act",
+    "journal": "gitfleet.onhost.acting.requests.journal",
+    "verify": "gitfleet.onhost.acting.requests.verify",
+    "undo": "gitfleet.onhost.acting.requests.undo",
 }
 """What can be asked: the function `(request, tell) -> answer` of each, imported when it is first needed."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import replace
+from typing import Callable
 
 from gitfleet.onhost import facts, procfs, sockets
 from gitfleet.onhost.procfs import Folder, ProcessEnded, Sample, ScanContext
@@ -14,15 +15,17 @@ MATTERS = frozenset(("exe", "cwd", "command", "marker", "ns/mnt"))
 """Gaps that count: without these it cannot be told what a process is, or whose."""
 
 
-def take(seconds: float = 1.0, root: str = procfs.PROC) -> ProcessTable:
-    """All processes that can be seen; `seconds` between the two samples (0: one sample, no rates).
+def take(
+    seconds: float = 1.0, root: str = procfs.PROC, *, wait: Callable[[float], object] = time.sleep
+) -> ProcessTable:
+    """All processes that can be seen; `seconds` between the two samples (0: one sample, no rates), in which `wait` waits.
 
     What ends meanwhile is left out. What cannot be read is a gap of its process, or counted in the facts, never "gone".
     """
     uid = os.getuid()
     before, then = _samples(uid, root) if seconds > 0 else {}, time.monotonic()
     if seconds > 0:
-        time.sleep(seconds)
+        wait(seconds)
     reading = ScanContext(facts.boot(root), uid, facts.uptime(root), root)
     elapsed = time.monotonic() - then
     found: dict[int, HostProcess] = {}

@@ -1,39 +1,26 @@
 """Who looks after processes: programs that stand for a person, an agent or a manager that is still there.
 
-What has one of them above it is not left behind. Data; who is above whom is in `provenance`.
+What has one of them above it is not left behind. Which programs those are is told by their signatures; who is above whom is in
+`provenance`.
 """
 
 from __future__ import annotations
 
-import posixpath
+import re
 
-from gitfleet.onhost import program_names
+from gitfleet.onhost import categories
 from gitfleet.onhost.records import HostProcess
+from gitfleet.onhost.signatures import kind_of
 
-MULTIPLEXERS = frozenset(
-    ("tmux", "tmux: server", "screen", "zellij", "dtach", "abduco", "tmate", "byobu", "mosh-server", "ttyd")
-)
-LOGINS = frozenset(
-    ("sshd", "sshd-session", "dropbear", "login", "su", "sudo", "doas", "runuser", "machinectl")
-)
-MANAGERS = frozenset((
-    "cron", "crond", "anacron", "atd", "supervisord", "runsv", "runsvdir", "s6-supervise", "monit", "circusd",
-    "pm2", "god", "foreman", "overmind", "honcho", "containerd", "containerd-shim", "containerd-shim-runc-v2",
-    "dockerd", "conmon", "crio", "lxc-start", "systemd-nspawn", "gitlab-runner", "runner.listener",
-    "runner.worker", "buildkite-agent", "buildbot", "woodpecker-agent", "act_runner", "slurmstepd", "watchman",
+_SUPERVISING = frozenset((
+    categories.AGENT, categories.AGENT_DAEMON, categories.MULTIPLEXER, categories.TERMINAL, categories.EDITOR,
+    categories.DESKTOP, categories.CONTAINER, categories.SYSTEM, categories.OURS,
 ))  # fmt: skip
-AGENTS = frozenset((
-    "claude", "@anthropic-ai/claude-code", "codex", "@openai/codex", "gemini", "@google/gemini-cli", "opencode",
-    "opencode-ai", "aider", "cursor-agent", "goose", "crush", "amp", "@sourcegraph/amp", "copilot",
-    "@github/copilot", "qwen", "@qwen-code/qwen-code", "droid", "kiro-cli", "auggie", "cline", "openhands", "vibe",
+_BY_NAME = frozenset((
+    "su", "sudo", "doas", "runuser", "machinectl", "dropbear", "gitlab-runner", "Runner.Listener", "Runner.Worker",
+    "buildkite-agent", "act_runner", "woodpecker-agent", "buildbot", "slurmstepd", "systemd-nspawn", "lxc-start",
 ))  # fmt: skip
-DESKTOP = frozenset((
-    "code", "code-insiders", "code-server", "codium", "cursor", "windsurf", "zed", "zed-editor", "idea", "pycharm",
-    "webstorm", "goland", "clion", "rustrover", "fleet", "emacs", "nvim", "vim", "jupyter-lab", "jupyter-notebook",
-    "gnome-terminal-server", "konsole", "kitty", "alacritty", "wezterm-gui", "wezterm-mux-server", "xterm", "foot",
-    "ghostty", "terminator", "tilix", "xfce4-terminal", "gnome-shell", "plasmashell", "kwin_wayland", "sway", "i3",
-))  # fmt: skip
-KNOWN = MULTIPLEXERS | LOGINS | MANAGERS | AGENTS | DESKTOP
+_OWN_FILE = re.compile(r"(?:.*/)?gitfleet/(?:jobs|launching|upkeep|agenthooks|githooks|base)/[a-z_/]+\.py\Z")
 
 REAPERS = frozenset(
     (
@@ -54,23 +41,22 @@ REAPERS = frozenset(
 
 def supervises(one: HostProcess) -> bool:
     """Whether what it starts is looked after for as long as it lives. Ourselves included: what runs jobs sees to their ends."""
-    return not KNOWN.isdisjoint(program_names.names(one)) or ours(one)
+    return not reaps(one) and (kind_of(one).category in _SUPERVISING or one.name in _BY_NAME or _ours(one))
 
 
-def ours(one: HostProcess) -> bool:
-    """Whether it is a process of gitfleet."""
-    names = program_names.names(one)
-    path = program_names.script(one).split("/")
-    return (
-        bool(names & {"gitfleet", "git-fleet"}) or "gitfleet" in path[:-1] or path[0].startswith("gitfleet.")
-    )
+def _ours(one: HostProcess) -> bool:
+    """Whether it is one of our own programs, which are started by their files."""
+    return any(_OWN_FILE.match(word) for word in one.command[1:6])
+
+
+def serves_many(one: HostProcess) -> bool:
+    """Whether what is below it may belong to others than what started it: a terminal multiplexer."""
+    return kind_of(one).category == categories.MULTIPLEXER
 
 
 def reaps(one: HostProcess) -> bool:
     """Whether it is init, or a user's service manager."""
-    return one.identity.pid == 1 or (
-        one.name in REAPERS and posixpath.basename(program_names.program(one)) in REAPERS
-    )
+    return one.identity.pid == 1 or known_init(one)
 
 
 def known_init(one: HostProcess) -> bool:

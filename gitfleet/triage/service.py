@@ -13,18 +13,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import gitfleet
-from gitfleet.base import clock
+from gitfleet.base import clock, ids
 from gitfleet.clone import Clone
 from gitfleet.codec import Struct, replace
 from gitfleet.dispatch import risk
 from gitfleet.errors import FleetError, UsageError
 from gitfleet.hosts.asking import AT_ONCE, Reach
-from gitfleet.hosts.connection import Limits
+from gitfleet.hosts.connection import HostLimits
 from gitfleet.hosts.inventory import HostSpec
 from gitfleet.ledger.model import NODE, Actor
 from gitfleet.triage import (
-    fleet_sessions,
     hosts_asked,
+    known_sessions,
     plan_record,
     plan_view,
     planning,
@@ -33,12 +33,13 @@ from gitfleet.triage import (
     selection,
 )
 from gitfleet.triage.plan_record import WholePlan
-from gitfleet.triage.planning import HostReply, PlanRequest
+from gitfleet.triage.planning import PlanRequest, ScanReply
 from gitfleet.triage.plans import PlanRefs, StoredPlan
 
 PROFILES = ("minimal", "safe", "forensic")
 KEEP = 90 * 86400
 """Seconds that a plan is kept."""
+_REVIEWS = "review/"
 MOST_PLANS = 200
 """Plans that a clone keeps; the oldest go first."""
 
@@ -64,7 +65,7 @@ class KeptPlan(NamedTuple):
 class FleetPlans:
     """The plans of one clone's fleet."""
 
-    def __init__(self, clone: Clone, announce: Callable[[HostReply], None] | None = None) -> None:
+    def __init__(self, clone: Clone, announce: Callable[[ScanReply], None] | None = None) -> None:
         self._clone = clone
         self._announce = announce or (lambda reply: None)
         self.refs = PlanRefs(clone.repository, clone.ledger)
@@ -107,6 +108,26 @@ class FleetPlans:
     def budget(self) -> risk.RiskBudget:
         """What the fleet may risk, as last agreed. Without lock or network."""
         return risk.budget(self._clone.current().view)
+
+    def review(self, kept: KeptPlan, data: bytes) -> list[str]:
+        """Keep a commented YAML of a plan with it; warnings back. Raises UsageError for a file that says something else."""
+        try:
+            plan_view.check(data, kept.whole)
+        except plan_view.NoView as error:
+            raise UsageError(
+                f"This is not the YAML of {kept.whole.plan.id}: {error}.",
+                hint="Comments may be added, and nothing else changed. What is to be taken of a plan is said when it is applied.",
+            ) from None
+        if any(kept.added[name] == data for name in _reviews(kept)):
+            return self.refs.send(kept.whole.plan.id)
+        where = f"{_REVIEWS}{ids.ulid()}.yaml"
+        return self.refs.append(
+            kept.whole.plan.id, {where: data}, f"Fleet plan {kept.whole.plan.id} reviewed"
+        )
+
+    def staked(self, whole: WholePlan) -> risk.StakedPlan | None:
+        """What the fleet knows of a plan that was applied, or of which a mistake was reported."""
+        return next((one for one in risk.staked(self._clone.current().view) if one.id == whole.plan.id), None)
 
     def stake(self, whole: WholePlan) -> risk.RiskTold:
         """Tell the fleet that a plan is about to be applied. Raises PolicyRefused where mistakes have used up what it was made with."""
@@ -151,16 +172,15 @@ class FleetPlans:
             name, now, node, gitfleet.__version__, options.profile, options.alpha, round(granted, 6)
         )
 
-    async def _ask(self, hosts: Sequence[HostSpec], options: PlanOptions, secret: bytes) -> list[HostReply]:
-        ledger = self._clone.ledger
-        view = self._clone.current().view
+    async def _ask(self, hosts: Sequence[HostSpec], options: PlanOptions, secret: bytes) -> list[ScanReply]:
+        known = known_sessions.known(self._clone)
         order = hosts_asked.ScanOrder(
-            fleet_sessions.states(view, ledger.objects, ledger.tip()), fleet_sessions.places(view, ledger.node.id),
+            known.states, known.places,
             redaction_key.derived(secret, "redaction"), options.profile,
         )  # fmt: skip
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(clock.now()))
         sessions = {spec.host_id: f"pt-{stamp}-{secrets.token_hex(2)}" for spec in hosts}
-        limits = Limits(
+        limits = HostLimits(
             hello=min(45.0, options.timeout), answer=options.timeout, deadline=options.timeout
         )
         reach = Reach(os.environ, at_once=options.at_once, bootstrap=options.bootstrap, limits=limits)
@@ -195,6 +215,22 @@ class FleetPlans:
                 f"processes are hidden on {', '.join(hidden[:5])}: what is not seen there may still be there"
             )
         return said
+
+
+def latest_review(kept: KeptPlan) -> str:
+    """The YAML of a plan, as it was commented last."""
+    found = [kept.added[name] for name in reversed(_reviews(kept))]
+    for data in found:
+        try:
+            plan_view.check(data, kept.whole)
+        except plan_view.NoView:
+            continue
+        return data.decode()
+    return plan_view.text(kept.whole)
+
+
+def _reviews(kept: KeptPlan) -> list[str]:
+    return sorted(name for name in kept.added if name.startswith(_REVIEWS))
 
 
 def level_of(alpha: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,3 +20,10 @@ def hosts(tmp_path: Path) -> Iterator[Hosts]:
         yield made
     finally:
         made.end()
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder with a short name, for sockets."""
+    with tempfile.TemporaryDirectory(prefix="gf", dir="/tmp") as folder:
+        yield Path(folder)

@@ -16,32 +16,31 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from tests.places import needs_sshd
 from tests.workbench import ROOT
 
 SHELLS = ("bash", "zsh", "fish", "tcsh", "dash")
 
 
-@cache
 def _has_namespaces() -> bool:
     probe = ("unshare", "--mount", "--pid", "--fork", "--net", "true")
-    return bool(shutil.which("nsenter")) and subprocess.run(probe, capture_output=True).returncode == 0
+    return subprocess.run(probe, capture_output=True).returncode == 0
 
 
-needs_hosts = [
-    needs_sshd,
-    pytest.mark.skipif(
-        sys.platform != "linux" or not shutil.which("unshare") or not _has_namespaces(),
-        reason="needs root on Linux, for hosts with namespaces of their own",
-    ),
-]
-"""`pytestmark = needs_hosts` for a module whose tests all need some."""
+def _has_sshd() -> bool:
+    return all(map(shutil.which, ("ssh", "ssh-keygen", "unshare", "nsenter"))) and os.path.exists(
+        "/usr/sbin/sshd"
+    )
+
+
+needs_hosts = pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0 or not _has_sshd() or not _has_namespaces(),
+    reason="needs an OpenSSH server and root on Linux, for hosts with namespaces of their own",
+)
 
 
 def shells() -> list[object]:
@@ -70,6 +69,8 @@ class Host(NamedTuple):
     """Take it down, with everything that runs there. What was connected sees the connection break."""
     run: Callable[..., subprocess.CompletedProcess[str]]
     """`run("sh", "-c", …)`: run a program there, not by ssh."""
+    host_key: Path
+    """The public part of its key."""
     logins: Callable[[], int]
     """How many connections it has taken, dropped ones too."""
 
@@ -122,7 +123,9 @@ class Hosts:
         machine = _Machine(folder, one_for_all=bool(daemon))
         self._stops.append(machine.stop)
         self.know(name, machine.port, *options, host_key=folder / "host_key.pub")
-        return Host(name, machine.port, home, machine.stop, machine.run, machine.logins)
+        return Host(
+            name, machine.port, home, machine.stop, machine.run, folder / "host_key.pub", machine.logins
+        )
 
     def know(self, name: str, port: int, *options: str, host_key: Path | None = None) -> None:
         """Tell ssh of a host at a port of this machine. What is told for `*` last holds for all."""
@@ -141,6 +144,15 @@ class Hosts:
                 ]
             )
         )
+        self.write()
+
+    def forget(self, name: str) -> None:
+        """Have ssh not know the key of a host."""
+        (self._folder / f"{name}.known").unlink()
+
+    def say(self, lines: str) -> None:
+        """Further lines of ssh's configuration, before all others."""
+        self._entries.insert(0, lines)
         self.write()
 
     def write(self) -> None:
@@ -166,6 +178,19 @@ class Hosts:
 
         self._stops += [_accepting(listener, greet), stop]
         self.know(name, listener.getsockname()[1])
+
+    def closing(self, name: str) -> Callable[[], int]:
+        """A host that closes every connection at once; how many there were."""
+        listener = socket.create_server(("127.0.0.1", 0))
+        taken: list[int] = []
+
+        def close(connection: socket.socket) -> None:
+            taken.append(1)
+            connection.close()
+
+        self._stops.append(_accepting(listener, close))
+        self.know(name, listener.getsockname()[1])
+        return lambda: len(taken)
 
     def down(self, name: str) -> None:
         """A host at whose port nothing listens."""
@@ -239,7 +264,8 @@ class _Machine:
     def logins(self) -> int:
         """How many connections the daemon wrote down, or were handed over."""
         log = self._folder / "log"
-        return self._count or log.read_text().count("Connection from ")
+        text = log.read_text()
+        return self._count or text.count("Connection from ") + text.count("drop connection #")
 
     def stop(self) -> None:
         """End it: with the first process of its namespace, all others are killed by the system."""

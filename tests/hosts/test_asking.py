@@ -3,52 +3,17 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import sys
-from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
 import pytest
 
-from gitfleet.hosts import bundle, inventory
-from gitfleet.hosts.asking import HostAnswer, Reach
-from gitfleet.hosts.bundle import SentProgram
-from gitfleet.hosts.configuration import Patience
-from gitfleet.hosts.connection import HostLimits
+from gitfleet.hosts import inventory
+from gitfleet.hosts.asking import Reach
+from gitfleet.hosts.connection import HostFailed, HostLimits, HostRefused
+from tests.hosts.asked import QUICK, ask, sent, speaks, statuses
 from tests.hosts.sshd import ANCIENT, Hosts, needs_hosts, shells
-from tests.workbench import ROOT
 
 pytestmark = needs_hosts
-SPEAKING = ROOT / "tests/hosts/speaking.py"
-
-
-def speaks(*faults: str) -> str:
-    """A gitfleet that only speaks, with these faults."""
-    return f'shift; exec "{sys.executable}" "{SPEAKING}" "$@" {" ".join(faults)}\n'
-
-
-def sent(*faults: str) -> Any:
-    """The same, sent along."""
-
-    def program(nonce: str) -> SentProgram:
-        argv = ["x", "--nonce", nonce, *faults]
-        code = SPEAKING.read_text().replace("import json\n", f"import json, sys\nsys.argv = {argv!r}\n", 1)
-        return bundle.sent(code)
-
-    return program
-
-
-def ask(
-    *names: str, requests: tuple[dict[str, Any], ...] = ({"op": "check"},), **how: Any
-) -> list[HostAnswer]:
-    """What each of the hosts answers, in the order in which they were named."""
-
-    async def run() -> list[HostAnswer]:
-        specs = [inventory.spec(name) for name in names]
-        async with Reach(os.environ, **how) as reach:
-            found = [one async for one in reach.ask_all(specs, lambda _: requests)]
-        return sorted(found, key=lambda one: names.index(one.spec.host_id))
-
-    return asyncio.run(run())
 
 
 def test_hosts_that_are_well_answer_over_one_connection_each(hosts: Hosts) -> None:
@@ -58,14 +23,6 @@ def test_hosts_that_are_well_answer_over_one_connection_each(hosts: Hosts) -> No
     assert [[body["op"] for body in one.answers] for one in answers] == [["a", "b"]] * 2
     assert [one.answers[0]["home"] for one in answers] == [str(host.home) for host in made]
     assert [host.logins() for host in made] == [1, 1]
-
-
-SHORT = HostLimits(hello=2.0, answer=1.0, goodbye=0.5)
-QUICK = Patience(connect=1, alive=1, misses=1)
-
-
-def statuses(answers: Sequence[HostAnswer]) -> dict[str, tuple[str, str]]:
-    return {one.spec.host_id: (str(one.status), one.problem.words if one.problem else "") for one in answers}
 
 
 def test_hosts_that_fail_each_get_their_word_and_stop_nobody(hosts: Hosts) -> None:
@@ -116,18 +73,6 @@ def test_host_that_hangs_over_an_answer_times_out_and_keeps_what_it_answered(hos
     assert answer.hello["record_version"] == 1
 
 
-@pytest.mark.parametrize(
-    ("op", "words"),
-    [("huge", "104857600 bytes"), ("chatter", "too much"), ("escapes", "broken")],
-)
-def test_host_that_is_hostile_is_refused_in_words_that_are_safe(hosts: Hosts, op: str, words: str) -> None:
-    hosts.start("hostile", tool=speaks())
-    ((status, said),) = statuses(ask("hostile", requests=({"op": op},))).values()
-    assert status == "error"
-    assert words in said
-    assert said.isprintable()
-
-
 NOISE = "echo noise; echo 'noise without an end'; echo noise >&2\n"
 
 
@@ -164,3 +109,139 @@ def test_login_file_that_takes_the_command_away_is_told_and_given_nothing_to_run
     assert "ended with 3" in found["ends"][1]
     was_read = reads.home / "was-read"
     assert not was_read.exists() or not was_read.read_text().strip()
+
+
+@pytest.mark.parametrize(
+    ("op", "status", "words"),
+    [
+        ("huge", "error", "104857600 bytes"),
+        ("chatter", "error", "too much"),
+        ("escapes", "error", "broken"),
+        ("denied", "blocked", "not permitted"),
+        ("stop", "died", "stopped before it had answered"),
+        ("other", "error", "what it was not asked"),
+        ("damaged", "error", "damaged"),
+    ],
+)
+def test_answer_that_is_none_is_told_in_words_that_are_safe(
+    hosts: Hosts, op: str, status: str, words: str
+) -> None:
+    hosts.start("hostile", tool=speaks())
+    ((found, said),) = statuses(ask("hostile", requests=({"op": op},))).values()
+    assert found == status
+    assert words in said
+    assert said.isprintable()
+
+
+def test_host_that_refuses_one_thing_can_be_asked_another(hosts: Hosts) -> None:
+    hosts.start("one", tool=speaks())
+
+    async def run() -> tuple[str, str]:
+        async with Reach(os.environ) as reach, reach.connect(inventory.spec("one")) as connection:
+            with pytest.raises(HostRefused) as refused:
+                await connection.request({"op": "denied"})
+            body = await connection.request({"op": "check"})
+            return refused.value.problem.status, body["op"]
+
+    assert asyncio.run(run()) == ("blocked", "check")
+
+
+def test_events_come_before_the_answer_that_they_belong_to(hosts: Hosts) -> None:
+    hosts.start("one", tool=speaks())
+    told: list[str] = []
+
+    async def run() -> None:
+        async with Reach(os.environ) as reach:
+            spec = inventory.spec("one")
+            await reach.ask(
+                spec, [{"op": "a"}, {"op": "b"}], on_event=lambda _, body: told.append(body["noticed"])
+            )
+
+    asyncio.run(run())
+    assert told == ["a", "b"]
+
+
+def test_host_that_goes_down_meanwhile_has_died(hosts: Hosts) -> None:
+    host = hosts.start("falling", tool=speaks())
+
+    async def run() -> str:
+        async with Reach(os.environ) as reach, reach.connect(inventory.spec("falling")) as connection:
+            await connection.request({"op": "check"})
+            await asyncio.to_thread(host.stop)
+            with pytest.raises(HostFailed) as failed:
+                await connection.request({"op": "check"})
+            return f"{failed.value.problem.status}: {failed.value.problem.words}"
+
+    assert asyncio.run(run()).startswith("died: the connection broke")
+
+
+def test_host_that_does_not_say_goodbye_has_still_answered(hosts: Hosts) -> None:
+    hosts.start("staying", tool=speaks("stays"))
+    (answer,) = ask("staying", limits=HostLimits(goodbye=0.2))
+    assert answer.status == "planned"
+
+
+def test_answers_come_as_they_are_ready_and_a_deadline_ends_the_rest(hosts: Hosts) -> None:
+    hosts.start("hanging", tool=speaks("mute"))
+    hosts.start("well", tool=speaks())
+
+    async def run() -> list[tuple[str, str]]:
+        specs = [inventory.spec("hanging"), inventory.spec("well")]
+        async with Reach(os.environ, limits=HostLimits(deadline=3.0)) as reach:
+            asked = reach.ask_all(specs, lambda _: [{"op": "check"}])
+            return [(one.spec.host_id, one.status) async for one in asked]
+
+    assert asyncio.run(run()) == [("well", "planned"), ("hanging", "timeout")]
+
+
+def test_hosts_wait_while_as_many_are_asked_as_may_be(hosts: Hosts) -> None:
+    host = hosts.start("one", tool=speaks())
+
+    async def run() -> None:
+        spec = inventory.spec("one")
+        async with Reach(os.environ, at_once=2) as reach:
+            async with reach.connect(spec), reach.connect(spec):
+                third = asyncio.create_task(reach.ask(spec, [{"op": "check"}]))
+                await asyncio.sleep(0)
+                before = host.logins()
+            answer = await third
+        assert (before, host.logins(), answer.status) == (2, 3, "planned")
+
+    asyncio.run(run())
+
+
+def test_program_on_the_host_ends_when_nobody_asks_any_more(hosts: Hosts) -> None:
+    host = hosts.start("one", tool=speaks())
+
+    async def run() -> None:
+        async with Reach(os.environ) as reach, reach.connect(inventory.spec("one")) as connection:
+            await connection.request({"op": "check"})
+            assert "speaking.py" in host.run("ps", "ax").stdout
+
+    asyncio.run(run())
+    while "speaking.py" in host.run("ps", "ax").stdout:  # it sees the end of its input
+        pass
+
+
+@pytest.mark.parametrize("python", ["", "3 6"])
+def test_host_without_a_python_for_us_says_so(hosts: Hosts, tmp_path: Path, python: str) -> None:
+    path = tmp_path / "bin"
+    path.mkdir()
+    if python:
+        (path / "python3").write_text(
+            f'#!/bin/sh\necho "$4 ready {python}"; read line; echo "got $line" >&2\n'
+        )
+        (path / "python3").chmod(0o755)
+    hosts.start("old", config=[f"SetEnv PATH={path}"])
+    ((status, words),) = statuses(ask("old", bootstrap=True)).values()
+    assert status == "no-tool"
+    assert words == ("its python3 is 3.6" if python else "it has no python3")
+
+
+def test_host_is_told_nothing_that_its_login_shell_could_run(hosts: Hosts, tmp_path: Path) -> None:
+    """A login file that hands over to another shell: whatever it reads would be run as commands."""
+    taken = tmp_path / "taken"
+    hosts.start("handing-over", login=f"exec tee {taken}\n", tool=speaks())
+    ((status, _),) = statuses(ask("handing-over", bootstrap=True, limits=HostLimits(hello=1.0))).values()
+    assert status == "timeout"
+    assert taken.read_bytes() == b""

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gitfleet.onhost.acting.refusals import ActRefused
+from gitfleet.onhost import facts
+from gitfleet.onhost.serving import OpRefused
 
 INTENT, STEP, OUTCOME = "intent", "step", "outcome"
 _MOST = 64 << 20
@@ -62,25 +63,25 @@ class ActJournal:
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         if not _locked(self._file, seconds=20.0):
             os.close(self._file)
-            raise ActRefused("busy", "another request acts on this scan at this moment")
+            raise OpRefused("busy", "another request acts on this scan at this moment")
         return self
 
     def __exit__(self, *_: object) -> None:
         os.close(self._file)
 
     def entries(self) -> dict[ActKey, ActEntry]:
-        """All that is written, by action, in the order of their first intents. Raises ActRefused."""
+        """All that is written, by action, in the order of their first intents. Raises OpRefused."""
         return entries_of(os.pread(self._file, _MOST + 1, 0))
 
-    def write(self, kind: str, key: ActKey, **facts: Any) -> dict[str, Any]:
+    def write(self, kind: str, key: ActKey, **more: Any) -> dict[str, Any]:
         """Append a line. It is on the disk when this returns. Raises OSError: then the step must not be taken."""
         line = {
             "kind": kind,
             "plan_oid": key.plan_oid,
             "candidate_id": key.candidate_id,
             "action": key.action,
-            "at": now(),
-            **facts,
+            "at": facts.now(),
+            **more,
         }
         end = os.fstat(self._file).st_size
         torn = end > 0 and os.pread(self._file, 1, end - 1) != b"\n"
@@ -92,7 +93,7 @@ class ActJournal:
 
 
 def read(folder: str) -> dict[ActKey, ActEntry]:
-    """What the journal of a scan says, without waiting for who acts. Nothing, where there is none. Raises ActRefused."""
+    """What the journal of a scan says, without waiting for who acts. Nothing, where there is none. Raises OpRefused."""
     try:
         with open(os.path.join(folder, "acts.jsonl"), "rb") as file:
             return entries_of(file.read(_MOST + 1))
@@ -101,9 +102,9 @@ def read(folder: str) -> dict[ActKey, ActEntry]:
 
 
 def entries_of(raw: bytes) -> dict[ActKey, ActEntry]:
-    """The entries that these lines are. Raises ActRefused: too many, or a whole line that is none of ours."""
+    """The entries that these lines are. Raises OpRefused: too many, or a whole line that is none of ours."""
     if len(raw) > _MOST:
-        raise ActRefused("journal", "the journal of this scan is too large to be read")
+        raise OpRefused("journal", "the journal of this scan is too large to be read")
     found: dict[ActKey, ActEntry] = {}
     for line in raw.split(b"\n"):
         said = _line(line)
@@ -113,17 +114,12 @@ def entries_of(raw: bytes) -> dict[ActKey, ActEntry]:
         if said["kind"] == INTENT:
             found.setdefault(key, ActEntry(key, said))
         elif key not in found:
-            raise ActRefused("journal", "the journal of this scan has an outcome without an intent")
+            raise OpRefused("journal", "the journal of this scan has an outcome without an intent")
         elif said["kind"] == STEP:
             found[key].steps.append(said)
         else:
             found[key].outcome = said
     return found
-
-
-def now() -> float:
-    """Seconds since 1970 on this host's clock: for people to read."""
-    return time.clock_gettime(time.CLOCK_REALTIME)
 
 
 def _line(raw: bytes) -> dict[str, Any] | None:

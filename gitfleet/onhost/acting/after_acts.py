@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from gitfleet.onhost import facts
 from gitfleet.onhost.acting import act_journal, sighting
 from gitfleet.onhost.acting.act_journal import STEP, ActEntry, ActJournal
 from gitfleet.onhost.acting.act_request import identities
@@ -18,17 +19,17 @@ UNDONE, CANNOT, NOTHING = "undone", "cannot", "nothing"
 
 
 def journal_rows(folder: str) -> list[dict[str, Any]]:
-    """Every action of a scan's journal: what was intended, how far it came, and the outcome (None: nobody knows). Raises ActRefused."""
+    """Every action of a scan's journal: what was intended, how far it came, and the outcome (None: nobody knows). Raises OpRefused."""
     return [_row(entry) for entry in act_journal.read(folder).values()]
 
 
 def verify_rows(folder: str) -> list[dict[str, Any]]:
-    """The same, with what is there now: `now` is gone, running, paused or respawned. Changes nothing. Raises ActRefused."""
+    """The same, with what is there now: `now` is gone, running, paused or respawned. Changes nothing. Raises OpRefused."""
     return [{**_row(entry), **_now(entry)} for entry in act_journal.read(folder).values()]
 
 
 def undo(folder: str, plan_oid: str, candidate_ids: Iterable[str]) -> list[dict[str, Any]]:
-    """Take back what a plan has done to these candidates (none named: to all). Raises ActRefused. Safe to repeat.
+    """Take back what a plan has done to these candidates (none named: to all). Raises OpRefused. Safe to repeat.
 
     `undo` of a row is undone, cannot (an end cannot be taken back; a nice value not by every user), gone, or nothing.
     """
@@ -65,16 +66,16 @@ def _unslow(journal: ActJournal, entry: ActEntry) -> tuple[str, str]:
 
 
 def _living(entry: ActEntry) -> list[int]:
-    known = identities(entry.intent.get("identities"))
-    return [one.pid for one in known if one.boot == sighting.boot_id() and sighting.alive(one.pid, one.start)]
+    known, boot = identities(entry.intent.get("identities")), facts.boot()
+    return [one.pid for one in known if one.boot == boot and sighting.alive(one.pid, one.start)]
 
 
 def _now(entry: ActEntry) -> dict[str, Any]:
     living = _living(entry)
     copies = copies_of(entry) if not living and entry.intent.get("likeness") else []
-    states = [seen.state for seen in map(sighting.look, living) if seen is not None]
+    states = [found.state for found in map(sighting.line, living) if found is not None]
     word = RESPAWNED if copies else GONE if not living else RUNNING
-    if living and states and all(state in "Tt" for state in states):
+    if living and states and all(state in sighting.STOPPED for state in states):
         word = PAUSED
     return {"now": word, "running": living, "respawned": copies}
 

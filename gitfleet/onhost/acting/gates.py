@@ -5,60 +5,59 @@ What they say leaves the host: numbers and kinds, never a path, a word of a comm
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Callable, Tuple, Union  # subscripted at run time, which Python 3.8 has only here
 
-from gitfleet.onhost.acting import repositories, sighting, units
-from gitfleet.onhost.acting.sighting import Sighting
+from gitfleet.onhost import grouping, program_names, provenance, snapshot
+from gitfleet.onhost.acting import repositories, sighting
 from gitfleet.onhost.acting.written_files import DATA, DATABASE, UNLINKED, locked_files, written_files
-from gitfleet.onhost.records import PAUSE, RENICE, TERMINATE, THROTTLE, SafetyGate
+from gitfleet.onhost.categories import AGENT, EDITOR, TEST_RUNNER
+from gitfleet.onhost.inference import judge
+from gitfleet.onhost.places import placed
+from gitfleet.onhost.records import (
+    PAUSE,
+    RENICE,
+    TERMINATE,
+    THROTTLE,
+    HostProcess,
+    ProcessGroup,
+    ProcessTable,
+    SafetyGate,
+)
+from gitfleet.onhost.scanning import exists
 
 PASSED, BLOCKED, UNKNOWN = "passed", "blocked", "unknown"
-WRITERS = ("editor", "agent", "test")
-"""Categories (or how they begin) whose processes write what people work on."""
-_TERMINAL_IDLE = 3600.0
-_MULTIPLEXERS = frozenset(
-    ["tmux", "screen", "zellij", "dtach", "abduco", "mosh-server", "dvtm", "byobu", "tmux: server"]
-)
-_CARRIERS = frozenset([
-    "sshd", "sshd-session", "ssh-agent", "ssh", "gpg-agent", "systemd", "(sd-pam)", "dbus-daemon", "dbus-broker", "init",
-    "login", "containerd-shim", "dockerd", "podman", "conmon", "launchd", "supervisord", "runsv", "s6-supervise", "tini",
-    "dumb-init",
-])  # fmt: skip
-_OURS = frozenset(["gitfleet", "git-fleet"])
+_WRITERS = (EDITOR, AGENT, TEST_RUNNER)
 _GIT = frozenset(["git", "git-lfs", "git-remote-https", "jj", "hg"])
+_LOOKS = 4
 
 
 @dataclass(frozen=True)
 class GateQuestion:
-    """What is to be done to whom: `members` as they are now. `strangers`: in their group, planned by nobody, and no child of theirs."""
+    """What is to be done to whom: `members` as they are now. `strangers`: in their group, planned by nobody, and no child of theirs.
 
-    members: tuple[Sighting, ...]
+    `sessions` and `protect` are the asker's, as for a scan. `pgid`: their process group, if it is theirs alone.
+    """
+
+    members: tuple[HostProcess, ...]
     action: str
     category: str = ""
-    protect: tuple[str, ...] = ()
+    pgid: int = 0
     strangers: int = 0
-    us: frozenset[int] = field(default_factory=frozenset)
+    sessions: Mapping[str, str] | None = None
+    protect: tuple[str, ...] = ()
 
     @property
     def pids(self) -> list[int]:
         """Their numbers."""
-        return [one.pid for one in self.members]
-
-
-def ourselves() -> frozenset[int]:
-    """Our own process, all that stand above it (the way that the asker came), and its own process group."""
-    us, group = os.getpid(), os.getpgrp()
-    mates = {pid for pid, (_, pgid, _) in sighting.family().items() if pgid == group}
-    return frozenset({us, *sighting.ancestors(us), *mates})
+        return [one.identity.pid for one in self.members]
 
 
 def look_at_gates(question: GateQuestion) -> tuple[SafetyGate, ...]:
-    """Every gate that this action has, in order; the order is that of their cost."""
+    """Every gate that this action has, in order."""
     found: list[SafetyGate] = []
     for gate in _GATES[question.action]:
         said = gate(question)
@@ -80,52 +79,51 @@ def _say(name: str, bad: int, words: str, state: str = BLOCKED) -> SafetyGate:
     return SafetyGate(name, state, f"{bad} {words}") if bad else SafetyGate(name, PASSED)
 
 
-def _same_user(question: GateQuestion) -> SafetyGate:
-    us = os.getuid()
-    foreign = sum(one.identity.uid != us for one in question.members)
-    return _say("same-user", foreign, "of them belong to another user")
-
-
-def _ourselves(question: GateQuestion) -> SafetyGate:
-    mine = sum(one.pid in question.us or _is_ours(one.pid) for one in question.members)
-    return _say("ourselves", mine, "of them are gitfleet, or stand between it and who asks")
-
-
-def _carriers(question: GateQuestion) -> SafetyGate:
-    found = sum(_is_one_of(one, _CARRIERS) or one.pid == 1 for one in question.members)
-    return _say("carriers", found, "of them carry logins, services or containers")
-
-
-def _multiplexers(question: GateQuestion) -> SafetyGate:
-    found = sum(_is_one_of(one, _MULTIPLEXERS) for one in question.members)
-    return _say("multiplexer", found, "of them hold the terminals of others")
-
-
-def _protected(question: GateQuestion) -> SafetyGate:
-    found = unread = 0
-    for one in question.members if question.protect else ():
-        words = sighting.command(one.pid)
-        if words is None:
-            unread += 1
-        elif is_protected(one.name, words, question.protect):
-            found += 1
-    if unread and not found:
-        return SafetyGate("protected", UNKNOWN, f"the command line of {unread} of them cannot be read")
-    return _say("protected", found, "of them match a pattern that protects them")
-
-
-def is_protected(name: str, words: Sequence[str], patterns: Iterable[str]) -> bool:
-    """Whether a pattern (as file names have: `*`, `?`, `[…]`) fits a program's name, or stands somewhere in its command line."""
-    line = " ".join(words)
-    names = {name, os.path.basename(words[0]) if words else name}
-    return any(
-        any(fnmatch.fnmatchcase(one, pattern) for one in names) or fnmatch.fnmatchcase(line, f"*{pattern}*")
-        for pattern in patterns
+def _standing(question: GateQuestion) -> tuple[SafetyGate, SafetyGate]:
+    """They are judged anew, by a scan of this moment: what is always kept, what has a supervisor or a live session again."""
+    table = _table(question)
+    members = tuple(table.processes[pid] for pid in question.pids if pid in table.processes)
+    if len(members) < len(question.members):
+        return (
+            SafetyGate("kept", UNKNOWN, "some of them ended while they were looked at"),
+            SafetyGate("in-use", PASSED),
+        )
+    us = os.getpid()
+    known = provenance.origins(
+        table, dict(question.sessions or {}), placed(table, {}), alive=exists, own_pid=us
+    )
+    group = ProcessGroup(members[0], members, question.pgid, *_as_server(members, table))
+    origin = provenance.of_group(members, known)
+    kept = judge(group, origin, table, protect=question.protect, myself=us).protected
+    used = "somebody looks after them now" if origin.supervised else ""
+    used = "their session is live" if origin.state == provenance.LIVE else used
+    if question.action in {RENICE, THROTTLE}:
+        used = ""
+    return (
+        SafetyGate("kept", BLOCKED if kept else PASSED, kept),
+        SafetyGate("in-use", BLOCKED if used else PASSED, used),
     )
 
 
+def _as_server(members: tuple[HostProcess, ...], table: ProcessTable) -> tuple[bool, bool | None]:
+    """Whether they are an MCP server, and whether it serves somebody, as the grouping of a scan has it."""
+    mcp = any(map(grouping.is_mcp, members))
+    return mcp, grouping.client(members) if mcp else False
+
+
+def _table(question: GateQuestion) -> ProcessTable:
+    """All processes now. One that waits in the kernel for a moment is looked at again."""
+    table = snapshot.take(0.0)
+    for _ in range(_LOOKS):
+        if not any(table.processes[pid].state == "D" for pid in question.pids if pid in table.processes):
+            break
+        time.sleep(0.05)
+        table = snapshot.take(0.0)
+    return table
+
+
 def _namespace(question: GateQuestion) -> SafetyGate:
-    here = (sighting.namespace("self", "pid"), sighting.namespace("self", "mnt"))
+    here = (sighting.namespace("pid"), sighting.namespace("mnt"))
     elsewhere = sum(
         (one.identity.pid_namespace, one.identity.mount_namespace) != here for one in question.members
     )
@@ -136,39 +134,13 @@ def _group(question: GateQuestion) -> SafetyGate:
     return _say("group", question.strangers, "processes in their group were not planned")
 
 
-def _uninterruptible(question: GateQuestion) -> SafetyGate:
-    stuck = [one.pid for one in question.members if one.state == "D"]
-    for _ in range(4 if stuck else 0):
-        time.sleep(0.05)
-        seen = [sighting.look(pid) for pid in stuck]
-        stuck = [one.pid for one in seen if one is not None and one.state == "D"]
-    return _say("uninterruptible", len(stuck), "of them wait in the kernel and hear no signal")
-
-
-def _service(question: GateQuestion) -> SafetyGate:
-    managed = sum(units.is_kept_up(one) for one in question.members)
-    return _say("service", managed, "of them belong to a unit that a service manager keeps up")
-
-
-def _foreground(question: GateQuestion) -> SafetyGate:
-    front = sum(one.terminal != 0 and one.pgid == one.tpgid for one in question.members)
-    return _say("terminal", front, "of them are in front on a terminal")
-
-
 def _terminal(question: GateQuestion) -> SafetyGate:
-    """A shell that leads a terminal's session always blocks; what is in front of it does, unless nobody typed or saw anything for long."""
-    leads = busy = unknown = 0
-    for one in question.members:
-        if one.terminal == 0:
-            continue
-        idle = _terminal_idle(one.pid)
-        leads += one.pid == one.sid
-        front = one.pgid == one.tpgid
-        busy += front and idle is not None and idle < _TERMINAL_IDLE
-        unknown += front and idle is None
-    if leads or busy:
-        return _say("terminal", leads + busy, "of them are on a terminal that is in use")
-    return _say("terminal", unknown, "of them are on a terminal that cannot be seen", UNKNOWN)
+    """In front on a terminal, or leading its session: stopped there, what people type next would go to another program."""
+    found = sum(
+        one.terminal != 0 and (one.pgid == one.tpgid or one.identity.pid == one.sid)
+        for one in question.members
+    )
+    return _say("terminal", found, "of them have a terminal")
 
 
 def _shell_job(question: GateQuestion) -> SafetyGate:
@@ -176,7 +148,7 @@ def _shell_job(question: GateQuestion) -> SafetyGate:
     own = {one.pgid for one in question.members}
     jobs = 0
     for one in question.members:
-        parent = sighting.look(one.ppid)
+        parent = sighting.line(one.ppid)
         jobs += parent is not None and parent.sid == one.sid and parent.pgid not in own
     return _say(
         "shell-job",
@@ -205,7 +177,7 @@ def _locks(question: GateQuestion) -> SafetyGate:
 
 
 def _git_under_way(question: GateQuestion) -> SafetyGate:
-    if any(_is_one_of(one, _GIT) for one in question.members):
+    if any(not _GIT.isdisjoint(program_names.names(one)) for one in question.members):
         return SafetyGate("git", BLOCKED, "git itself is at work among them")
     found, unknown = 0, 0
     for directory in _directories(question):
@@ -221,21 +193,22 @@ def _git_under_way(question: GateQuestion) -> SafetyGate:
 
 
 def _uncommitted(question: GateQuestion) -> SafetyGate:
-    if not question.category.startswith(WRITERS):
+    """For what writes people's work. A test runner writes snapshots and the like: with it, only what is fresh counts."""
+    if question.category not in _WRITERS:
         return SafetyGate("uncommitted", PASSED)
     found, unknown = 0, 0
     for directory in _directories(question):
         try:
-            known = directory is not None and (not directory or not repositories.git_directory(directory))
+            clear = directory is not None and (not directory or not repositories.git_directory(directory))
         except OSError:
-            known = False
-        if known:
+            clear = False
+        if clear:
             continue
         said = repositories.uncommitted(directory) if directory else None
         if said is None:
             unknown += 1
         else:
-            found += said[1] if question.category.startswith("test") else said[0]
+            found += said[1] if question.category == TEST_RUNNER else said[0]
     if unknown and not found:
         return SafetyGate("uncommitted", UNKNOWN, "whether work is uncommitted where they work is not known")
     return _say("uncommitted", found, "files are uncommitted where they work")
@@ -245,47 +218,11 @@ def _directories(question: GateQuestion) -> set[str | None]:
     return {repositories.working_directory(pid) for pid in question.pids}
 
 
-def _is_one_of(one: Sighting, programs: frozenset[str]) -> bool:
-    """By the name that the system has of it, and by the one that it was started under."""
-    word = (sighting.command(one.pid) or ("",))[0]
-    return not programs.isdisjoint(
-        [one.name, one.name.split(":")[0], os.path.basename(word), word.split(":")[0]]
-    )
-
-
-def _is_ours(pid: int) -> bool:
-    words = sighting.command(pid) or ()
-    return any(os.path.basename(word) in _OURS for word in words[:3])
-
-
-def _terminal_idle(pid: int) -> float | None:
-    """Seconds since somebody typed at, or something was shown on, the terminal that this process has open; None: not known."""
-    for descriptor in range(3):
-        try:
-            path = os.readlink(f"/proc/{pid}/fd/{descriptor}")
-            if path.startswith(("/dev/pts/", "/dev/tty")):
-                found = os.stat(f"/proc/{pid}/fd/{descriptor}")
-                return time.clock_gettime(time.CLOCK_REALTIME) - max(found.st_atime, found.st_mtime)
-        except OSError:
-            continue
-    return None
-
-
 Gate = Callable[[GateQuestion], Union[SafetyGate, Tuple[SafetyGate, ...]]]
-_ALWAYS: tuple[Gate, ...] = (_same_user, _ourselves, _carriers, _protected, _namespace)
+_ALWAYS: tuple[Gate, ...] = (_standing, _namespace)
 _GATES: Mapping[str, tuple[Gate, ...]] = {
     RENICE: _ALWAYS,
-    THROTTLE: (*_ALWAYS, _multiplexers),
-    PAUSE: (*_ALWAYS, _multiplexers, _group, _service, _foreground, _shell_job, _git_under_way, _locks),
-    TERMINATE: (
-        *_ALWAYS,
-        _multiplexers,
-        _group,
-        _uninterruptible,
-        _service,
-        _terminal,
-        _files,
-        _git_under_way,
-        _uncommitted,
-    ),
+    THROTTLE: _ALWAYS,
+    PAUSE: (*_ALWAYS, _group, _terminal, _shell_job, _git_under_way, _locks),
+    TERMINATE: (*_ALWAYS, _group, _terminal, _files, _git_under_way, _uncommitted),
 }

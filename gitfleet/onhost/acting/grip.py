@@ -28,7 +28,7 @@ class Grip:
     def __init__(self, pid: int, start: int) -> None:
         self.pid, self.start = pid, start
         self.fd = _open(pid)
-        if sighting.started(pid) != start:
+        if not _is_that(pid, start):
             self.close()
             raise ProcessLookupError(errno.ESRCH, "it has gone")
 
@@ -41,7 +41,7 @@ class Grip:
         try:
             if self.fd is not None:
                 _sender()(self.fd, number)
-            elif sighting.started(self.pid) == self.start:
+            elif _is_that(self.pid, self.start):
                 os.kill(self.pid, number)
             else:
                 return False
@@ -117,9 +117,9 @@ class GroupGrip:
 
 def group_members(pgid: int) -> Iterator[int]:
     """The processes of a group that run; zombies do not."""
-    for pid, (_, group, state) in sighting.family().items():
-        if group == pgid and (state not in "ZX" or not _is_zombie(pid)):
-            yield pid
+    for one in sighting.lines():
+        if one.pgid == pgid and sighting.runs(one):
+            yield one.pid
 
 
 def wait_for_end(grip: GroupGrip, seconds: float, gone: Callable[[float], bool]) -> bool:
@@ -163,11 +163,11 @@ def _sender() -> Send:
     return sender
 
 
+def _is_that(pid: int, start: int) -> bool:
+    found = sighting.line(pid)
+    return found is not None and found.start == start
+
+
 def _in_group(pid: int, pgid: int) -> bool:
-    seen = sighting.look(pid)
-    return seen is not None and seen.pgid == pgid
-
-
-def _is_zombie(pid: int) -> bool:
-    seen = sighting.look(pid)
-    return seen is None or seen.zombie
+    found = sighting.line(pid)
+    return found is not None and found.pgid == pgid

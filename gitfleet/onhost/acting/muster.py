@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gitfleet.onhost.acting import sighting
-from gitfleet.onhost.acting.sighting import Sighting
-from gitfleet.onhost.records import Identity
+from gitfleet.onhost.procfs import StatLine
+from gitfleet.onhost.records import HostProcess, Identity
 
 
 @dataclass(frozen=True)
@@ -17,29 +17,33 @@ class Muster:
     `surprise` says what is not as planned; then nothing may be done. `pgid` is 0 where no member is in the planned group.
     """
 
-    present: tuple[Sighting, ...] = ()
-    joined: tuple[Sighting, ...] = ()
+    present: tuple[HostProcess, ...] = ()
+    joined: tuple[HostProcess, ...] = ()
     gone: int = 0
     strangers: int = 0
     surprise: str = ""
     pgid: int = 0
 
     @property
-    def members(self) -> tuple[Sighting, ...]:
+    def members(self) -> tuple[HostProcess, ...]:
         """All that an action would reach and that belongs together."""
         return (*self.present, *self.joined)
 
     @property
     def held(self) -> list[tuple[int, int]]:
         """Number and start of each of them."""
-        return [(one.pid, one.identity.start) for one in self.members]
+        return [(one.identity.pid, one.identity.start) for one in self.members]
 
 
 def muster(planned: Iterable[Identity], pgid: int) -> Muster:
     """Look at all of them now. A member that has ended, or is a zombie, is gone; a number that another process has is a surprise."""
     present, gone, surprise = [], 0, ""
     for identity in planned:
-        seen = sighting.look(identity.pid)
+        try:
+            seen = sighting.look(identity.pid)
+        except OSError:
+            surprise = surprise or f"process {identity.pid}: it cannot be looked at"
+            continue
         if seen is None or (seen.zombie and seen.identity.start == identity.start):
             gone += 1
             continue
@@ -53,28 +57,26 @@ def muster(planned: Iterable[Identity], pgid: int) -> Muster:
     return Muster(tuple(present), joined, gone, strangers, "", pgid if in_group else 0)
 
 
-def _others(present: list[Sighting], pgid: int) -> tuple[tuple[Sighting, ...], int]:
-    family = sighting.family()
-    known = {one.pid for one in present}
+def _others(present: list[HostProcess], pgid: int) -> tuple[tuple[HostProcess, ...], int]:
+    family = {one.pid: one for one in sighting.lines()}
+    known = {one.identity.pid for one in present}
     joined, strangers = [], 0
-    for pid, (_, group, _) in family.items():
-        if group != pgid or pid in known:
+    for pid, one in family.items():
+        if one.pgid != pgid or pid in known or not sighting.runs(one):
             continue
-        seen = sighting.look(pid)
-        if seen is None or seen.zombie:
-            continue
-        if _descends(pid, known, family):
+        seen = sighting.look(pid) if _descends(pid, known, family) else None
+        if seen is not None:
             joined.append(seen)
-        else:
+        elif sighting.alive(pid, one.start):
             strangers += 1
     return tuple(joined), strangers
 
 
-def _descends(pid: int, known: set[int], family: Mapping[int, tuple[int, int, str]]) -> bool:
+def _descends(pid: int, known: set[int], family: dict[int, StatLine]) -> bool:
     passed: set[int] = set()
     while pid in family and pid not in passed:
         passed.add(pid)
-        pid = family[pid][0]
+        pid = family[pid].ppid
         if pid in known:
             return True
     return False

@@ -10,13 +10,14 @@ import signal
 import time
 from collections.abc import Iterable
 
+from gitfleet.onhost import facts
 from gitfleet.onhost.acting import programs, sighting
-from gitfleet.onhost.acting.act_journal import STEP, ActEntry, ActJournal, ActKey, now, read
+from gitfleet.onhost.acting.act_journal import STEP, ActEntry, ActJournal, ActKey, read
 from gitfleet.onhost.acting.act_request import identities
 from gitfleet.onhost.acting.grip import Grip, GroupGrip
 from gitfleet.onhost.acting.muster import Muster
-from gitfleet.onhost.acting.refusals import ActRefused
 from gitfleet.onhost.acting.work_order import DONE, FAILED, SKIPPED, ActEnd, WorkOrder
+from gitfleet.onhost.serving import OpRefused
 
 _STOPPED_WITHIN = 2.0
 _LOOK_EVERY = 60.0
@@ -24,23 +25,23 @@ _LOOK_EVERY = 60.0
 
 def pause(order: WorkOrder, crowd: Muster) -> ActEnd:
     """Stop all of `crowd`, under a keeper. Those that somebody had stopped before are left to them."""
-    before = [one.pid for one in crowd.members if one.state in "Tt"]
+    before = [one.identity.pid for one in crowd.members if one.state in sighting.STOPPED]
     if order.entry.step("about-stop") is None:
         if len(before) == len(crowd.members):
             return ActEnd(SKIPPED, "somebody has stopped them already")
-        until = now() + order.request.options.pause_for
+        until = facts.now() + order.request.options.pause_for
         held = [(pid, start) for pid, start in crowd.held if pid not in before]
         keeper = programs.detach(lambda: keep(order.folder, order.request.key, held, until))
-        facts = {"until": until, "before": before, "held": [list(one) for one in held], "keeper": keeper}
+        noted = {"until": until, "before": before, "held": [list(one) for one in held], "keeper": keeper}
         with GroupGrip(crowd.held, crowd.pgid) as grip:
-            order.around("stop", lambda: grip.send(signal.SIGSTOP), **facts)
+            order.around("stop", lambda: grip.send(signal.SIGSTOP), **noted)
     return _stopped(order, crowd)
 
 
 def _stopped(order: WorkOrder, crowd: Muster) -> ActEnd:
     waited = 0.0
     while True:
-        running = [one.pid for one in crowd.members if _runs(one.pid, one.identity.start)]
+        running = [pid for pid, start in crowd.held if _runs(pid, start)]
         if not running:
             return ActEnd(
                 DONE, "paused", facts={"until": (order.entry.step("about-stop") or {}).get("until")}
@@ -71,8 +72,8 @@ def resume(journal: ActJournal, entry: ActEntry, why: str) -> tuple[int, int]:
 def keep(folder: str, key: ActKey, held: Iterable[tuple[int, int]], until: float) -> None:
     """Wait until the time has come, or nothing of it is left to wait for; then let go on what is paused still."""
     waiting = list(held)
-    while now() < until:
-        time.sleep(max(0.05, min(_LOOK_EVERY, until - now())))
+    while facts.now() < until:
+        time.sleep(max(0.05, min(_LOOK_EVERY, until - facts.now())))
         entry = read(folder).get(key)
         over = entry is not None and entry.step("about-stop") is not None and not entry.paused
         if over or not any(sighting.alive(pid, start) for pid, start in waiting):
@@ -83,7 +84,7 @@ def keep(folder: str, key: ActKey, held: Iterable[tuple[int, int]], until: float
                 entry = journal.entries().get(key)
                 if entry is not None and entry.paused:
                     resume(journal, entry, "its time was over")
-        except ActRefused:
+        except OpRefused:
             time.sleep(1.0)
         else:
             return
@@ -95,12 +96,11 @@ def _joined(entry: ActEntry) -> list[tuple[int, int]]:
     named = {one.pid for one in identities(entry.intent.get("identities"))}
     step = entry.step("about-stop") or {}
     named |= {int(pid) for pid, _ in step.get("held", [])} | {int(pid) for pid in step.get("before", [])}
-    found = []
+    found: list[tuple[int, int]] = []
     if pgid > 1 and any(sighting.alive(int(pid), int(start)) for pid, start in step.get("held", [])):
-        for pid, (_, group, _) in sighting.family().items():
-            start = sighting.started(pid)
-            if group == pgid and pid not in named and start is not None:
-                found.append((pid, start))
+        found = [
+            (one.pid, one.start) for one in sighting.lines() if one.pgid == pgid and one.pid not in named
+        ]
     return found
 
 
@@ -113,5 +113,5 @@ def _continue(pid: int, start: int) -> bool:
 
 
 def _runs(pid: int, start: int) -> bool:
-    seen = sighting.look(pid)
-    return seen is not None and seen.identity.start == start and not seen.zombie and seen.state not in "Tt"
+    found = sighting.line(pid)
+    return sighting.alive(pid, start) and found is not None and found.state not in sighting.STOPPED

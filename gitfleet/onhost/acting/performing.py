@@ -9,7 +9,7 @@ from typing import Any
 from gitfleet.onhost.acting import sighting
 from gitfleet.onhost.acting.act_journal import INTENT, OUTCOME, ActEntry, ActJournal
 from gitfleet.onhost.acting.act_request import ActRequest, identity_row
-from gitfleet.onhost.acting.gates import GateQuestion, closed, look_at_gates, ourselves
+from gitfleet.onhost.acting.gates import GateQuestion, closed, look_at_gates
 from gitfleet.onhost.acting.muster import Muster, muster
 from gitfleet.onhost.acting.pausing import pause
 from gitfleet.onhost.acting.slowing import renice, throttle
@@ -24,7 +24,7 @@ from gitfleet.onhost.acting.work_order import (
     ActInterrupted,
     WorkOrder,
 )
-from gitfleet.onhost.records import PAUSE, RENICE, TERMINATE, THROTTLE
+from gitfleet.onhost.records import PAUSE, RENICE, TERMINATE, THROTTLE, Identity
 
 _ACTIONS: Mapping[str, Callable[[WorkOrder, Muster], ActEnd]] = {
     RENICE: renice,
@@ -35,7 +35,7 @@ _ACTIONS: Mapping[str, Callable[[WorkOrder, Muster], ActEnd]] = {
 
 
 def perform(request: ActRequest, folder: str, gone: Callable[[float], bool]) -> dict[str, Any]:
-    """The outcome of an action, as the wire has it. Raises ActRefused (nothing was done), ActInterrupted (no outcome yet)."""
+    """The outcome of an action, as the wire has it. Raises OpRefused (nothing was done), ActInterrupted (no outcome yet)."""
     with ActJournal(folder) as journal:
         entry = journal.entries().get(request.key)
         if entry is not None and entry.outcome is not None:
@@ -72,9 +72,10 @@ def _carry_out(order: WorkOrder) -> ActEnd:
         crowd.members,
         request.key.action,
         request.category,
-        request.options.protect,
+        crowd.pgid,
         crowd.strangers,
-        ourselves(),
+        request.options.sessions,
+        request.options.protect,
     )
     shut = closed(look_at_gates(question))
     if shut:
@@ -93,8 +94,8 @@ def _intent(request: ActRequest) -> dict[str, Any]:
         "identities": [identity_row(one) for one in request.identities],
         "pgid": request.pgid,
         "category": request.category,
-        "likeness": sorted({one for one in (sighting.likeness(i.pid) for i in request.identities) if one}),
-        "newest": max((sighting.started(pid) or 0 for pid in sighting.pids()), default=0),
+        "likeness": sorted({like for like in map(_likeness, request.identities) if like}),
+        "newest": max((one.start for one in sighting.lines()), default=0),
     }
 
 
@@ -113,11 +114,16 @@ def copies_of(entry: ActEntry) -> list[int]:
     like, newest = set(entry.intent.get("likeness", [])), int(entry.intent.get("newest", 0))
     meant = {int(one["pid"]) for one in entry.intent.get("identities", [])}
     found = []
-    for pid in sighting.pids():
-        start = sighting.started(pid)
-        if start is not None and start > newest and pid not in meant and sighting.likeness(pid) in like:
-            found.append(pid)
+    for one in sighting.lines():
+        seen = sighting.look(one.pid) if one.start > newest and one.pid not in meant else None
+        if seen is not None and not seen.zombie and sighting.likeness(seen) in like:
+            found.append(one.pid)
     return found
+
+
+def _likeness(identity: Identity) -> str | None:
+    seen = sighting.look(identity.pid)
+    return None if seen is None or seen.identity != identity else sighting.likeness(seen)
 
 
 def _answer(outcome: Mapping[str, Any]) -> dict[str, Any]:

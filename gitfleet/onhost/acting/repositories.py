@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 
+from gitfleet.onhost import facts
 from gitfleet.onhost.acting import programs
 
 _UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply", "sequencer")
@@ -84,7 +84,7 @@ def uncommitted(path: str, *, seconds: float = 5.0) -> tuple[int, int] | None:
     if said is None or top is None:
         return None
     names = [os.fsdecode(entry[3:]) for entry in said.split(b"\0") if len(entry) > 3]
-    place, now = os.fsdecode(top.rstrip(b"\n")), time.clock_gettime(time.CLOCK_REALTIME)
+    place, now = os.fsdecode(top.rstrip(b"\n")), facts.now()
     return len(names), sum(_is_fresh(os.path.join(place, name), now) for name in names)
 
 

@@ -1,138 +1,62 @@
-"""One process as it is this very moment, read straight from /proc: what a plan's identity is compared with before acting.
+"""One process as it is this very moment: what a plan's identity is compared with before acting.
 
 Nothing is kept from one look to the next. "Not there" is said only when the system says so; what cannot be read is None.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-from dataclasses import dataclass
 
-from gitfleet.onhost.records import Identity
+from gitfleet.onhost import facts, procfs
+from gitfleet.onhost.procfs import Folder, ProcessEnded, ScanContext, StatLine
+from gitfleet.onhost.records import HostProcess, Identity
 
-_HASHED = 65536
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """What one look at a process gave. `terminal` is the device number of its terminal (0: none), `zombie` as in HostProcess."""
-
-    identity: Identity
-    name: str
-    state: str
-    ppid: int
-    pgid: int
-    sid: int
-    terminal: int
-    tpgid: int
-    zombie: bool
-
-    @property
-    def pid(self) -> int:
-        """Its number."""
-        return self.identity.pid
+ENDED = frozenset("ZX")
+STOPPED = frozenset("Tt")
 
 
-def boot_id() -> str:
-    """Which boot of this machine this is; "" where it does not say."""
-    return _text("/proc/sys/kernel/random/boot_id").strip()
-
-
-def look(pid: int) -> Sighting | None:
-    """The process `pid` as it is now; None: there is none (a thread's number is none)."""
-    stat = _stat_fields(pid)
-    if stat is None or not os.path.exists(f"/proc/{pid}/task/{pid}"):
+def look(pid: int) -> HostProcess | None:
+    """The process `pid` as it is now; None: there is none (a thread's number is none). Raises OSError where it cannot be seen."""
+    if not _is_process(pid):
         return None
-    name, rest = stat
-    uid = _uid(pid)
-    if uid is None:
+    try:
+        with Folder(f"{procfs.PROC}/{pid}") as folder:
+            return procfs.process(folder, ScanContext(facts.boot(), os.getuid(), facts.uptime()))
+    except ProcessEnded:
         return None
-    identity = Identity(
-        boot=boot_id(),
-        pid=pid,
-        start=int(rest[19]),
-        uid=uid,
-        exe=_place(f"/proc/{pid}/exe"),
-        pid_namespace=namespace(pid, "pid"),
-        mount_namespace=namespace(pid, "mnt"),
-    )
-    return Sighting(
-        identity,
-        name,
-        state=rest[0],
-        ppid=int(rest[1]),
-        pgid=int(rest[2]),
-        sid=int(rest[3]),
-        terminal=int(rest[4]),
-        tpgid=int(rest[5]),
-        zombie=rest[0] in "ZX" and _tasks(pid) <= 1,
-    )
 
 
-def family() -> dict[int, tuple[int, int, str]]:
-    """Parent, process group and state of every process that can be seen, by pid."""
-    found = {}
-    for pid in pids():
-        stat = _stat_fields(pid)
-        if stat is not None:
-            rest = stat[1]
-            found[pid] = (int(rest[1]), int(rest[2]), rest[0])
-    return found
+def line(pid: int) -> StatLine | None:
+    """What the system counts of a process; None: it is not there."""
+    try:
+        with Folder(f"{procfs.PROC}/{pid}") as folder:
+            return procfs.parse_stat(folder.read("stat"))
+    except (ProcessEnded, OSError):
+        return None
 
 
-def pids() -> list[int]:
-    """The numbers of the processes that can be seen."""
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
-
-def started(pid: int) -> int | None:
-    """When a process began, in clock ticks since boot; None: it is not there."""
-    stat = _stat_fields(pid)
-    return None if stat is None else int(stat[1][19])
+def lines() -> list[StatLine]:
+    """The same of every process that can be seen."""
+    return [one for one in map(line, procfs.numbers()) if one is not None]
 
 
 def alive(pid: int, start: int) -> bool:
     """Whether the process `pid` that began at `start` still runs; a zombie does not."""
-    stat = _stat_fields(pid)
-    if stat is None or int(stat[1][19]) != start:
-        return False
-    return stat[1][0] not in "ZX" or _tasks(pid) > 1
+    found = line(pid)
+    return found is not None and found.start == start and runs(found)
 
 
-def ancestors(pid: int) -> list[int]:
-    """The parents of a process, nearest first, as far as they can be seen."""
-    found: list[int] = []
-    while True:
-        stat = _stat_fields(pid)
-        pid = 0 if stat is None else int(stat[1][1])
-        if pid <= 0 or pid in found:
-            return found
-        found.append(pid)
+def runs(found: StatLine) -> bool:
+    """Whether it is no zombie: one whose first thread has ended while others go on is none."""
+    return found.state not in ENDED or _tasks(found.pid) > 1
 
 
-def command(pid: int) -> tuple[str, ...] | None:
-    """The words that it was started with, as they stand there now; None: unreadable."""
-    raw = _raw(f"/proc/{pid}/cmdline")
-    return None if raw is None else tuple(os.fsdecode(raw).rstrip("\0").split("\0"))
-
-
-def likeness(pid: int) -> str | None:
-    """A digest of program, words and working directory: two processes that have the same are copies. None: unreadable."""
-    raw = _raw(f"/proc/{pid}/cmdline")
-    exe, cwd = _place(f"/proc/{pid}/exe"), _place(f"/proc/{pid}/cwd/.")
-    if not raw or exe is None:
+def likeness(one: HostProcess) -> str | None:
+    """A digest of program, words and working directory: two processes that have the same are copies. None: not known."""
+    if one.identity.exe is None or not one.command:
         return None
-    return hashlib.sha256(repr((exe, cwd)).encode() + raw[:_HASHED]).hexdigest()
-
-
-def namespace(pid: int | str, kind: str) -> int | None:
-    """The inode of a namespace of a process; None: unreadable."""
-    try:
-        return os.stat(f"/proc/{pid}/ns/{kind}").st_ino
-    except OSError:
-        return None
+    return hashlib.sha256(repr((one.identity.exe, one.cwd_inode, one.command)).encode()).hexdigest()
 
 
 def difference(planned: Identity, seen: Identity) -> str:  # noqa: PLR0911 - one reason each
@@ -152,43 +76,20 @@ def difference(planned: Identity, seen: Identity) -> str:  # noqa: PLR0911 - one
     return ""
 
 
-def _stat_fields(pid: int) -> tuple[str, list[str]] | None:
-    """Its name, and the fields of /proc/P/stat from the third on; None: it is gone."""
-    raw = _raw(f"/proc/{pid}/stat")
-    if not raw or b")" not in raw:
+def namespace(kind: str) -> int | None:
+    """The inode of a namespace of ours; None: unreadable."""
+    try:
+        return os.stat(f"{procfs.PROC}/self/ns/{kind}").st_ino
+    except OSError:
         return None
-    head, _, tail = raw.rpartition(b")")
-    fields = tail.decode("ascii", "replace").split()
-    return (os.fsdecode(head.partition(b"(")[2]), fields) if len(fields) > 19 else None
 
 
-def _uid(pid: int) -> int | None:
-    for line in _text(f"/proc/{pid}/status").splitlines():
-        if line.startswith("Uid:"):
-            return int(line.split()[1])
-    return None
+def _is_process(pid: int) -> bool:
+    return os.path.exists(f"{procfs.PROC}/{pid}/task/{pid}")
 
 
 def _tasks(pid: int) -> int:
     try:
-        return len(os.listdir(f"/proc/{pid}/task"))
+        return len(os.listdir(f"{procfs.PROC}/{pid}/task"))
     except OSError:
         return 0
-
-
-def _place(path: str) -> tuple[int, int] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return (found.st_dev, found.st_ino)
-
-
-def _text(path: str) -> str:
-    return os.fsdecode(_raw(path) or b"")
-
-
-def _raw(path: str) -> bytes | None:
-    with contextlib.suppress(OSError), open(path, "rb") as file:
-        return file.read(1 << 20)
-    return None

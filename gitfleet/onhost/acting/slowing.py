@@ -15,8 +15,8 @@ from typing import Any
 
 from gitfleet.onhost.acting import sighting
 from gitfleet.onhost.acting.muster import Muster
-from gitfleet.onhost.acting.sighting import Sighting
 from gitfleet.onhost.acting.work_order import DONE, FAILED, SKIPPED, ActEnd, WorkOrder
+from gitfleet.onhost.records import HostProcess
 
 _CGROUPS = "/sys/fs/cgroup"
 _PERIOD = 100_000
@@ -88,7 +88,7 @@ def unslow(before: Mapping[str, Any]) -> bool:
     return done
 
 
-def reversible(members: Iterable[Sighting]) -> dict[str, bool]:
+def reversible(members: Iterable[HostProcess]) -> dict[str, bool]:
     """Which actions could be taken back for these processes, on this host, by this user."""
     return {
         "renice": bool(autogroups(tuple(members))) or _may_lower(),
@@ -98,16 +98,15 @@ def reversible(members: Iterable[Sighting]) -> dict[str, bool]:
     }
 
 
-def autogroups(members: Iterable[Sighting]) -> dict[str, int]:
+def autogroups(members: Iterable[HostProcess]) -> dict[str, int]:
     """The nice value of the autogroup of each session of `members`, by a member's pid; none where that would have no effect on them
     alone: it is off, they are in a cpu control group, or others are in their session.
     """
     if _read("/proc/sys/kernel/sched_autogroup_enabled") != "1":
         return {}
-    known, found = {one.pid for one in members}, {}
-    sessions = {one.sid: one.pid for one in members}
-    mates = [seen for pid in sighting.pids() for seen in [sighting.look(pid)] if seen is not None]
-    if any(one.sid in sessions and one.pid not in known and not one.zombie for one in mates):
+    known, found = {one.identity.pid for one in members}, {}
+    sessions = {one.sid: one.identity.pid for one in members}
+    if any(one.sid in sessions and one.pid not in known and sighting.runs(one) for one in sighting.lines()):
         return {}
     for pid in sessions.values():
         path = _cgroup(pid)
@@ -118,9 +117,9 @@ def autogroups(members: Iterable[Sighting]) -> dict[str, int]:
     return found
 
 
-def own_cgroup(members: Iterable[Sighting]) -> str:
+def own_cgroup(members: Iterable[HostProcess]) -> str:
     """The folder of the control group (v2) that holds just these processes, and that this user may limit; "": there is none."""
-    pids = {one.pid for one in members}
+    pids = {one.identity.pid for one in members}
     paths = {_cgroup(pid) for pid in pids}
     path = paths.pop() if len(paths) == 1 else None
     if not path or path == "/":
@@ -163,7 +162,7 @@ def _thread_values(crowd: Muster, ask: Any) -> dict[str, Any]:
 def _each_thread(thread: str, change: Any) -> bool:
     """Change one thread, if it is still that one. One that has ended needs nothing."""
     pid, start, tid = map(int, thread.split(":"))
-    if sighting.started(pid) != start or not os.path.exists(f"/proc/{pid}/task/{tid}"):
+    if not sighting.alive(pid, start) or not os.path.exists(f"/proc/{pid}/task/{tid}"):
         return True
     try:
         change(tid)
@@ -180,7 +179,7 @@ def _processes(threads: Iterable[str]) -> set[tuple[int, int]]:
 
 def _tasks(pid: int, start: int) -> list[int]:
     try:
-        return [int(tid) for tid in os.listdir(f"/proc/{pid}/task")] if sighting.started(pid) == start else []
+        return [int(tid) for tid in os.listdir(f"/proc/{pid}/task")] if sighting.alive(pid, start) else []
     except OSError:
         return []
 

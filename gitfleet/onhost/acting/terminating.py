@@ -55,5 +55,5 @@ def _kill(order: WorkOrder, grip: GroupGrip) -> ActEnd | None:
 
 
 def _is_stopped(pid: int) -> bool:
-    seen = sighting.look(pid)
-    return seen is not None and seen.state in "Tt"
+    found = sighting.line(pid)
+    return found is not None and found.state in sighting.STOPPED

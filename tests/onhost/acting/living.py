@@ -6,58 +6,76 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from gitfleet.onhost.acting import sighting
 from gitfleet.onhost.acting.act_journal import ActKey
 from gitfleet.onhost.acting.act_request import ActOptions, ActRequest
 from gitfleet.onhost.acting.performing import pause_between, perform
 from gitfleet.onhost.records import Identity
-from tests.workbench import PATIENCE
 
 PLAN, OID = "fleet-20260115-143022-a7b3", "a" * 40
 QUICK = ActOptions(grace=10.0, settle=0.0)
 
 
+class Left:
+    """A process that nobody looks after: its starter has ended."""
+
+    def __init__(self, pid: int, start: int, stdout: IO[str]) -> None:
+        self.pid, self.start, self.stdout = pid, start, stdout
+
+    @property
+    def runs(self) -> bool:
+        """Whether it does, still."""
+        return sighting.alive(self.pid, self.start)
+
+
 class Living:
-    """Starts programs, each the leader of a session and group of its own, and knows them."""
+    """Starts programs, each the leader of a session and group of its own, below nobody, and knows them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.children: list[subprocess.Popen[str]] = []
+        self.left: list[Left] = []
 
-    def start(self, *argv: str, ready: str = "", **options: Any) -> subprocess.Popen[str]:
-        """A program that runs; with `ready`, having written that line."""
-        options = {"start_new_session": True, "cwd": self.folder, "stdin": subprocess.DEVNULL, **options}
-        options.setdefault("stdout", subprocess.PIPE if ready else subprocess.DEVNULL)
-        child = subprocess.Popen(argv, text=True, stderr=subprocess.DEVNULL, **options)
-        self.children.append(child)
+    def start(self, *argv: str, ready: str = "", cwd: Path | None = None, into: str = "") -> Left:
+        """A program that runs; with `ready`, having written that line, else under its own name. `into`: a shell's redirections."""
+        reader, writer = os.pipe()
+        started = subprocess.run(
+            ["sh", "-c", f'setsid "$@" 2>/dev/null {into} & echo $! >&2', "sh", *argv],
+            stdout=writer, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, cwd=cwd or self.folder, text=True,
+            check=True,
+        )  # fmt: skip
+        os.close(writer)
+        pid, stdout = int(started.stderr), os.fdopen(reader)
         if ready:
-            assert child.stdout is not None
-            assert child.stdout.readline().strip() == ready
-        return child
+            assert stdout.readline().split()[:1] == [ready]
+        while (seen := sighting.look(pid)) and not ready and command_of(pid) in {"", "sh", "setsid"}:
+            time.sleep(0.005)
+        seen = sighting.look(pid)
+        assert seen is not None
+        one = Left(pid, seen.identity.start, stdout)
+        self.left.append(one)
+        return one
 
-    def sleeper(self) -> subprocess.Popen[str]:
+    def sleeper(self) -> Left:
         """A program that waits, and ends upon TERM."""
         return self.start("sleep", "1000")
 
-    def python(self, code: str, **options: Any) -> subprocess.Popen[str]:
+    def python(self, code: str, *words: str) -> Left:
         """A program in Python that writes `ready` when it is."""
-        return self.start(sys.executable, "-I", "-S", "-u", "-c", code, ready="ready", **options)
+        return self.start(sys.executable, "-I", "-S", "-u", "-c", code, *words, ready="ready")
 
     def end(self) -> None:
         """End what runs still, with its groups."""
-        for child in self.children:
-            for kill in (os.killpg, os.kill):
-                try:
-                    kill(child.pid, signal.SIGKILL)
-                except (ProcessLookupError, PermissionError):
-                    continue
-            child.wait(PATIENCE)
-            if child.stdout is not None:
-                child.stdout.close()
+        for one in self.left:
+            for member in [line.pid for line in sighting.lines() if one.pid in {line.pgid, line.sid}]:
+                with suppress(ProcessLookupError):
+                    os.kill(member, signal.SIGKILL)
+            one.stdout.close()
 
 
 def identity(pid: int) -> Identity:
@@ -83,3 +101,9 @@ def state_of(pid: int) -> str:
     """The state that the system shows of it; "": it is gone."""
     seen = sighting.look(pid)
     return "" if seen is None or seen.zombie else seen.state
+
+
+def command_of(pid: int) -> str:
+    """The word that it was started under."""
+    seen = sighting.look(pid)
+    return seen.command[0] if seen is not None and seen.command else ""

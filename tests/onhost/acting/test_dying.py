@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,12 @@ def test_end_that_was_cut_short_is_not_repeated(
     living: Living, tmp_path: Path, program: str, number: int
 ) -> None:
     heard = tmp_path / "heard"
-    child = living.start(sys.executable, "-I", "-S", "-u", "-c", program, str(heard), ready="ready")
+    child = living.python(program, str(heard))
     request = body(TERMINATE, child.pid)
     assert die(tmp_path / "journal", request, number) in {0, -signal.SIGKILL}
     if program is OBEYS and heard.exists():
-        child.wait()
+        while child.runs:
+            time.sleep(0.005)
     said = do(act_request(request), tmp_path)
     assert not heard.exists() or heard.read_bytes() == b"t"
     assert said["outcome"] in {"done", "survived"}

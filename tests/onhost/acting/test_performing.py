@@ -6,18 +6,28 @@ import dataclasses
 import json
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gitfleet.onhost import facts
 from gitfleet.onhost.acting import after_acts, sighting
 from gitfleet.onhost.acting.act_request import ActOptions
 from gitfleet.onhost.acting.work_order import ActInterrupted
 from gitfleet.onhost.records import PAUSE, RENICE, TERMINATE, THROTTLE
-from tests.onhost.acting.living import OID, QUICK, Living, do, identity, request_of, state_of
+from tests.onhost.acting.living import (
+    OID,
+    QUICK,
+    Left,
+    Living,
+    command_of,
+    do,
+    identity,
+    request_of,
+    state_of,
+)
 
 STUBBORN = "import signal,time; signal.signal(15, signal.SIG_IGN); print('ready'); time.sleep(1000)"
 COUNTS = """
@@ -38,9 +48,13 @@ time.sleep(1000)
 """
 
 
+def group_of(pgid: int) -> list[int]:
+    return sorted(one.pid for one in sighting.lines() if one.pgid == pgid)
+
+
 def test_terminate_of_a_group_ends_all_of_it(living: Living, tmp_path: Path) -> None:
     shell = living.start("sh", "-c", "sleep 1000 & sleep 1000 & echo ready; wait", ready="ready")
-    members = [pid for pid, (_, group, _) in sighting.family().items() if group == shell.pid]
+    members = group_of(shell.pid)
     assert len(members) == 3
     said = do(request_of(TERMINATE, shell.pid, *sorted(set(members) - {shell.pid})), tmp_path)
     assert (said["outcome"], said["left"]) == ("done", [])
@@ -48,10 +62,12 @@ def test_terminate_of_a_group_ends_all_of_it(living: Living, tmp_path: Path) -> 
 
 
 def test_terminate_whose_leader_has_ended_reaches_the_group(living: Living, tmp_path: Path) -> None:
-    shell = living.start("sh", "-c", "sleep 1000 & echo $!", stdout=-1)
-    assert shell.stdout is not None
-    child = int(shell.stdout.readline())
-    shell.wait()
+    shell = living.start(
+        "sh", "-c", "sleep 1000 & echo ready; read x <&9", ready="ready", into="9<>/dev/null"
+    )
+    while shell.runs:
+        time.sleep(0.005)
+    (child,) = [pid for pid in group_of(shell.pid) if state_of(pid)]
     said = do(dataclasses.replace(request_of(TERMINATE, child), pgid=shell.pid), tmp_path)
     assert (said["outcome"], state_of(child)) == ("done", "")
 
@@ -60,7 +76,7 @@ def test_terminate_of_one_that_ignores_term_kills_it_after_the_grace(living: Liv
     child = living.python(STUBBORN)
     said = do(request_of(TERMINATE, child.pid, options=ActOptions(grace=0.2, settle=0.0)), tmp_path)
     assert (said["outcome"], said["detail"]) == ("done", "ended by KILL")
-    assert child.wait() == -signal.SIGKILL
+    assert not child.runs
 
 
 def test_terminate_without_kill_leaves_one_that_ignores_term(living: Living, tmp_path: Path) -> None:
@@ -69,27 +85,33 @@ def test_terminate_without_kill_leaves_one_that_ignores_term(living: Living, tmp
     assert (said["outcome"], said["left"], state_of(child.pid)) == ("survived", [child.pid], "S")
 
 
+def stop(child: Left) -> None:
+    os.kill(child.pid, signal.SIGSTOP)
+    while state_of(child.pid) != "T":
+        time.sleep(0.005)
+
+
 def test_terminate_of_a_paused_process_lets_it_hear(living: Living, tmp_path: Path) -> None:
     child = living.sleeper()
-    os.kill(child.pid, signal.SIGSTOP)
-    os.waitpid(child.pid, os.WUNTRACED)
+    stop(child)
     said = do(request_of(TERMINATE, child.pid, options=ActOptions(grace=60.0, settle=0.0)), tmp_path)
     assert (said["outcome"], said["detail"]) == ("done", "ended")
-    assert child.wait() == -signal.SIGTERM
 
 
 def test_child_that_was_born_since_the_scan_is_ended_with_its_group(living: Living, tmp_path: Path) -> None:
     parent = living.python(NEST)
-    family = [pid for pid, (_, group, _) in sighting.family().items() if group == parent.pid]
+    family = group_of(parent.pid)
     assert do(request_of(TERMINATE, parent.pid), tmp_path)["outcome"] == "done"
     assert [state_of(pid) for pid in family] == ["", ""]
 
 
-def test_zombie_left_in_the_group_counts_as_gone(living: Living, tmp_path: Path) -> None:
-    child = living.sleeper()
-    request = request_of(TERMINATE, child.pid)
-    child.terminate()
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+def test_zombie_counts_as_gone(living: Living, tmp_path: Path) -> None:
+    parent = living.python("import os, time\np = os.fork()\nif p: print('ready'); print(p)\ntime.sleep(1000)")
+    child = int(parent.stdout.readline())
+    request = request_of(TERMINATE, child, group=False)
+    os.kill(child, signal.SIGKILL)
+    while state_of(child):
+        time.sleep(0.005)
     assert do(request, tmp_path)["outcome"] == "gone-before"
 
 
@@ -113,32 +135,26 @@ def test_identity_that_is_not_the_one_planned_is_refused(
     said = do(dataclasses.replace(request_of(TERMINATE, child.pid), identities=(other,)), tmp_path)
     assert said["outcome"] == "refused-identity"
     assert words in said["detail"]
-    assert child.poll() is None
+    assert child.runs
 
 
 def test_process_that_has_become_another_program_is_refused(living: Living, tmp_path: Path) -> None:
-    child = living.start(
-        sys.executable, "-I", "-S", "-u", "-c",
-        "import os; print('ready'); os.read(0, 1); os.execvp('sleep', ['sleep', '1000'])",
-        ready="ready", stdin=-1,
-    )  # fmt: skip
+    code = "import os, signal; signal.signal(10, lambda *_: os.execvp('sleep', ['sleep', '1000'])); print('ready')\nwhile True: signal.pause()"
+    child = living.python(code)
     request = request_of(TERMINATE, child.pid)
-    assert child.stdin is not None
-    child.stdin.write("x")
-    child.stdin.close()
-    while (sighting.command(child.pid) or ("",))[0] != "sleep":
-        time.sleep(0.01)
+    os.kill(child.pid, signal.SIGUSR1)
+    while command_of(child.pid) != "sleep":
+        time.sleep(0.005)
     said = do(request, tmp_path)
     assert said["outcome"] == "refused-identity"
     assert "runs another program" in said["detail"]
-    assert child.poll() is None
+    assert child.runs
 
 
 def test_same_request_answers_what_is_written(living: Living, tmp_path: Path) -> None:
     child = living.sleeper()
     request = request_of(TERMINATE, child.pid)
     first = do(request, tmp_path)
-    child.wait()
     again = do(request, tmp_path)
     assert (first["repeated"], again["repeated"]) == (False, True)
     assert {**again, "repeated": False} == first
@@ -148,17 +164,17 @@ def test_request_of_one_who_has_left_does_nothing(living: Living, tmp_path: Path
     child = living.sleeper()
     with pytest.raises(ActInterrupted):
         do(request_of(TERMINATE, child.pid), tmp_path, lambda _: True)
-    assert child.poll() is None
+    assert child.runs
     assert after_acts.journal_rows(str(tmp_path / "journal")) == []
 
 
 def test_kill_is_not_sent_once_who_asked_has_left(living: Living, tmp_path: Path) -> None:
     heard = tmp_path / "heard"
-    child = living.start(sys.executable, "-I", "-S", "-u", "-c", COUNTS, str(heard), ready="ready")
+    child = living.python(COUNTS, str(heard))
     request = request_of(TERMINATE, child.pid, options=ActOptions(grace=60.0, settle=0.0))
     with pytest.raises(ActInterrupted):
         do(request, tmp_path, lambda _: heard.exists() and heard.read_bytes() == b"t")
-    assert child.poll() is None
+    assert child.runs
     resumed = dataclasses.replace(request, options=ActOptions(grace=0.0, settle=0.0))
     assert do(resumed, tmp_path)["detail"] == "ended by KILL"
     assert heard.read_bytes() == b"t"
@@ -171,7 +187,7 @@ def test_pause_stops_a_group_and_undo_lets_it_go_on(living: Living, tmp_path: Pa
     journal = str(tmp_path / "journal")
     (row,) = after_acts.verify_rows(journal)
     assert row["now"] == "paused"
-    assert row["paused_until"] > time.clock_gettime(time.CLOCK_REALTIME)
+    assert row["paused_until"] > facts.now()
     (row,) = after_acts.undo(journal, OID, [])
     assert (row["undo"], state_of(child.pid)) == ("undone", "S")
     (row,) = after_acts.undo(journal, OID, [])
@@ -189,8 +205,7 @@ def test_pause_ends_by_itself_when_its_time_is_over(living: Living, tmp_path: Pa
 
 def test_pause_of_what_somebody_has_stopped_leaves_it_to_them(living: Living, tmp_path: Path) -> None:
     child = living.sleeper()
-    os.kill(child.pid, signal.SIGSTOP)
-    os.waitpid(child.pid, os.WUNTRACED)
+    stop(child)
     assert do(request_of(PAUSE, child.pid), tmp_path)["outcome"] == "skipped"
     after_acts.undo(str(tmp_path / "journal"), OID, [])
     assert state_of(child.pid) == "T"
@@ -225,7 +240,6 @@ def test_throttle_leaves_one_core_and_is_undone(living: Living, tmp_path: Path) 
 def test_undo_of_an_end_says_that_it_cannot(living: Living, tmp_path: Path) -> None:
     child = living.sleeper()
     do(request_of(TERMINATE, child.pid), tmp_path)
-    child.wait()
     (row,) = after_acts.undo(str(tmp_path / "journal"), OID, [])
     assert (row["undo"], row["detail"]) == ("cannot", "what has ended cannot be taken back")
 
@@ -235,16 +249,16 @@ def test_copy_that_comes_up_afterwards_is_told(living: Living, tmp_path: Path) -
     started: list[object] = []
 
     def restart(seconds: float) -> bool:
-        if child.poll() is not None and not started:
+        if not child.runs and not started:
             started.append(living.sleeper())
         time.sleep(seconds)
         return False
 
     said = do(request_of(TERMINATE, child.pid, options=ActOptions(settle=30.0)), tmp_path, restart)
     assert said["outcome"] == "done"
-    assert said["respawned"] == [living.children[-1].pid]
+    assert said["respawned"] == [living.left[-1].pid]
     (row,) = after_acts.verify_rows(str(tmp_path / "journal"))
-    assert (row["now"], row["respawned"]) == ("respawned", [living.children[-1].pid])
+    assert (row["now"], row["respawned"]) == ("respawned", [living.left[-1].pid])
 
 
 def test_journal_is_for_its_user_alone_and_survives_a_torn_line(living: Living, tmp_path: Path) -> None:
