@@ -25,6 +25,8 @@ OTHERS = ""
 """In the record of a file: what a case of a function costs that has no cost of its own."""
 LOWEST = 0.02
 """The least price, where the tests that are in each run leave nothing of the budget: each test keeps a chance."""
+NEW = 0.12
+"""What to expect of a test in a file without costs: the mean of the suite."""
 DEAR = 0.1
 """Functions whose cases cost as many CPU seconds have a cost of their own."""
 
@@ -58,9 +60,8 @@ class Costs:
         return self.recorded.get(case.file, {}).get(case.function)
 
     def usual(self, case: Case) -> float:
-        """What to expect of a case without a cost of its own: as others of its file, or as others of the suite."""
-        others = [costs[OTHERS] for costs in self.recorded.values() if OTHERS in costs]
-        return self.recorded.get(case.file, {}).get(OTHERS, sum(others) / max(1, len(others)))
+        """What to expect of a case without a cost of its own."""
+        return self.recorded.get(case.file, {}).get(OTHERS, NEW)
 
     def renewed(self, measured: Mapping[str, float]) -> Costs:
         """With what these tests, by name, have cost now; without functions and files that are no more."""

@@ -52,7 +52,10 @@ TEST_RUNNERS = (
     Program("jest", "exec node_modules/.bin/jest --maxWorkers 2 tests/hang"),
     Program("npm-test", "exec npm test"),
     Program("vitest", "exec node_modules/.bin/vitest run --pool forks tests/vitest"),
-    Program("mocha", "exec node_modules/.bin/mocha --parallel --jobs 2 --timeout 0 tests/mocha/a.cjs tests/mocha/b.cjs"),
+    Program(
+        "mocha",
+        "exec node_modules/.bin/mocha --parallel --jobs 2 --timeout 0 tests/mocha/a.cjs tests/mocha/b.cjs",
+    ),
     Program("node-test", "exec node --test tests/node"),
     Program("pytest", "exec venv/bin/pytest -q tests/python"),
     Program("pytest-xdist", "exec venv/bin/pytest -q -n 2 tests/python"),
@@ -66,7 +69,12 @@ SERVERS_ON_PIPES = (
     Program("mcp-git", "exec venv/bin/mcp-server-git", piped=True),
 )
 LANGUAGE_SERVERS = (
-    Program("typescript-language-server", "exec node_modules/.bin/typescript-language-server --stdio", piped=True, held=True),
+    Program(
+        "typescript-language-server",
+        "exec node_modules/.bin/typescript-language-server --stdio",
+        piped=True,
+        held=True,
+    ),
     Program("pyright", "exec node_modules/.bin/pyright-langserver --stdio", piped=True, held=True),
     Program("gopls", "exec gopls", piped=True, held=True),
     Program("clangd", "exec clangd", piped=True, held=True),

@@ -74,7 +74,14 @@ def main() -> None:
     _script(HOME / "init", INIT)
     (HOME / "out").mkdir()
     subprocess.run(["chown", "-R", f"{UID}:{UID}", str(HOME)], check=True)
-    inner = ["/usr/bin/python3", str(Path(__file__).resolve()), "--inside", "--tools", str(asked.tools), *asked.batches]
+    inner = [
+        "/usr/bin/python3",
+        str(Path(__file__).resolve()),
+        "--inside",
+        "--tools",
+        str(asked.tools),
+        *asked.batches,
+    ]
     subprocess.run(
         ["unshare", "--pid", "--fork", "--mount-proc", "setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups",
          str(HOME / "init"), *inner],
@@ -105,7 +112,9 @@ def make(batch: str, way: str, started: tuple[Program, ...], age: float, tools: 
     _end_all()
 
 
-def _start(way: str, started: tuple[Program, ...], work: dict[str, Path]) -> tuple[dict[str, int], dict[str, Any]]:
+def _start(
+    way: str, started: tuple[Program, ...], work: dict[str, Path]
+) -> tuple[dict[str, int], dict[str, Any]]:
     keep: dict[str, Any] = {}
     roots: dict[str, int] = {}
     if way in (programs.MARKED, programs.MARKED_GONE, programs.LIVE):
@@ -116,7 +125,9 @@ def _start(way: str, started: tuple[Program, ...], work: dict[str, Path]) -> tup
             for word in (_line(one, work[one.name], left=left), "piped" if one.piped and not left else "no")
         ]  # fmt: skip
         agent = work[started[0].name] / "bin/claude"
-        keep["agent"] = subprocess.Popen([str(agent), "--run", *words], env={**os.environ, "GITFLEET_SESSION": session})
+        keep["agent"] = subprocess.Popen(
+            [str(agent), "--run", *words], env={**os.environ, "GITFLEET_SESSION": session}
+        )
     elif way == programs.TYPED:
         for one in started:
             pid, master = pty.fork()
@@ -181,7 +192,13 @@ def _settle() -> None:
 
 
 def _store(
-    batch: str, way: str, started: tuple[Program, ...], age: float, work: dict[str, Path], tools: Path, roots: dict[str, int]
+    batch: str,
+    way: str,
+    started: tuple[Program, ...],
+    age: float,
+    work: dict[str, Path],
+    tools: Path,
+    roots: dict[str, int],
 ) -> None:
     table = snapshot.take(1.0)
     sessions = {ENDED: "ended", LIVE: "live"}
@@ -195,7 +212,11 @@ def _store(
     ]  # fmt: skip
     bad = {pid for case, one in zip(cases, started, strict=True) if one.bad for pid in case["pids"]}
     names = {str(tools): "/home/ada/shop", str(HOME): "/home/ada"}
-    kept = [_replaced(one, age, names, bad) for one in table.processes.values() if one.identity.pid not in (os.getpid(),)]
+    kept = [
+        _replaced(one, age, names, bad)
+        for one in table.processes.values()
+        if one.identity.pid not in (os.getpid(),)
+    ]
     text = json.dumps({
         "uid": UID, "seconds": round(table.seconds, 2), "sessions": sessions, "placed": placed, "cases": cases,
         "processes": [stored(one) for one in kept],
@@ -245,7 +266,9 @@ def _end_all() -> None:
     """End everything but the first process and this one."""
     until = time.monotonic() + 20
     while time.monotonic() < until:
-        others = [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) not in (1, os.getpid())]
+        others = [
+            int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) not in (1, os.getpid())
+        ]
         if not others:
             return
         for pid in others:
