@@ -66,7 +66,12 @@ def test_sessions_are_renewed_in_time_by_one_look_if_something_happened(
 ) -> None:
     opened: list[object] = []
     made = Clone.of
-    monkeypatch.setattr(Clone, "of", lambda *args, **more: opened.append(args) or made(*args, **more))
+
+    def of(*args: Any, **more: Any) -> Clone:
+        opened.append(args)
+        return made(*args, **more)
+
+    monkeypatch.setattr(Clone, "of", of)
     jobs = [running.begun() for _ in range(3)]
     sessions = sorted(SessionId(job.attempts[0].session) for job in jobs)
     begun = clock.now()
