@@ -67,7 +67,7 @@ def test_session_goes_on_as_itself_in_its_worktree_and_conversation(
     noted(state, "one", tree)
     noted(state, "two", tree)
     ran = gitfleet(member, "restore", "one", "--json", env=env).ended(3)
-    schema.validate(schemas.COMMANDS["restore -- SESSION"].data, ran.json()["data"])
+    schema.validate(schemas.COMMANDS["restore -- session"].data, ran.json()["data"])
     assert (tmp_path / "said").read_text() == f"one in {tree}: --resume c-one\n"
     assert names(state) == ["two"]
 
