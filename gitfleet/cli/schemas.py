@@ -155,6 +155,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "logs": CommandRow(log_entry_rows.LogsAnswer),
     "history": CommandRow(job_rows.HistoryAnswer),
     "restore": CommandRow(restoring_rows.RestoreJobsAnswer),
+    "restore -- session": CommandRow(starting_rows.SessionLaunchAnswer, (10, 16), ("ok", "command-failed")),
     "schedule list": CommandRow(schedule_rows.ScheduleListAnswer),
     "schedule enable": CommandRow(schedule_rows.ScheduleAnswer),
     "schedule disable": CommandRow(schedule_rows.ScheduleAnswer),

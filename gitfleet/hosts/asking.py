@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from gitfleet.base import clock
+from gitfleet.base.stopping import StopRequests
 from gitfleet.codec import Struct
 from gitfleet.errors import FleetError
 from gitfleet.hosts import bundle, commands
@@ -25,9 +27,18 @@ from gitfleet.hosts.ssh import Ssh
 from gitfleet.hosts.status import HostProblem, HostStatus
 from gitfleet.hosts.wire import Wire
 
+T = TypeVar("T")
 AT_ONCE = 16
 
 OnEvent = Callable[[HostSpec, Body], None]
+
+
+def run(what: Coroutine[Any, Any, T]) -> T:
+    """Run it to its end. Ctrl-C, SIGTERM and a terminal that closes cancel it, so that no ssh is left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        return asyncio.run(what)  # signals are another's business
+    with StopRequests():
+        return asyncio.run(what)
 
 
 class HostAnswer(Struct):

@@ -5,7 +5,6 @@ Scanning and planning change nothing on any host. All that is kept is in this cl
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 import time
@@ -18,7 +17,7 @@ from gitfleet.clone import Clone
 from gitfleet.codec import Struct, replace
 from gitfleet.dispatch import risk
 from gitfleet.errors import FleetError, UsageError
-from gitfleet.hosts.asking import AT_ONCE, Reach
+from gitfleet.hosts.asking import AT_ONCE, Reach, run
 from gitfleet.hosts.connection import HostLimits
 from gitfleet.hosts.inventory import HostSpec
 from gitfleet.ledger.model import NODE, Actor
@@ -78,7 +77,7 @@ class FleetPlans:
         _check(options)
         secret = redaction_key.key(self._clone.ledger.state)
         request = self._request(options)
-        replies = asyncio.run(self._ask(hosts, options, secret))
+        replies = run(self._ask(hosts, options, secret))
         whole = planning.merge(request, replies)
         whole, files = planning.files_of(whole, redaction_key.derived(secret, "seal"))
         planned, total = len(whole.plan.planned), len(hosts)

@@ -47,6 +47,7 @@ def objects(git: Git, repository: Path) -> str:
     return git(repository, "cat-file", "--batch", stdin=names + "\n")
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("profile", ["minimal", "safe", "forensic"])
 def test_plan_of_leaks_on_real_hosts_selects_them_alone_and_holds_none_of_their_secrets(
     profile: str, gitfleet: Gitfleet, fleets: Fleets, hosts: Hosts, git: Git, ended: str
@@ -81,6 +82,7 @@ def test_plan_of_leaks_on_real_hosts_selects_them_alone_and_holds_none_of_their_
     ] * 2
     assert {one["host_id"] for one in selected} == {"build-01", "build-02"}
     assert data["fleet_fdr"]["total_selected"] == 2
+    assert all(one["reversible"]["pause"] and not one["reversible"]["terminate"] for one in selected)
     (pattern,) = data["cross_host_patterns"]
     assert (pattern["hosts"], pattern["count"]) == (["build-01", "build-02"], 2)
     texts = [ran.stdout, ran.stderr, objects(git, fleets.hub), objects(git, fleets.clone("ada"))]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from gitfleet.base import canonical
 from gitfleet.codec import replace
@@ -191,19 +193,39 @@ def test_view_with_comments_anywhere_is_the_view_still() -> None:
         ("alpha: 0.05", "alpha: !!python/object:os.system x", "no YAML"),
         ("alpha: 0.05", "\talpha", "no YAML"),
         ("alpha: 0.05", "alpha: " + "[" * 5000, "no YAML|nested"),
-        ("alpha: 0.05", "alpha: \xff", "alpha"),
+        ("alpha: 0.05", "alpha: \xff", "no YAML"),
+        ("alpha: 0.05", "alpha: 0.05 # \xff", "no YAML"),
     ],
 )
 def test_view_that_says_something_else_is_refused_with_the_place(old: str, new: str, why: str) -> None:
     whole, files = kept()
+    text = files["plan.yaml"].decode()
+    assert old in text
     with pytest.raises(plan_view.NoView, match=why):
-        plan_view.check(files["plan.yaml"].decode().replace(old, new, 1).encode(), whole)
+        plan_view.check(text.replace(old, new, 1).encode("latin-1"), whole)
+
+
+@pytest.mark.parametrize("end", ["\x85", "\u2028", "\r"])
+def test_view_with_a_line_hidden_in_a_comment_is_refused(end: str) -> None:
+    whole, files = kept()
+    text = files["plan.yaml"].decode().replace("alpha: 0.05", f"alpha: 0.05 # sure{end}tested: 1", 1)
+    with pytest.raises(plan_view.NoView):
+        plan_view.check(text.encode(), whole)
+
+
+def test_view_that_an_editor_has_written_anew_is_the_view_still() -> None:
+    whole, files = kept()
+    yaml, out = YAML(), io.StringIO()
+    yaml.dump(yaml.load(files["plan.yaml"].decode()), out)
+    assert out.getvalue() != files["plan.yaml"].decode()
+    plan_view.check(out.getvalue().encode(), whole)
+    plan_view.check(files["plan.yaml"].replace(b"\n", b"\r\n"), whole)
 
 
 def test_view_has_few_lines_for_each_candidate() -> None:
     many = [candidate(n, evidence=candidate()["evidence"] * 20) for n in range(1, 201)]
     text = plan_view.text(planning.merge(REQUEST, [reply(1, *many)]))
-    assert text.count("\n") <= 200 * 8 + 20
+    assert text.count("\n") <= 200 * 9 + 20
 
 
 def test_plan_of_hostile_words_is_written_and_read_as_yaml() -> None:
