@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gitfleet.errors import PolicyRefused, UsageError
-from gitfleet.triage.choosing import ApplyChoice, by_host, choose
+from gitfleet.triage.choosing import ApplyChoice, PlannedAct, by_host, choose
 from gitfleet.triage.plan_record import WholePlan
 from gitfleet.triage.planning import PlanRequest, ScanReply, merge
 from tests.triage.candidates import candidate, scan
@@ -30,12 +30,19 @@ WHOLE = plan(
 )
 
 
-def numbers(*, whole: WholePlan = WHOLE, **choice: Any) -> list[int]:
-    return [int(act.candidate.candidate_id[2:], 16) for act in choose(whole, ApplyChoice(**choice)).acts]
+def number(act: PlannedAct) -> int:
+    return int(act.candidate.candidate_id.removeprefix("c-"), 16)
+
+
+def numbers(**choice: Any) -> list[int]:
+    return [number(act) for act in choose(WHOLE, ApplyChoice(**choice)).acts]
 
 
 def left(**choice: Any) -> dict[int, str]:
-    return {int(act.candidate.candidate_id[2:], 16): why for act, why in choose(WHOLE, ApplyChoice(**choice)).left_out}
+    return {
+        int(act.candidate.candidate_id[2:], 16): why
+        for act, why in choose(WHOLE, ApplyChoice(**choice)).left_out
+    }
 
 
 @pytest.mark.parametrize(
