@@ -16,6 +16,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import MappingEndEvent, MappingStartEvent, SequenceEndEvent, SequenceStartEvent
 
 from gitfleet.base import clock
 from gitfleet.base.text import amount, counted, duration
@@ -23,6 +24,8 @@ from gitfleet.triage.plan_record import FleetPlan, PlanHost, WholePlan
 from gitfleet.triage.wire import PlannedCandidate
 
 MOST_BYTES = 16 * 1024 * 1024
+MOST_READ = 4 * 1024 * 1024
+"""Bytes of a file that has to be read as YAML."""
 _DEEPEST = 8
 _COMMENT = re.compile(r"[ \t]+#")
 _ENDS = re.compile("[\x85\u2028\u2029]|\r(?!\n)")
@@ -173,16 +176,29 @@ def _meaning(whole: WholePlan) -> Mapping[str, Any]:
 
 
 def _read(data: bytes) -> Any:
-    if len(data) > MOST_BYTES:
-        raise NoView(f"it has more than {amount(MOST_BYTES)}")
-    deepest = max((len(line) - len(line.lstrip(b" -")) for line in data.split(b"\n")), default=0)
-    if deepest > 8 * _DEEPEST or max(data.count(b"["), data.count(b"{")) > 100_000:
-        raise NoView("it is nested too deeply")
+    if len(data) > MOST_READ:
+        raise NoView(f"it has more than {amount(MOST_READ)}, and more than comments was changed")
     try:
-        return YAML(typ="safe", pure=True).load(data.decode())
+        told = data.decode()
+        _demand_flat(told)
+        return YAML(typ="safe", pure=True).load(told)
+    except NoView:
+        raise
     except (YAMLError, ValueError, RecursionError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         raise NoView("it is no YAML" + (f" (line {line + 1})" if line is not None else "")) from None
+
+
+def _demand_flat(told: str) -> None:
+    """Raise NoView for what is nested deeper than a plan, before anything is made of it: that would take minutes."""
+    depth = 0
+    for event in YAML(typ="safe", pure=True).parse(told):
+        if isinstance(event, (MappingStartEvent, SequenceStartEvent)):
+            depth += 1
+        elif isinstance(event, (MappingEndEvent, SequenceEndEvent)):
+            depth -= 1
+        if depth > _DEEPEST:
+            raise NoView("it is nested too deeply")
 
 
 def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

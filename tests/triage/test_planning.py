@@ -82,15 +82,23 @@ def test_host_that_failed_is_listed_and_stops_no_other(status: str) -> None:
         {},
         scan(session(9), candidate(1)),
         scan(session(1), candidate(1, log_e="\x1b[2J")),
-        scan(session(1), *[candidate(n, command="x" * 1000, evidence=[{"feature": "f" * 60, "value": "v" * 200, "bits": 1}] * 60) for n in range(1, 900)]),
     ],
-    ids=["empty", "of-another-scan", "escapes", "too-much"],
+    ids=["empty", "of-another-scan", "escapes"],
 )  # fmt: skip
 def test_host_whose_answer_is_none_counts_as_failed(answer: dict[str, Any]) -> None:
     whole = planning.merge(REQUEST, [reply(1, answer=answer), reply(2, candidate(1))])
     assert [host.status for host in whole.plan.hosts] == ["error", "planned"]
     assert whole.plan.hosts[0].problem.isprintable()
     assert "\x1b" not in plan_view.text(whole)
+
+
+def test_host_that_proposes_more_than_a_plan_holds_counts_as_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canonical, "MAX_BYTES", 10_000)
+    whole = planning.merge(
+        REQUEST, [reply(1, *[candidate(n) for n in range(1, 20)]), reply(2, candidate(20))]
+    )
+    assert [host.status for host in whole.plan.hosts] == ["error", "planned"]
+    assert "19 candidates" in whole.plan.hosts[0].problem
 
 
 def test_process_that_two_names_of_one_machine_show_is_proposed_once() -> None:
