@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # hooks import this package on every commit, and `typing` wou
     from gitfleet.fleet.fleet import Fleet
     from gitfleet.jobs.errors import (
         AgentNotFoundError,
+        ArgumentError,
         ConcurrencyLimitError,
         ConfigurationError,
         FleetManagerError,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:  # hooks import this package on every commit, and `typing` wou
 __version__ = "0.1.0"
 __all__ = [
     "AgentNotFoundError",
+    "ArgumentError",
     "Blocked",
     "Claim",
     "Claimed",
@@ -78,6 +80,7 @@ __all__ = [
 
 _HOMES = {
     "AgentNotFoundError": "gitfleet.jobs.errors",
+    "ArgumentError": "gitfleet.jobs.errors",
     "Claim": "gitfleet.claims.model",
     "Claimed": "gitfleet.claims.asking",
     "CleanupTerms": "gitfleet.worktrees.removable",

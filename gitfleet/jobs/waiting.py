@@ -15,6 +15,7 @@ from gitfleet.base.identity import ProcessIdentity
 from gitfleet.base.statefile import PROCESS
 from gitfleet.codec import TEXT, WHOLE, Maybe, Struct, Table, Text, field, replace
 from gitfleet.jobs import admission
+from gitfleet.jobs.attempts import postponing
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
@@ -48,6 +49,8 @@ def again_at(job: JobRecord) -> str:
         return ""
     before = job.attempts[-1] if job.attempts else None
     how = f"attempt {before.number} ended with {before.outcome}; " if before else ""
+    if before and postponing.in_vain(job):
+        how = f"attempt {before.number} could not begin: {postponing.words(job)}; "
     return f"{how}the next one is due at {clock.iso(-(-job.not_before // 1000))}"
 
 

@@ -69,7 +69,7 @@ class EventKind(StrEnum):
 
 class EndCause(StrEnum):
     """Why an attempt is over: it ended by itself, a limit of it was reached, somebody asked, it never began, its lease was over
-    (`fenced`), or it was never heard of again: its machine was started anew (`rebooted`), its shepherd was killed (`lost`).
+    (`fenced`), it could not begin for what may pass (`postponed`), or it was never heard of again: its machine was started anew (`rebooted`), its shepherd was killed (`lost`).
     """
 
     EXITED = "exited"
@@ -83,6 +83,7 @@ class EndCause(StrEnum):
     TERMINATED = "terminated"
     START_FAILED = "start_failed"
     FENCED = "fenced"
+    POSTPONED = "postponed"
     REBOOTED = "rebooted"
     LOST = "lost"
 

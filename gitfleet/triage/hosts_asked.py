@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from gitfleet.codec import Struct
 from gitfleet.hosts.asking import HostAnswer
 from gitfleet.hosts.inventory import HostSpec
-from gitfleet.triage.planning import HostReply
+from gitfleet.triage.planning import ScanReply
 
 
 class ScanOrder(Struct):
@@ -51,10 +51,10 @@ async def scan(
     session_ids: Mapping[str, str],
     *,
     bootstrap: bool,
-    told: Callable[[HostReply], None],
-) -> list[HostReply]:
+    told: Callable[[ScanReply], None],
+) -> list[ScanReply]:
     """One reply for each host, in the order of `specs`; `told` hears of each as it comes."""
-    found: dict[str, HostReply] = {}
+    found: dict[str, ScanReply] = {}
     asked = reach.ask_all(specs, lambda spec: [order.request(spec, session_ids[spec.host_id])])
     async for answer in asked:
         reply = reply_of(answer, session_ids[answer.spec.host_id], bootstrap=bootstrap)
@@ -63,10 +63,10 @@ async def scan(
     return [found[spec.host_id] for spec in specs]
 
 
-def reply_of(answer: HostAnswer, session_id: str, *, bootstrap: bool) -> HostReply:
+def reply_of(answer: HostAnswer, session_id: str, *, bootstrap: bool) -> ScanReply:
     """What a plan has to know of an answer."""
     spec, problem = answer.spec, answer.problem
-    return HostReply(
+    return ScanReply(
         spec.host_id, spec.user, spec.host, spec.port, str(answer.status), session_id,
         answer.answers[0] if answer.answers else None,
         problem.words if problem else "", problem.hint if problem else "", bootstrap,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gitfleet.codec import Many, Struct, Text, Whole, field
-from gitfleet.triage.shapes import Shown
+from gitfleet.triage.shapes import Printable
 
 
 class CrossHostPattern(Struct):
     """A kind of command that is proposed on several hosts: on which, and how many times in all."""
 
-    pattern: str = field(Shown(120))
+    pattern: str = field(Printable(120))
     hosts: tuple[str, ...] = field(Many(Text[str](320)))
     count: int = field(Whole(1))
 

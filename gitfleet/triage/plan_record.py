@@ -29,14 +29,14 @@ from gitfleet.codec import (
 from gitfleet.errors import Corrupt
 from gitfleet.ledger import format
 from gitfleet.triage.patterns import CrossHostPattern
-from gitfleet.triage.shapes import CANDIDATE_ID, FLEET_SESSION, HOST_SESSION, SHARE, WORD, Real, Shown
+from gitfleet.triage.shapes import CANDIDATE_ID, FLEET_SESSION, HOST_SESSION, SHARE, WORD, Printable, Real
 from gitfleet.triage.wire import MOST_CANDIDATES, PlannedCandidate, ScanCounts, SeenFacts
 
 MOST_HOSTS = 10_000
 PLANNED = "planned"
 PLAN, VIEW, PARTS = "plan.json", "plan.yaml", "hosts"
 """The files of a plan, and the folder of its hosts' parts."""
-_WORDS = Shown(500)
+_WORDS = Printable(500)
 
 
 class PlanHost(Struct):
@@ -54,7 +54,7 @@ class PlanHost(Struct):
     session_id: str | None = field(Maybe(HOST_SESSION), default=None)
     problem: str = field(_WORDS, default="")
     hint: str = field(_WORDS, default="")
-    boot: str = field(Shown(64), default="")
+    boot: str = field(Printable(64), default="")
     uid: int | None = field(Maybe(WHOLE), default=None)
     counts: ScanCounts = field(One(ScanCounts), default=ScanCounts())
     hidden: bool = field(FLAG, default=False)
@@ -77,7 +77,7 @@ class FleetPlan(Record):
     id: str = field(FLEET_SESSION)
     at: int = field(WHOLE)
     node: str = field(Text[str](256))
-    tool: str = field(Shown(64))
+    tool: str = field(Printable(64))
     profile: str = field(WORD)
     asked: float = field(SHARE)
     alpha: float = field(SHARE)

@@ -37,7 +37,7 @@ class PlanRequest(Struct):
     alpha: float
 
 
-class HostReply(Struct):
+class ScanReply(Struct):
     """How it went with one host: its names, a status, its answer to a scan (None: it gave none), and what to say of a failure."""
 
     host_id: str
@@ -61,7 +61,7 @@ class _Read(NamedTuple):
     kept: tuple[PlannedCandidate, ...] = ()
 
 
-def merge(request: PlanRequest, replies: Sequence[HostReply]) -> WholePlan:
+def merge(request: PlanRequest, replies: Sequence[ScanReply]) -> WholePlan:
     """The plan, not yet kept nor sealed. Hosts stay in the order given."""
     pool = _without_twins([_read(reply) for reply in replies])
     pairs = [(one.entry.host_id, candidate) for one in pool for candidate in one.kept]
@@ -94,7 +94,7 @@ def files_of(whole: WholePlan, secret: bytes) -> tuple[WholePlan, dict[str, byte
     }
 
 
-def _read(reply: HostReply) -> _Read:
+def _read(reply: ScanReply) -> _Read:
     entry = PlanHost(
         reply.host_id, reply.user, reply.host, reply.port, reply.status, None,
         one_line(reply.words, 300), one_line(reply.hint, 300), bootstrap=reply.bootstrap,

@@ -44,7 +44,7 @@ class Real(Shape[float]):
         return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
-class Shown(Shape[str]):
+class Printable(Shape[str]):
     """A text for people, of one line: what could move a cursor is made visible, what is too long is cut."""
 
     def __init__(self, most: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from gitfleet.codec import FLAG, JSON, WHOLE, Broken, Choice, Many, Maybe, One, Struct, Table, Whole, field
 from gitfleet.onhost import records
-from gitfleet.triage.shapes import CANDIDATE_ID, HOST_SESSION, SHARE, WORD, Real, Shown
+from gitfleet.triage.shapes import CANDIDATE_ID, HOST_SESSION, SHARE, WORD, Printable, Real
 
 MOST_CANDIDATES = 4000
 """Candidates of one host."""
@@ -23,14 +23,14 @@ _COUNT = Whole(0, MOST_PROCESSES)
 _BYTES = Whole(0, 1 << 62)
 _INODE = Whole(0, 1 << 64)
 _RESOURCES = frozenset(["cpu", "memory", "io", "irq"])
-_NAME = Shown(64)
-_LONG = Shown(1000)
+_NAME = Printable(64)
+_LONG = Printable(1000)
 
 
 class PlannedIdentity(Struct):
     """One process, as `onhost.records.Identity` has it."""
 
-    boot: str = field(Shown(64))
+    boot: str = field(Printable(64))
     pid: int = field(Whole(1, MOST_PROCESSES))
     start: int = field(_BYTES)
     uid: int = field(Whole(0, 1 << 32))
@@ -43,7 +43,7 @@ class PlannedEvidence(Struct):
     """What one feature says, in bits towards abandonment."""
 
     feature: str = field(_NAME)
-    value: str = field(Shown(200))
+    value: str = field(Printable(200))
     bits: float = field(Real(-1000, 1000))
 
 
@@ -52,7 +52,7 @@ class PlannedGate(Struct):
 
     name: str = field(_NAME)
     state: str = field(WORD)
-    detail: str = field(Shown(300), default="")
+    detail: str = field(Printable(300), default="")
 
 
 class PlannedCandidate(Struct):
@@ -63,7 +63,7 @@ class PlannedCandidate(Struct):
     members: tuple[PlannedIdentity, ...] = field(Many(One(PlannedIdentity), most=MOST_MEMBERS))
     category: str = field(WORD)
     signature: str = field(_NAME)
-    pattern: str = field(Shown(120))
+    pattern: str = field(Printable(120))
     action: str = field(Choice[str](*records.ACTIONS))
     posterior: Mapping[str, float] = field(Table(SHARE))
     log_e: float = field(Real(-10_000, 10_000))
@@ -76,7 +76,7 @@ class PlannedCandidate(Struct):
     pss: int | None = field(Maybe(_BYTES), default=None)
     processes: int = field(_COUNT, default=1)
     listening: tuple[int, ...] | None = field(Maybe(Many(Whole(0, 65535), most=4096)), default=())
-    session: str | None = field(Maybe(Shown(128)), default=None)
+    session: str | None = field(Maybe(Printable(128)), default=None)
     origin: str = field(_NAME, default="")
     session_state: str = field(_NAME, default="unknown")
     orphan: bool = field(FLAG, default=False)
@@ -85,7 +85,7 @@ class PlannedCandidate(Struct):
     loss: Mapping[str, float] = field(Table(Real()), default={})
     gates: tuple[PlannedGate, ...] = field(Many(One(PlannedGate), most=MOST_EVIDENCE), default=())
     reversible: Mapping[str, bool] = field(Table(FLAG), default={})
-    protected: str = field(Shown(200), default="")
+    protected: str = field(Printable(200), default="")
 
     def check(self) -> None:
         """Raise Broken where the fields contradict each other."""
@@ -136,11 +136,11 @@ class HostScan(Struct):
 class SeenFacts(Struct):
     """What a plan keeps of the machine at the time of a scan. `pressure`: percent of time that something waited for it."""
 
-    boot: str = field(Shown(64))
+    boot: str = field(Printable(64))
     uid: int = field(Whole(0, 1 << 32))
     user: str = field(_NAME, default="")
-    host_name: str = field(Shown(255), default="")
-    system: str = field(Shown(200), default="")
+    host_name: str = field(Printable(255), default="")
+    system: str = field(Printable(200), default="")
     cores: int = field(_COUNT, default=0)
     memory_total: int = field(_BYTES, default=0)
     memory_available: int = field(_BYTES, default=0)

@@ -14,7 +14,7 @@ from typing import Literal
 from gitfleet.claims.conflict_text import kept_by
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
-from gitfleet.upkeep import deliveries, exchange, forgetting, reaping, renewing, runner
+from gitfleet.upkeep import deliveries, exchange, forgetting, reaping, renewing, runner, unwatched
 from gitfleet.upkeep.maintainer import Options
 from gitfleet.upkeep.reaping import Reaped
 from gitfleet.worktrees import cleanup
@@ -92,6 +92,10 @@ def run(
     steps: list[tuple[Step, Callable[[], object]]] = [
         ("reconcile", lambda: _reconcile(worktrees, options, done, dry_run=dry_run))
     ]
+    if (
+        processing and ledger and not dry_run
+    ):  # before their sessions are ended, under which their work is committed
+        steps.append(("jobs", lambda: done.settled.extend(unwatched.end(clone))))
     if ledger:
         steps.append(("sessions", lambda: _reap(clone, done, dry_run=dry_run)))
     if not options.reconcile_only:

@@ -11,7 +11,7 @@ from gitfleet.codec import replace
 from gitfleet.errors import Corrupt, NewerFormat
 from gitfleet.triage import plan_record, plan_view, planning
 from gitfleet.triage.plan_record import WholePlan
-from gitfleet.triage.planning import HostReply, PlanRequest
+from gitfleet.triage.planning import PlanRequest, ScanReply
 from tests.triage.candidates import candidate, facts, identity, scan
 
 KEY = b"k" * 32
@@ -23,10 +23,10 @@ def session(number: int) -> str:
     return f"pt-20261130-120000-{number:04x}"
 
 
-def reply(number: int, *candidates: dict[str, Any], status: str = "planned", **more: Any) -> HostReply:
+def reply(number: int, *candidates: dict[str, Any], status: str = "planned", **more: Any) -> ScanReply:
     answer = more.pop("answer", scan(session(number), *candidates, **more) if status == "planned" else None)
     words = "" if status == "planned" else "it did not answer"
-    return HostReply(
+    return ScanReply(
         f"host{number}", "", f"host{number}", 0, status, session(number), answer, words, "look at it"
     )
 
@@ -203,7 +203,7 @@ def test_view_that_says_something_else_is_refused_with_the_place(old: str, new: 
 def test_view_has_few_lines_for_each_candidate() -> None:
     many = [candidate(n, evidence=candidate()["evidence"] * 20) for n in range(1, 201)]
     text = plan_view.text(planning.merge(REQUEST, [reply(1, *many)]))
-    assert text.count("\n") <= 200 * 8 + 20
+    assert text.count("\n") <= 200 * 9 + 20
 
 
 def test_plan_of_hostile_words_is_written_and_read_as_yaml() -> None:

@@ -21,6 +21,7 @@ from gitfleet.jobs.attempts import (
     confinement,
     places,
     plan,
+    postponing,
     submodules_left,
     successors,
     traces,
@@ -85,7 +86,8 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
         end = control.end(folder)
         left = end.left if end else control.clear(folder)
         boxes = end.containers if end else control.clear_containers(folder)
-        verdict = _judged(store, job, folder, environ, end, failure, busy=bool(left or boxes))
+        postponed = postponing.noted(folder)
+        verdict = _judged(store, job, folder, environ, end, postponed or failure, busy=bool(left or boxes))
         if left:
             pids = ", ".join(map(str, left))
             verdict = replace(verdict, kept=f"processes that would not end are at work there: {pids}")
@@ -97,12 +99,16 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
         problem = _leave(job, folder)
         said = "\n".join(filter(None, [verdict.error, problem]))
         facts = {**_facts(end, verdict, said), "left": tuple(left), **traces.of(store, job, folder, end)}
-        facts["delivery"] = delivery
+        facts |= {"delivery": delivery} | ({"why": EndCause.POSTPONED} if postponed else {})
         unheld = budgets.settle(store, folder, job, replace(job.attempts[-1], **facts))
         notes = (*job.attempts[-1].notes, *confinement.noted(end), *verdict.notes, *unheld)
         plan.change(store, job_id, **facts, notes=notes)
         if delivery.open:
             store.expect(job_id)
+        if postponed and not job.cancelled:
+            return store.update(
+                job_id, lambda job: postponing.queued(job) if not job.cancelled else _queued_again(job)
+            )
         # Nothing follows containers that may be at work there; what follows processes waits for their end.
         if not boxes and _ran_out(job, folder, end, verdict):
             return store.update(job_id, _queued_again)
