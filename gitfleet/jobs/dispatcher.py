@@ -16,11 +16,12 @@ from typing import Any, Protocol, TypeVar
 
 from gitfleet.base import clock
 from gitfleet.base.watching import Bell
-from gitfleet.codec import Struct
 from gitfleet.errors import FleetError, LocalStorage
 from gitfleet.jobs import admission, asking, events, waiting
+from gitfleet.jobs.admission import Bounds
 from gitfleet.jobs.asking import Questions
 from gitfleet.jobs.attempts import cancelling, plan, postponing
+from gitfleet.jobs.attempts.alive import SessionsAlive
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.delivery.follower import Follower
@@ -49,15 +50,6 @@ class Hold(Protocol):
         """Why this job may not start now, with figures; "" where it may. Quick, and reads nothing."""
 
 
-class Bounds(Struct):
-    """What the manager was given, for what the files do not say: jobs at once, and how many ended ones are kept."""
-
-    per_agent: int | None = None
-    fleet_wide: int | None = None
-    kept_per_agent: int | None = None
-    kept_total: int | None = None
-
-
 class Dispatcher:
     """See the module. `configuration` answers with the one that holds now, whenever it is asked."""
 
@@ -80,9 +72,10 @@ class Dispatcher:
         self._done: dict[str, int] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._questions, self._troubles = Questions(), Troubles()
-        self._notice = HeldNotice(store)
+        self._notice, self._alive = HeldNotice(store), SessionsAlive(store, self.call)
         self._looked_at_all = -_LOOK_EVERY
         self._looking: asyncio.Task[None] | None = None
+        self._home: asyncio.AbstractEventLoop | None = None
         self.running: dict[str, asyncio.Task[None]] = {}
         """The jobs that are looked after now, each by its task."""
         self.waits: dict[str, str] = {}
@@ -100,9 +93,10 @@ class Dispatcher:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="jobs")
         self._ends.push_async_callback(asyncio.to_thread, self._pool.shutdown)
         self._loop, self._turn = asyncio.get_running_loop(), asyncio.Lock()
+        if self._home is not self._loop:
+            self._home, self.idle = self._loop, asyncio.Event()
         self._ends.push_async_callback(self._fall_silent)
-        self._bell = Bell()
-        self._ends.callback(self._bell.close)
+        self._bell = self._ends.enter_context(Bell())
         await self.call(self._store.mend)
         if self._shared is not None:
             self._ends.push_async_callback(self.call, self._shared.close)
@@ -187,8 +181,7 @@ class Dispatcher:
 
     async def _say_what_holds(self) -> None:
         """For those who ask why a job waits. A full disk keeps nobody from work."""
-        known = self._configuration()
-        limits = {name: self.limit(name) for name in known.agents}
+        limits = {name: self.limit(name) for name in self._configuration().agents}
         with suppress(LocalStorage):
             said = HeldBack(None, limits, self._fleet_limit(), dict(self._agents), dict(self.waits))
             await self.call(self._notice.tell, said)
@@ -222,11 +215,14 @@ class Dispatcher:
         return self._loop.run_in_executor(self._pool, lambda: function(*args))
 
     def load(self, agent_name: str) -> tuple[int, int]:
-        """How many jobs run of how many that may: of the agent's, or of all where those are what keeps more back."""
-        running, limit = list(self._agents.values()).count(agent_name), self.limit(agent_name)
-        fleet = self._fleet_limit()
-        full = running < limit and fleet is not None and len(self._agents) >= fleet
-        return (len(self._agents), fleet or 0) if full else (running, limit)
+        """How many jobs run, or are about to, of how many that may: of the agent's, or of all where those are what keeps more back."""
+        names = [
+            *self._agents.values(),
+            *(job.agent_name for job in self._admitted() if job.id in self._queued),
+        ]
+        running, limit, fleet = names.count(agent_name), self.limit(agent_name), self._fleet_limit()
+        full = running < limit and fleet is not None and len(names) >= fleet
+        return (len(names), fleet or 0) if full else (running, limit)
 
     def limit(self, agent_name: str) -> int:
         """How many jobs of an agent may run at once; 0 for one that is not known."""
@@ -354,7 +350,8 @@ class Dispatcher:
     async def _worked(self, job: JobRecord) -> None:
         done = len(job.attempts)
         try:
-            ended = await JobWork(self._store, job, self.call, self._tell, self._listeners).run()
+            work = JobWork(self._store, job, self.call, self._tell, self._listeners, self._alive)
+            ended = await work.run()
             if ended.ended:
                 self._over(ended)
             kept, own = self._configuration().fleet.history, self._bounds

@@ -14,18 +14,19 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
-from gitfleet.base import clock
+from gitfleet.base import clock, files
 from gitfleet.git.repository import discover
 from gitfleet.jobs import events, joined, options, submission
 from gitfleet.jobs.accounts import FleetAccounts
 from gitfleet.jobs.actions import FleetActions
+from gitfleet.jobs.admission import Bounds
 from gitfleet.jobs.archives.archivist import Archivist
 from gitfleet.jobs.daemon import requests
 from gitfleet.jobs.daemon.requests import ManagerRequest
 from gitfleet.jobs.daemon.seat import ManagerSeat
 from gitfleet.jobs.definitions import changes
 from gitfleet.jobs.definitions.configuration import Configuration
-from gitfleet.jobs.dispatcher import Bounds, Dispatcher
+from gitfleet.jobs.dispatcher import Dispatcher
 from gitfleet.jobs.errors import ConfigurationError, InvalidStateError
 from gitfleet.jobs.events import Listener, Listeners, StopProgress
 from gitfleet.jobs.money.budgets import BudgetHold
@@ -49,7 +50,7 @@ def state_folder(path: str = ".") -> str:
 
 
 class FleetManager(FleetActions, FleetAccounts):
-    """See the module. For one event loop; use it as an async context manager, or `initialize`, `start` and `stop` it.
+    """See the module. For one event loop at a time; use it as an async context manager, or `initialize`, `start` and `stop` it.
 
     `config_path` is a folder of agent files, or one file. What the files do not say: jobs at once, `per_agent` (1) and
     `fleet_wide`; ended jobs that are kept, `max_jobs_per_agent` (100) and `max_jobs_total`; the same in groups, `concurrency` and
@@ -106,7 +107,7 @@ class FleetManager(FleetActions, FleetAccounts):
         self._configuration: Configuration | None = None
         self._seat = ManagerSeat(self.store, self._listeners, self._log, self._carry_out)
         self._starting, self._reloading = asyncio.Lock(), asyncio.Lock()
-        self._begun = asyncio.get_running_loop().create_task(self._begin()) if auto_start else None
+        self._begun = self._soon() if auto_start else None
 
     @property
     def state(self) -> str:
@@ -125,8 +126,9 @@ class FleetManager(FleetActions, FleetAccounts):
         for outside in joined.demand_any(found):
             self._log.warning("%s", outside.message)
         self._configuration = found
+        self._starting, self._reloading = asyncio.Lock(), asyncio.Lock()  # this may be another event loop
         with self.store.lock.held(_LOOK_EVERY):
-            os.makedirs(os.path.join(self.store.folder, "open"), exist_ok=True)
+            files.folder(os.path.join(self.store.folder, "open"))
         self._state = ManagerState.INITIALIZED
 
     async def start(self) -> None:
@@ -257,6 +259,16 @@ class FleetManager(FleetActions, FleetAccounts):
         """Wait until a manager that starts by itself has started. Raises what `initialize` and `start` raise."""
         if self._begun is not None:
             await asyncio.shield(self._begun)
+
+    def _soon(self) -> asyncio.Task[None]:
+        try:
+            return asyncio.get_running_loop().create_task(self._begin())
+        except RuntimeError as error:
+            raise InvalidStateError(
+                "A manager that starts by itself has to be made in an event loop that runs.",
+                hint="Make it in a coroutine, or without auto_start.",
+                current_state="no event loop", expected_state="an event loop", operation="auto_start",
+            ) from error  # fmt: skip
 
     async def _begin(self) -> None:
         await self.initialize()

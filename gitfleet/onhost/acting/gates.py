@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable, Tuple, Union  # subscripted at run time, which Python 3.8 has only here
 
 from gitfleet.onhost import grouping, provenance, snapshot
 from gitfleet.onhost.acting import repositories, sighting
+from gitfleet.onhost.acting.act_request import ActOptions
 from gitfleet.onhost.acting.written_files import DATA, DATABASE, UNLINKED, locked_files, written_files
 from gitfleet.onhost.calls import calls
 from gitfleet.onhost.categories import AGENT, EDITOR, TEST_RUNNER
@@ -40,7 +41,7 @@ _LOOKS = 4
 class GateQuestion:
     """What is to be done to whom: `members` as they are now. `strangers`: in their group, planned by nobody, and no child of theirs.
 
-    `sessions` and `protect` are the asker's, as for a scan. `pgid`: their process group, if it is theirs alone.
+    `options` are the asker's. `pgid`: their process group, if it is theirs alone.
     """
 
     members: tuple[HostProcess, ...]
@@ -48,8 +49,7 @@ class GateQuestion:
     category: str = ""
     pgid: int = 0
     strangers: int = 0
-    sessions: Mapping[str, str] | None = None
-    protect: tuple[str, ...] = ()
+    options: ActOptions = field(default_factory=ActOptions)
 
     @property
     def pids(self) -> list[int]:
@@ -89,13 +89,14 @@ def _standing(question: GateQuestion) -> tuple[SafetyGate, SafetyGate]:
             SafetyGate("kept", UNKNOWN, "some of them ended while they were looked at"),
             SafetyGate("in-use", PASSED),
         )
-    us = os.getpid()
-    known = provenance.origins(
-        table, dict(question.sessions or {}), placed(table, {}), alive=exists, own_pid=us
-    )
-    group = ProcessGroup(members[0], members, question.pgid, *_as_server(members, table))
+    us, options = os.getpid(), question.options
+    where = placed(table, options.places)
+    known = provenance.origins(table, options.sessions, where, alive=exists, own_pid=us)
+    leader = next((one for one in members if one.identity.pid == one.pgid), members[0])
+    members = (leader, *(one for one in members if one is not leader))
+    group = ProcessGroup(leader, members, question.pgid, *_as_server(members, table))
     origin = provenance.of_group(members, known)
-    kept = judge(group, origin, table, protect=question.protect, myself=us).protected
+    kept = judge(group, origin, table, protect=options.protect, myself=us).protected
     used = "somebody looks after them now" if origin.supervised else ""
     used = "their session is live" if origin.state == provenance.LIVE else used
     if question.action in {RENICE, THROTTLE}:

@@ -14,7 +14,12 @@ from gitfleet import FleetManager
 from gitfleet.errors import LocalStorage
 from gitfleet.jobs import troubles
 from gitfleet.jobs.attempts import plan
-from gitfleet.jobs.errors import AgentNotFoundError, ArgumentError, ScheduleNotFoundError
+from gitfleet.jobs.errors import (
+    AgentNotFoundError,
+    ArgumentError,
+    ConcurrencyLimitError,
+    ScheduleNotFoundError,
+)
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
 
@@ -173,3 +178,41 @@ def test_function_for_each_piece_may_be_asynchronous_and_its_task_need_not_be_ke
         assert said[-1] == "job:completed"
 
     asyncio.run(main())
+
+
+def test_manager_goes_on_in_another_event_loop(place: Path) -> None:
+    fleet = manager(place)
+
+    async def once() -> JobStatus:
+        await fleet.initialize()
+        await fleet.start()
+        job = await fleet.trigger("tidy")
+        await fleet.until_idle()
+        await asyncio.gather(fleet.reload(), fleet.reload())
+        await asyncio.gather(fleet.stop(), fleet.stop())
+        return fleet.get_job(job.id).status
+
+    assert [asyncio.run(once()) for _ in range(2)] == [JobStatus.COMPLETED] * 2
+
+
+def test_jobs_that_may_not_wait_are_as_many_as_the_limit_also_when_they_come_at_once(place: Path) -> None:
+    async def main() -> None:
+        async with FleetManager(config_path=str(place / "agents"), per_agent=2) as fleet:
+            made = await asyncio.gather(
+                *(fleet.trigger("tidy", queue=False) for _ in range(4)), return_exceptions=True
+            )
+            refused = [one for one in made if isinstance(one, ConcurrencyLimitError)]
+            assert [(one.agent_name, one.current_jobs, one.limit) for one in refused] == [("tidy", 2, 2)] * 2
+            await fleet.until_idle()
+            assert len(fleet.get_jobs()) == 2
+
+    asyncio.run(main())
+
+
+def test_state_folder_with_a_file_in_the_way_is_refused_by_name(place: Path) -> None:
+    state = place / "state"
+    state.mkdir()
+    (state / "open").write_text("")
+    fleet = FleetManager(config_path=str(place / "agents"), state_dir=str(state))
+    with pytest.raises(LocalStorage, match="open: there is a file where a folder must be"):
+        asyncio.run(fleet.initialize())
