@@ -280,6 +280,8 @@ def test_controller_that_is_killed_leaves_the_host_to_do_no_more_and_is_resumed(
     wait_for(heard)
     os.killpg(controller.pid, signal.SIGKILL)
     controller.communicate()
+    while "on-host" in host.run("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'").stdout:
+        time.sleep(0.02)
     refused = bench("apply", "--session", bench.plan, "--recommended", "--yes").ended(20)
     assert "nobody knows what came" in refused.stderr
     assert (runs(host, pid), runs(other, second)) == (True, True)
