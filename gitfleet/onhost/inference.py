@@ -12,8 +12,8 @@ from typing import Mapping, Sequence
 
 from gitfleet.onhost import likelihoods as model
 from gitfleet.onhost.actions import allowed, choose
-from gitfleet.onhost.categories import MCP_SERVER
-from gitfleet.onhost.features import busy, observe
+from gitfleet.onhost.categories import MCP_SERVER, TEST_RUNNER
+from gitfleet.onhost.features import busy, hard_at_work, observe
 from gitfleet.onhost.records import (
     ABANDONED,
     CLASSES,
@@ -51,7 +51,8 @@ def judge(
     kept = _kept(group, origin, kind, table, protect, myself)
     observed, missing = observe(group, origin, kind)
     posterior = posterior_of(observed, kind.category)
-    action, losses = choose(posterior, allowed(observed, kept=bool(kept)), busy(group))
+    hard = kind.category != TEST_RUNNER and hard_at_work(group)
+    action, losses = choose(posterior, allowed(observed, kept=bool(kept), hard_at_work=hard), busy(group))
     evidence = tuple(
         FeatureEvidence(name.replace(" of a worker", ""), value, round(bits_of(name, value), 2))
         for name, value in observed.items()
