@@ -38,6 +38,8 @@ from gitfleet.triage.plans import PlanRefs, StoredPlan
 PROFILES = ("minimal", "safe", "forensic")
 KEEP = 90 * 86400
 """Seconds that a plan is kept."""
+_MANY = 2000
+"""Groups of processes that one host has at most, as a rule."""
 _REVIEWS = "review/"
 MOST_PLANS = 200
 """Plans that a clone keeps; the oldest go first."""
@@ -205,6 +207,11 @@ class FleetPlans:
         if plan.alpha < plan.asked:
             said.append(
                 f"the fleet may risk {plan.alpha:g} now, not {plan.asked:g}: mistakes of earlier plans were reported, or more was asked than any plan gets"
+            )
+        loud = [host for host in plan.hosts if host.counts.judged > max(_MANY, plan.tested / 2)]
+        if loud and len(plan.planned) > 1:
+            said.append(
+                f"{loud[0].host_id} says that it judged {loud[0].counts.judged} groups, more than all others: theirs need more evidence because of that"
             )
         hidden = [host.host_id for host in plan.hosts if host.hidden]
         if hidden:
