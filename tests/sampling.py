@@ -163,8 +163,9 @@ def _cases(items: Sequence[pytest.Item], marker: str) -> dict[str, list[pytest.I
 
 
 def _told(count: int, price: float, chances: dict[str, float], drawn: set[str]) -> str:
-    rarest = 1 / min(chances.values())
+    left_out = len(chances) - len(drawn)
     return (
-        f"drawn by the seed: {len(drawn)} of the {len(chances)} tests that cost more than {price:.2g} CPU seconds, "
-        f"the dearest in one run of {rarest:.0f}; all {count} of the sample: --budget=inf; with what it leaves out: --all"
+        f"the seed drew {len(drawn)} of {len(chances)} tests that cost more than {price:.2g} CPU seconds, the dearest in "
+        f"one run of {1 / min(chances.values()):.0f}: {count - left_out} of {count} tests in all. --budget=inf has them, "
+        f"and make test-all what the sample leaves out, too."
     )

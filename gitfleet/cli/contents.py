@@ -188,6 +188,10 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "status": CommandEntry("fleet_plans.status", "Say how it went with each host of a plan"),
         "list": CommandEntry("fleet_plans.listing", "List plans, and what they may risk (the default)"),
         "review": CommandEntry("fleet_plans.review", "Keep your comments with a plan"),
+        "apply": CommandEntry("fleet_apply.apply", "Do what a plan proposes, host by host"),
+        "resume": CommandEntry("fleet_apply.resume", "Go on with an application that was interrupted"),
+        "verify": CommandEntry("fleet_apply.verify", "Say what is there now of what was applied"),
+        "undo": CommandEntry("fleet_apply.undo", "Take back what can be taken back"),
         "mistake": CommandEntry("fleet_plans.mistake", "Report that ending something was a mistake"),
     },
     "config": {

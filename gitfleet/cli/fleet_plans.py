@@ -65,7 +65,7 @@ def plan(
 
     A host that cannot be asked is part of the answer, and stops no other. `localhost` is this machine, without ssh.
     """
-    _check_format(format)
+    check_format(format)
     found = hosts_of(hosts)
     options = PlanOptions(alpha, profile, timeout, max_parallel, bootstrap)
     with Fleet.open(announce=render.note) as fleet:
@@ -81,7 +81,7 @@ def plan(
 
 def show(session: FleetSession, yaml: AsYaml = False, output: Output = "", format: Format = "text") -> Reply:
     """Show a plan with everything that it proposes; it then counts as reviewed in this clone."""
-    _check_format(format)
+    check_format(format)
     with Fleet.open(announce=render.note) as fleet:
         plans = FleetPlans(fleet)
         kept = plans.get(session)
@@ -96,7 +96,7 @@ def show(session: FleetSession, yaml: AsYaml = False, output: Output = "", forma
 
 def status(session: FleetSession, format: Format = "text") -> Reply:
     """Say how it went with each host of a plan, what it selects, and what has become of it."""
-    _check_format(format)
+    check_format(format)
     with Fleet.open(announce=render.note) as fleet:
         plans = FleetPlans(fleet)
         kept = plans.get(session)
@@ -111,7 +111,7 @@ def status(session: FleetSession, format: Format = "text") -> Reply:
 
 def listing(format: Format = "text") -> Reply:
     """List the plans of this clone and of its hub, newest first; and what plans may risk."""
-    _check_format(format)
+    check_format(format)
     with Fleet.open(announce=render.note) as fleet:
         plans = FleetPlans(fleet)
         own, budget = plans.refs.own(), plans.budget()
@@ -131,7 +131,7 @@ def listing(format: Format = "text") -> Reply:
 
 def review(file: YamlFile, session: FleetSession, format: Format = "text") -> Reply:
     """Keep your comments with a plan: its YAML as you have commented it, unchanged in what it says. Others are shown it with --yaml."""
-    _check_format(format)
+    check_format(format)
     data = files.read(file)
     if data is None:
         raise UsageError(f"There is no file {display(file)}.")
@@ -156,7 +156,7 @@ def mistake(
     candidate: CandidateId, session: FleetSession, reason: Reason = "", format: Format = "text"
 ) -> Reply:
     """Report that ending a candidate was, or would have been, a mistake. Plans of the whole fleet may then risk less."""
-    _check_format(format)
+    check_format(format)
     with Fleet.open(announce=render.note) as fleet:
         plans = FleetPlans(fleet)
         told = plans.report(plans.get(session).whole, candidate, reason)
@@ -168,7 +168,8 @@ def mistake(
     return Reply(answer, [words, _budget(told.budget)], status="success", warnings=warnings)
 
 
-def _check_format(format: str) -> None:
+def check_format(format: str) -> None:
+    """Raise UsageError for a format that is none."""
     if format not in {"text", "json"}:
         raise UsageError(f"'{display(format[:40])}' is no format.", hint="One of text, json.")
 

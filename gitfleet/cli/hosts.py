@@ -54,9 +54,7 @@ def check(hosts: HostsOption, bootstrap: Bootstrap = False, at_once: AtOnce = 16
 
 def _asked(named: Inventory, *, bootstrap: bool, at_once: int) -> list[HostCheckRow]:
     """A row for each host, in the order in which they were named; each is told of as it comes."""
-    import asyncio  # 40 ms, which only those pay who ask hosts
-
-    from gitfleet.hosts.asking import Reach
+    from gitfleet.hosts.asking import Reach, run  # asyncio takes 40 ms, which only those pay who ask hosts
     from gitfleet.hosts.checking import check as check_hosts
 
     found: dict[HostSpec, HostCheckRow] = {}
@@ -66,7 +64,7 @@ def _asked(named: Inventory, *, bootstrap: bool, at_once: int) -> list[HostCheck
             async for one in check_hosts(reach, named.hosts):
                 found[one.spec] = host_rows.check_row(one)
 
-    asyncio.run(ask())
+    run(ask())
     return [found[spec] for spec in named.hosts]
 
 

@@ -61,7 +61,8 @@ def scan(by: By = "", all_: All = False, profile: Profile = FORENSIC, seconds: S
 def _groups(answer: ScanAnswer, *, everything: bool) -> Iterator[str | Grid]:
     yield from _host(answer["host"])
     shown = [row for row in answer["groups"] if everything or _is_to_be_seen(row)]
-    left_out = len(answer["groups"]) - len(shown)
+    dead = sum(row["zombie"] and row not in shown for row in answer["groups"])
+    left_out = len(answer["groups"]) - len(shown) - dead
     counts = (
         f"{text.counted(answer['processes'], 'process')[:-1]}es" if answer["processes"] != 1 else "1 process"
     )
@@ -77,14 +78,17 @@ def _groups(answer: ScanAnswer, *, everything: bool) -> Iterator[str | Grid]:
             colours=_COLOURS,
             optional=("BY", "PORTS", "N"),
         )
+    if dead:
+        yield f"ended, and waiting for their parents to ask how: {dead}"
     if left_out:
-        yield f"{left_out} that somebody looks after, and no session has started, are not listed (--all)"
+        yield f"looked after by somebody, started by no session, and not listed (--all): {left_out}"
 
 
 def _is_to_be_seen(row: ScanGroupRow) -> bool:
     """What is of a session, what nobody looks after, and what something could be done about."""
     judgement = row["judgement"]
-    return bool(row["session"] or row["orphan"] or (judgement and judgement["action"] != KEEP))
+    left = row["orphan"] and not row["zombie"]
+    return bool(row["session"] or left or (judgement and judgement["action"] != KEEP))
 
 
 def _cells(row: ScanGroupRow) -> tuple[str, ...]:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from gitfleet.base import clock
+from gitfleet.base.stopping import StopRequests
 from gitfleet.codec import Struct
+from gitfleet.errors import FleetError
 from gitfleet.hosts import bundle, commands
 from gitfleet.hosts.bundle import SentProgram
 from gitfleet.hosts.configuration import Patience, SshFiles, quiet
@@ -24,9 +27,18 @@ from gitfleet.hosts.ssh import Ssh
 from gitfleet.hosts.status import HostProblem, HostStatus
 from gitfleet.hosts.wire import Wire
 
+T = TypeVar("T")
 AT_ONCE = 16
 
 OnEvent = Callable[[HostSpec, Body], None]
+
+
+def run(what: Coroutine[Any, Any, T]) -> T:
+    """Run it to its end. Ctrl-C, SIGTERM and a terminal that closes cancel it, so that no ssh is left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        return asyncio.run(what)  # signals are another's business
+    with StopRequests():
+        return asyncio.run(what)
 
 
 class HostAnswer(Struct):
@@ -62,23 +74,23 @@ class Reach:
         self._bootstrap, self._program = bootstrap, program
         self._limits = limits
         self._room = asyncio.Semaphore(at_once)
-        self._ssh = Ssh(self._files, within=limits.hello, check=patience.shared)
+        self._ssh: Ssh | None = None
+        self._check = patience.shared
 
     @property
     def folder(self) -> str:
-        """Where our configuration and the sockets of shared connections lie, as long as this is open."""
+        """Where our configuration and the sockets of shared connections lie, once a host has been asked by ssh."""
         return self._files.folder
 
     async def __aenter__(self) -> Self:
-        """Raises Blocked where ssh cannot be used at all."""
-        self._files.__enter__()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        try:
-            await self._ssh.end()
-        finally:
-            self._files.__exit__()
+        if self._ssh is not None:
+            try:
+                await self._ssh.end()
+            finally:
+                self._files.__exit__()
 
     @asynccontextmanager
     async def connect(self, spec: HostSpec) -> AsyncIterator[Connection]:
@@ -148,14 +160,21 @@ class Reach:
 
     async def _opened(self, spec: HostSpec) -> Connection:
         """Connect, and again where the host drops connections before it looks at them. A refused key is never tried again."""
-        route = await self._ssh.route(spec) if not spec.is_local else None
-        if route and route.problem:
+        if spec.is_local:
+            return await self._try(
+                Wire(commands.local(nonce := secrets.token_hex(16)), self._local), nonce, sends=True
+            )
+        ssh = self._prepared()
+        route = await ssh.route(spec)
+        if route.problem:
             raise HostFailed(route.problem)
-        configuration = route.configuration if route else ""
         pause = self._limits.pause
         for left in reversed(range(self._limits.tries)):
+            nonce = secrets.token_hex(16)
+            command = commands.remote(nonce, sends=self._bootstrap)
             try:
-                return await self._try(spec, configuration)
+                wire = ssh.start(ssh.argv(route.configuration, spec, command))
+                return await self._try(wire, nonce, sends=self._bootstrap)
             except HostFailed as error:
                 if not error.problem.dropped or not left:
                     raise
@@ -163,13 +182,7 @@ class Reach:
             pause *= 2
         raise AssertionError("the last try comes back, or raises")
 
-    async def _try(self, spec: HostSpec, configuration: str) -> Connection:
-        nonce = secrets.token_hex(16)
-        sends = self._bootstrap or spec.is_local
-        if spec.is_local:
-            wire = Wire(commands.local(nonce), self._local)
-        else:
-            wire = self._ssh.start(self._ssh.argv(configuration, spec, commands.remote(nonce, sends=sends)))
+    async def _try(self, wire: Wire, nonce: str, *, sends: bool) -> Connection:
         connection = Connection(wire, nonce, self._limits)
         try:
             await connection.open(self._program(nonce) if sends else None)
@@ -177,6 +190,18 @@ class Reach:
             await connection.close()
             raise
         return connection
+
+    def _prepared(self) -> Ssh:
+        """Our ssh, from when it is first needed: this machine alone can be asked without one. Raises HostFailed."""
+        if self._ssh is None:
+            try:
+                self._files.__enter__()
+            except FleetError as error:
+                raise HostFailed(
+                    HostProblem(HostStatus.ERROR, error.message.rstrip("."), error.hint)
+                ) from None
+            self._ssh = Ssh(self._files, within=self._limits.hello, check=self._check)
+        return self._ssh
 
 
 def _too_late(within: float) -> HostProblem:

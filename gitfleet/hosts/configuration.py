@@ -22,10 +22,9 @@ from gitfleet.errors import Blocked, UsageError
 FOLDER = "gf"
 LONGEST_SOCKET = 90
 """Bytes of a control socket's path: ssh makes it under a name that has 17 more."""
-_HASH = 40
 _RUN = "run-"
-_RANDOM = 8  # characters that mkdtemp adds
-LONGEST_FOLDER = LONGEST_SOCKET - len(f"/{_RUN}/") - _RANDOM - _HASH
+_SOCKET = "socket-"
+LONGEST_FOLDER = LONGEST_SOCKET - len(f"/{_RUN}12345678/{_SOCKET}12345")
 SYSTEM = "/etc/ssh/ssh_config"
 IDLE = 60
 """Seconds after which a connection that nobody uses ends, should we not live to end it."""
@@ -48,12 +47,13 @@ class Patience(Struct):
 class SshFiles:
     """Our configuration files of one run, in a folder of their own that goes with it. Use it as a context manager.
 
-    `shared` lets connections be shared as the user's configuration says, and through ours otherwise; `alone` lets none be.
+    With `shared` connections are shared as the user's configuration says, with `alone` none is; `behind` has a jump host shared too.
     """
 
     def __init__(self, environment: Mapping[str, str], patience: Patience) -> None:
         self.environment = quiet(environment)
         self._patience = patience
+        self._jumps = 0
         self._home = environment.get("HOME") or os.path.expanduser("~")
 
     def __enter__(self) -> SshFiles:
@@ -64,18 +64,36 @@ class SshFiles:
                 "There is no folder with a short name for ssh's connections that only you can enter.",
                 hint=f"Take away /tmp/{FOLDER}-{os.getuid()} if it is not yours.",
             )
+        newer = _version(self.environment) >= (8, 7)
+        users = [_quoted(path) for path in (os.path.join(self._home, ".ssh/config"), SYSTEM)]
         _sweep(above)
         self.folder = tempfile.mkdtemp(prefix=_RUN, dir=above)
-        newer = _version(self.environment) >= (8, 7)
         self._lock = os.open(os.path.join(self.folder, "lock"), os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self.shared = self._write("config", self._text(newer=newer, alone=False))
-        self.alone = self._write("alone", self._text(newer=newer, alone=True))
+        self._base = self._text(users, newer=newer, alone=False)
+        self.shared = self._write("shared", self._base)
+        self.alone = self._write("alone", self._text(users, newer=newer, alone=True))
         return self
 
     def __exit__(self, *exc: object) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
         os.close(self._lock)
+
+    def behind(self, host: str) -> str:
+        """A configuration in which a connection to this jump host has a socket of its own, unless the user's has one for it.
+
+        By the name as it stands there, and not by what it stands for: two names of one host, each with its own key, are two.
+        """
+        self._jumps += 1
+        path = os.path.join(self.folder, f"{_SOCKET}{self._jumps}")
+        block = [f"Host {host}", "    ControlMaster no", f'    ControlPath "{path}"', ""]
+        return self._write(f"behind-{self._jumps}", self._base + "\n".join(block))
+
+    def sockets(self) -> list[str]:
+        """The sockets of our shared connections."""
+        return [
+            os.path.join(self.folder, name) for name in os.listdir(self.folder) if name.startswith(_SOCKET)
+        ]
 
     def _write(self, name: str, content: str) -> str:
         path = os.path.join(self.folder, name)
@@ -84,7 +102,7 @@ class SshFiles:
             file.write(content)
         return path
 
-    def _text(self, *, newer: bool, alone: bool) -> str:
+    def _text(self, users: list[str], *, newer: bool, alone: bool) -> str:
         patience = self._patience
         ours = [
             "BatchMode yes", f"ConnectTimeout {patience.connect}", "ConnectionAttempts 1", f"ServerAliveInterval {patience.alive}",
@@ -94,10 +112,9 @@ class SshFiles:
             *(("ControlMaster no", "ControlPath none") if alone else ()),
         ]  # fmt: skip
         lines = ["Host *", *(f"    {one}" for one in ours)]
-        for path in (os.path.join(self._home, ".ssh/config"), SYSTEM):
-            lines += ["Host *", f"    Include {_quoted(path)}"]
-        lines += ["Host *", "    ControlMaster no", f'    ControlPath {_quoted(self.folder)[:-1]}/%C"', ""]
-        return "\n".join(lines)
+        for path in users:
+            lines += ["Host *", f"    Include {path}"]
+        return "\n".join([*lines, ""])
 
 
 _FROM_8_7 = ("StdinNull no", "ForkAfterAuthentication no", "SessionType default")

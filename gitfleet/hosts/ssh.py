@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -20,6 +21,8 @@ from gitfleet.hosts.wire import Wire
 _LOOK = 10.0
 """Seconds for what ssh answers by itself, without the network (but for names that its configuration has it look up)."""
 _MOST = 1 << 20
+_PLAIN = re.compile(r"[A-Za-z0-9_.:%-]+")
+"""Names of jump hosts that a configuration can have as they are."""
 
 
 class Route(Struct):
@@ -45,7 +48,7 @@ class Ssh:
         self._files = files
         self._check = check
         self._within = within
-        self._masters: dict[tuple[str, ...], asyncio.Task[HostProblem | None]] = {}
+        self._masters: dict[tuple[str, ...], asyncio.Task[Route]] = {}
 
     def argv(self, configuration: str, spec: HostSpec, command: str) -> list[str]:
         """The argument list that runs a command on a host."""
@@ -73,31 +76,30 @@ class Ssh:
         """The way behind a jump host: over the connection to it that all share, made by whoever comes first."""
         if hop not in self._masters:
             self._masters[hop] = asyncio.get_running_loop().create_task(self._connect(hop))
-        try:
-            return Route(self._files.shared, await asyncio.shield(self._masters[hop]))
-        except _Hung:
-            return Route(self._files.alone)
+        return await asyncio.shield(self._masters[hop])
 
-    async def _connect(self, hop: tuple[str, ...]) -> HostProblem | None:
-        """Have a master to a jump host: the user's that is there, or ours. Raises _Hung where the user's does not answer."""
-        told = await self._run(["ssh", "-F", self._files.shared, "-G", *hop], _LOOK)
+    async def _connect(self, hop: tuple[str, ...]) -> Route:
+        """Have a connection to a jump host that others can share: the user's that is there, or ours."""
+        name = hop[-1]
+        if not _PLAIN.fullmatch(name):
+            return Route(self._files.shared)
+        configuration = self._files.behind(name)
+        told = await self._run(["ssh", "-F", configuration, "-G", *hop], _LOOK)
         if told.code != 0:
-            return _unread(told)
+            return Route(configuration, _unread(told))
         path = dict(row.partition(" ")[::2] for row in told.out.splitlines()).get("controlpath", "")
         if os.path.exists(path):
-            if await self._answers(path, list(hop)):
-                return None
-            raise _Hung
+            return Route(configuration if await self._answers(path, [name]) else self._files.alone)
         options = ("-o", "ControlMaster=yes", "-o", f"ControlPersist={IDLE}", "-N", "-f")
-        done = await self._run(["ssh", "-F", self._files.shared, *options, *hop], self._within)
+        done = await self._run(["ssh", "-F", configuration, *options, *hop], self._within)
         if done.code == 0:
-            return None
-        name = hop[-1]
+            return Route(configuration)
         if done.code is None:
             words = f"its jump host {name} did not let us in within {self._within:.0f} s"
-            return HostProblem(HostStatus.TIMEOUT, words, "See whether you can log in there by hand.")
+            hint = "See whether you can log in there by hand."
+            return Route(configuration, HostProblem(HostStatus.TIMEOUT, words, hint))
         why = failure(done.said, done.code)
-        return HostProblem(why.status, f"its jump host {name}: {why.words}", why.hint)
+        return Route(configuration, HostProblem(why.status, f"its jump host {name}: {why.words}", why.hint))
 
     async def _answers(self, path: str, target: list[str]) -> bool:
         """Whether the shared connection at this path can be used; so it is where there is none. A hung one would hang us."""
@@ -111,10 +113,8 @@ class Ssh:
         for task in self._masters.values():
             task.cancel()
         await asyncio.gather(*self._masters.values(), return_exceptions=True)
-        ours = [name for name in os.listdir(self._files.folder) if len(name) == 40]
-        await asyncio.gather(
-            *(self._run(["ssh", "-F", "none", "-S", os.path.join(self._files.folder, name), "-O", "exit", "x"], self._check) for name in ours)
-        )  # fmt: skip
+        exits = [["ssh", "-F", "none", "-S", path, "-O", "exit", "x"] for path in self._files.sockets()]
+        await asyncio.gather(*(self._run(argv, self._check) for argv in exits))
 
     async def _run(self, argv: Sequence[str], within: float) -> Done:
         """Run a short ssh to its end, however long its pipes stay open."""
@@ -134,10 +134,6 @@ class Ssh:
         finally:
             await wire.close()
         return Done(None if late else wire.code, out.decode("utf-8", "replace"), wire.said)
-
-
-class _Hung(Exception):
-    """A shared connection of the user's that does not answer."""
 
 
 def _unread(told: Done) -> HostProblem:

@@ -90,12 +90,15 @@ class Wire:
             self._process.stdin.close()
 
     async def close(self) -> None:
-        """End it, with everything in its process group, if it has not ended well by itself; let go of its pipes. Takes `_LEAVE` at most."""
+        """End it, and let go of its pipes; takes `_LEAVE` at most.
+
+        What is left of its process group is killed unless it has ended well by itself: then that is a connection to share, on its way out.
+        """
         if self._closed:
             return
         self.close_input()
         try:
-            if not self._has_ended():
+            if self._ended_with() is None:
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(self._process.pid, signal.SIGTERM)
                 with suppress(TimeoutError):
@@ -107,13 +110,11 @@ class Wire:
                 self._end()
 
     def _end(self) -> None:
-        if (
-            not self._ended_well()
-        ):  # one that did may have left a connection to share, which is on its way out of the group
+        if self._ended_with() != 0:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(
                     self._process.pid, signal.SIGKILL
-                )  # before it is reaped: the number is still its own
+                )  # not reaped yet, or a moment ago: still its own number
         self._unwatch()
         self._loop.remove_reader(self._out)
         self._loop.remove_reader(self._err)
@@ -124,16 +125,16 @@ class Wire:
                 pipe.close()
         self._finish()
 
-    def _has_ended(self) -> bool:
-        return self._look() is not None
-
-    def _ended_well(self) -> bool:
-        found = self._look()
-        return found is not None and (found.si_code, found.si_status) == (os.CLD_EXITED, 0)
-
-    def _look(self) -> os.waitid_result | None:
-        """How it has ended, without reaping it; None while it runs."""
-        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    def _ended_with(self) -> int | None:
+        """Its exit code (negative: the signal), without reaping it where the system can tell; None while it runs."""
+        if not hasattr(os, "waitid"):  # macOS, before Python 3.13
+            return self._process.poll()
+        if self._process.returncode is not None:
+            return self._process.returncode
+        found = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if found is None:
+            return None
+        return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
 
     def _watch_end(self) -> Callable[[], object]:
         """Have its end noticed although somebody may hold its pipes; what ends the watch."""
@@ -150,7 +151,7 @@ class Wire:
         return unwatch
 
     async def _look_for_end(self) -> None:
-        while not self._has_ended():
+        while self._ended_with() is None:
             await asyncio.sleep(_LOOK)
         self._on_end(None)
 

@@ -21,6 +21,7 @@ from gitfleet.jobs import admission, asking, events, waiting
 from gitfleet.jobs.admission import Bounds
 from gitfleet.jobs.asking import Questions
 from gitfleet.jobs.attempts import cancelling, plan, postponing
+from gitfleet.jobs.attempts.alive import SessionsAlive
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.delivery.follower import Follower
@@ -71,7 +72,7 @@ class Dispatcher:
         self._done: dict[str, int] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._questions, self._troubles = Questions(), Troubles()
-        self._notice = HeldNotice(store)
+        self._notice, self._alive = HeldNotice(store), SessionsAlive(store, self.call)
         self._looked_at_all = -_LOOK_EVERY
         self._looking: asyncio.Task[None] | None = None
         self._home: asyncio.AbstractEventLoop | None = None
@@ -349,7 +350,8 @@ class Dispatcher:
     async def _worked(self, job: JobRecord) -> None:
         done = len(job.attempts)
         try:
-            ended = await JobWork(self._store, job, self.call, self._tell, self._listeners).run()
+            work = JobWork(self._store, job, self.call, self._tell, self._listeners, self._alive)
+            ended = await work.run()
             if ended.ended:
                 self._over(ended)
             kept, own = self._configuration().fleet.history, self._bounds

@@ -5,26 +5,24 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any
 
-from gitfleet.errors import FleetError, NoRepository
-from gitfleet.git.repository import discover
+from gitfleet.errors import FleetError
 from gitfleet.jobs import outputs
 from gitfleet.jobs.attempts import conclusion, postponing, start
+from gitfleet.jobs.attempts.alive import SessionsAlive
 from gitfleet.jobs.events import AgentStarted, AgentStopped, JobOutput, Listeners
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.shepherd.control import Shepherd
 from gitfleet.jobs.streams import reader
-from gitfleet.launching.keep_alive import EVERY, KeepAlive
 
 OUTPUT = "job:output"
 
 
 class JobWork:
-    """`call` does what blocks beside the loop, `tell` tells of an event."""
+    """`call` does what blocks beside the loop, `tell` tells of an event, `alive` renews the session of its attempt."""
 
     def __init__(
         self,
@@ -33,9 +31,10 @@ class JobWork:
         call: Callable[..., Awaitable[Any]],
         tell: Callable[[str, Any], None],
         listeners: Listeners,
+        alive: SessionsAlive,
     ) -> None:
         self._store, self._job, self._call, self._tell = store, job, call, tell
-        self._listeners = listeners
+        self._listeners, self._alive = listeners, alive
 
     async def run(self) -> JobRecord:
         """The job after its attempt has ended: ended, too, or queued for another one."""
@@ -65,7 +64,7 @@ class JobWork:
     async def _watched(self, shepherd: Shepherd) -> None:
         job = self._job
         self._tell("agent:started", AgentStarted(job.agent_name, job.id))
-        kept = asyncio.create_task(self._kept_alive())
+        self._alive.add(job.id)
         said = asyncio.create_task(self._said()) if self._listeners.any(OUTPUT) else None
         try:
             await _gone(shepherd)
@@ -73,7 +72,7 @@ class JobWork:
             if said is not None:
                 await said
         finally:
-            kept.cancel()
+            self._alive.drop(job.id)
             if said is not None:
                 said.cancel()  # of use only where we are left in the middle
             shepherd.close()
@@ -84,19 +83,6 @@ class JobWork:
         async for line in reader.follow_in_loop(path, ended=lambda: not control.alive(folder)):
             if chunk := outputs.text(line):
                 self._tell(OUTPUT, JobOutput(self._job.id, chunk))
-
-    async def _kept_alive(self) -> None:
-        """Renew the session of the attempt while it shows signs of life."""
-        job = self._store.get(self._job.id)
-        attempt = job.attempts[-1]
-        with suppress(NoRepository):
-            alive = KeepAlive(attempt.session, attempt.worktree, discover(attempt.worktree).git_dir)
-            stream = outputs.streams(self._store, job.id)[-1]
-            while True:
-                await asyncio.sleep(EVERY)
-                with suppress(OSError):
-                    alive.written = os.path.getsize(stream)
-                await self._call(alive.look)
 
 
 def _outcome(job: JobRecord) -> str:

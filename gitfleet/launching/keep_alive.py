@@ -74,11 +74,15 @@ class KeepAlive:
             return True
 
     def _tree(self) -> object:
-        """Something that is another whenever somebody worked in the tree. One git process, which writes nothing."""
-        state = checkout.look(self._worktree, self._git_dir)
-        paths = sorted([*state.changed, *state.untracked])
-        stamps = [files.changed_at(os.path.join(self._worktree, path)) for path in paths]
-        return state.head, state.branch, paths, stamps
+        return tree(self._worktree, self._git_dir)
+
+
+def tree(worktree: str, git_dir: str) -> object:
+    """Something that is another whenever somebody worked in the worktree. One git process, which writes nothing."""
+    state = checkout.look(worktree, git_dir)
+    paths = sorted([*state.changed, *state.untracked])
+    stamps = [files.changed_at(os.path.join(worktree, path)) for path in paths]
+    return state.head, state.branch, paths, stamps
 
 
 def counting(alive: KeepAlive, record: Callable[[bytes], None]) -> Callable[[bytes], None]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from typing import Any
 
 from gitfleet.onhost import candidate_form, facts, redaction, scanning, state
-from gitfleet.onhost.records import ScanRequest
+from gitfleet.onhost.acting import slowing
+from gitfleet.onhost.records import KEEP, ScanRequest, TriageCandidate
 from gitfleet.onhost.serving import Body, OpRefused, Tell
 
 MOST_CANDIDATES = 4000
+MOST_UNDOING = 200
+"""Candidates of which it is looked up what could be taken back: the first, which are most likely to be acted on."""
 MOST_SECONDS = 30.0
 _HEX = re.compile(r"(?:[0-9a-f]{2}){16,64}\Z")
 _WORD = re.compile(r"[0-9A-Za-z_.:@+-]{1,128}\Z")
@@ -52,7 +56,8 @@ def answer(findings: scanning.ScanFindings, asked: ScanRequest) -> Body:
     """What is said of a scan."""
     found = findings.table.facts
     hides = candidate_form.redactor(asked.profile, asked.key, found)
-    chosen = findings.candidates[:MOST_CANDIDATES]
+    chosen = [_with_undoing(one) for one in findings.candidates[:MOST_UNDOING]]
+    chosen += findings.candidates[MOST_UNDOING:MOST_CANDIDATES]
     gaps: dict[str, int] = {}
     for one in findings.table.processes.values():
         for gap in one.gaps if one.identity.uid == found.uid else ():
@@ -66,6 +71,13 @@ def answer(findings: scanning.ScanFindings, asked: ScanRequest) -> Body:
         },
         "gaps": {"fields": gaps, "hidden": found.hidden, "left_out": len(findings.candidates) - len(chosen)},
     }  # fmt: skip
+
+
+def _with_undoing(candidate: TriageCandidate) -> TriageCandidate:
+    """The candidate with what could be taken back of it, on this host and by this user."""
+    if candidate.judgement.action == KEEP:
+        return candidate
+    return replace(candidate, reversible=slowing.reversible(candidate.group.members))
 
 
 def decoded(raw: Any) -> ScanRequest:

@@ -27,7 +27,7 @@ from gitfleet.onhost.records import (
     ProcessGroup,
     ProcessTable,
 )
-from gitfleet.onhost.signatures import ProcessKind, kind_of_group
+from gitfleet.onhost.signatures import ProcessKind, kind_of, kind_of_group
 
 _COLUMNS = {USEFUL: 0, USEFUL_BAD: 1, ABANDONED: 2}
 _OWN_UNITS = ("gitfleet-", "cron.service", "crond.service", "atd.service")
@@ -48,7 +48,7 @@ def judge(
     kind = kind_of_group(group)
     if all(one.zombie for one in group.members):
         return _zombie(kind)
-    kept = _kept(group, kind, table, protect, myself)
+    kept = _kept(group, origin, kind, table, protect, myself)
     observed, missing = observe(group, origin, kind)
     posterior = posterior_of(observed, kind.category)
     action, losses = choose(posterior, allowed(observed, kept=bool(kept)), busy(group))
@@ -136,7 +136,12 @@ def _zombie(kind: ProcessKind) -> Judgement:
 
 
 def _kept(
-    group: ProcessGroup, kind: ProcessKind, table: ProcessTable, protect: Sequence[str], myself: int
+    group: ProcessGroup,
+    origin: Origin,
+    kind: ProcessKind,
+    table: ProcessTable,
+    protect: Sequence[str],
+    myself: int,
 ) -> str:
     """Why the group is kept whatever else is known of it; empty if it is judged."""
     members = [one for one in group.members if not one.zombie]
@@ -152,7 +157,7 @@ def _kept(
         (any(one.terminal and one.pgid == one.tpgid for one in members), "in the foreground of a terminal"),
         (any(one.state == "D" for one in members), "waits in the kernel, where no signal reaches it"),
         (
-            (group.mcp or kind.category == MCP_SERVER) and _serves(group),
+            (group.mcp or kind.category == MCP_SERVER) and _serves(group, origin, table),
             "an MCP server that still serves a client",
         ),
         (
@@ -168,8 +173,25 @@ def _managed(one: HostProcess) -> bool:
     return unit.endswith(".service") and not unit.startswith(_OWN_UNITS) and not unit.startswith("user@")
 
 
-def _serves(group: ProcessGroup) -> bool:
-    return bool(group.client) or any(one.listening and one.connections for one in group.members)
+def _serves(group: ProcessGroup, origin: Origin, table: ProcessTable) -> bool:
+    """Whether anybody talks to it. What the same ended session has left holds a pipe open for nobody."""
+    if any(one.listening and one.connections for one in group.members):
+        return True
+    if not group.client:
+        return False
+    inside = {one.identity.pid for one in group.members}
+    outside = {pid for one in group.members for pid in one.feeders} - inside
+    return not outside or any(not _left_over(table.processes.get(pid), origin) for pid in outside)
+
+
+def _left_over(one: HostProcess | None, origin: Origin) -> bool:
+    return (
+        one is not None
+        and origin.state == "ended"
+        and origin.session is not None
+        and one.marker == origin.session
+        and not kind_of(one).kept
+    )
 
 
 def _with_ancestors(pid: int, table: ProcessTable) -> set[int]:

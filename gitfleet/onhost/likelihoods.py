@@ -78,15 +78,14 @@ WORK = {
     TEST_RUNNER: HOUR,
     BUILD_TOOL: 2 * HOUR,
     BROWSER: HOUR,
-    INTERPRETER: 6 * HOUR,
 }
-"""Seconds of processor time that a process of a kind uses in a usual life."""
+"""Seconds of processor time that a process of a kind uses in a usual life. How long a script may compute, nobody knows."""
 
 PRIORS: dict[str, tuple[float, float]] = {
-    DEV_SERVER: (0.01, 0.06),
+    DEV_SERVER: (0.01, 0.05),
     TEST_RUNNER: (0.03, 0.05),
     BUILD_TOOL: (0.02, 0.03),
-    WATCHER: (0.01, 0.05),
+    WATCHER: (0.01, 0.04),
     MCP_SERVER: (0.01, 0.10),
     LANGUAGE_SERVER: (0.02, 0.02),
     BROWSER: (0.02, 0.05),
@@ -100,17 +99,17 @@ _RARE = 2.0**-15
 
 TABLES: dict[str, dict[str, Frequencies]] = {
     "provenance": {
-        ENDED_MARKER: (_RARE, _RARE, 0.50),
+        ENDED_MARKER: (_RARE, _RARE, 0.51),
         ENDED_BELOW: (_RARE / 2, _RARE / 2, 0.06),
-        ENDED_KIN: (_RARE, _RARE, 0.12),
-        ENDED_PLACE: (0.002, 0.002, 0.04),
+        ENDED_KIN: (_RARE, _RARE, 0.18),
+        ENDED_PLACE: (0.002, 0.002, 0.06),
         ENDED_SUPERVISED: (0.01, 0.01, 0.005),
         LIVE: (0.08, 0.15, 0.005),
         UNTOLD: (0.01, 0.02, 0.01),
         WITHOUT_RUNNER: (0.0, 0.0, 0.0),
-        ORPHANED: (0.02, 0.02, 0.17),
+        ORPHANED: (0.035, 0.035, 0.08),
         UNSUPERVISED: (0.03, 0.03, 0.07),
-        SUPERVISED: (0.847, 0.767, 0.02),
+        SUPERVISED: (0.832, 0.752, 0.02),
     },
     "provenance of a worker": {
         ENDED_MARKER: (_RARE, _RARE, 0.38),
@@ -148,7 +147,7 @@ TABLES: dict[str, dict[str, Frequencies]] = {
         "far more than its kind does": (0.003, 0.35, 0.015),
     },
     "input and output": {"none": (0.70, 0.50, 0.92), "some": (0.30, 0.50, 0.08)},
-    "clients": {"connected": (0.45, 0.40, 0.03), "nobody": (0.55, 0.60, 0.97)},
+    "clients": {"connected": (0.20, 0.20, 0.015), "nobody": (0.80, 0.80, 0.985)},
 }
 """Feature, bin: how often. No column adds up to more than 1, so that the e-values are honest."""
 
@@ -169,7 +168,7 @@ FEATURE_CAPS: dict[str, float] = {"provenance": 14.0, "provenance of a worker": 
 FEATURE_CAP = 4.0
 """Bits that a feature may move at most, either way."""
 
-GROUP_CAPS: dict[str, dict[str, float]] = {"circumstances": {ABANDONED: 4.0, USEFUL_BAD: 8.0}}
+GROUP_CAPS: dict[str, dict[str, float]] = {"circumstances": {ABANDONED: 2.5, USEFUL_BAD: 8.0}}
 """Bits for a class against `useful` that a group may move at most, either way; where there is none, its features' caps hold."""
 
 LEAST, MOST = 0.0005, 0.9995

@@ -14,6 +14,8 @@ from gitfleet.onhost import supervisors
 from gitfleet.onhost.records import HostProcess, Origin, ProcessTable
 
 LIVE, ENDED, UNKNOWN = "live", "ended", "unknown"
+NOBODYS = "-"
+"""What a place is given to that is the fleet's, but no session's alone."""
 _SCOPE = re.compile(r"gitfleet-(.+)-[0-9]+\.scope\Z")
 _MADE_UP = re.compile(r"-[0-9a-hjkmnp-tv-z]{8}\Z")
 _UNUSUAL = re.compile(r"[^A-Za-z0-9:_.-]+")
@@ -160,8 +162,8 @@ class Family:
         scoped = self._scope(one)
         if scoped:
             return scoped, "cgroup"
-        place = self._placed.get(one.identity.pid)
-        return (place, "place") if place else (None, "none")
+        place = self._placed.get(one.identity.pid, NOBODYS)
+        return (None, "none") if place == NOBODYS else (place, "place")
 
     def _above(self, one: HostProcess) -> Iterable[HostProcess]:
         """What has started it, as far as that is still above it; never what only took it over, or serves many sessions."""

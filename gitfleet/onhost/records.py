@@ -205,7 +205,8 @@ class TriageCandidate:
 class ScanRequest:
     """What the asker says for a scan: sessions by state, where their worktrees are, who asks, and how it is to be redacted.
 
-    `sessions` maps a session id to live or ended; `places` an absolute path to a session id. `key` is the fleet's redaction key
+    `sessions` maps a session id to live or ended; `places` an absolute path to a session id,
+    or to `-` where a place is the fleet's, but no session's alone. `key` is the fleet's redaction key
     (HMAC-SHA256); it is never kept on the host. `protect` are patterns of command lines that are never judged.
     """
 

@@ -61,6 +61,11 @@ def keep(node_state: str, found: InterruptedSession) -> None:
     statefile.save(os.path.join(folder, f"{found.session}.json"), found, mode=0o600)
 
 
+def forget(node_state: str, session: str) -> None:
+    """It is at work again. Twice is harmless. Raises LocalStorage."""
+    files.remove(os.path.join(node_state, _FOLDER, f"{session}.json"))
+
+
 def kept(node_state: str) -> list[InterruptedSession]:
     """Those that are noted and not at work again, oldest first; old notes go."""
     folder = os.path.join(node_state, _FOLDER)

@@ -16,7 +16,7 @@ from gitfleet.git import headlog, refs
 from gitfleet.git.program import redact
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger.ledger import Ledger
-from gitfleet.sessions import orchestration, session_records, session_rules
+from gitfleet.sessions import interrupted, orchestration, session_records, session_rules
 from gitfleet.sessions.local import Here, LocalSessions, candidates, check_mark, mark
 from gitfleet.sessions.reading import Reading
 
@@ -133,6 +133,7 @@ class Sessions(Generic[S, E]):
             self.local.remember(Here(session_id, worktree, start.person, process, log, tree, length))
         with suppress(LocalStorage):  # it ends by itself
             self._arrived()
+            interrupted.forget(self._ledger.state, session_id)
         if known and known.worktree != worktree:
             self._mark(known.worktree)
         self._mark(worktree)

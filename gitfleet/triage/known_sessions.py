@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from gitfleet.clone import Clone
 
 LIVE, ENDED = "live", "ended"
+NOBODYS = "-"
+"""In place of a session: the place is the fleet's, but no session's alone."""
 GENERATIONS = 5000
 """How far back the chain is read for sessions that have ended."""
 MOST = 10_000
 
 
 class KnownSessions(Struct):
-    """`states`: by id, live or ended. `places`: by absolute path the session that works there, or was the last to."""
+    """`states`: by id, live or ended. `places`: by absolute path the session that works there, or was the last to, or NOBODYS."""
 
     states: dict[str, str]
     places: dict[str, str]
@@ -50,7 +52,9 @@ def known(clone: Clone) -> KnownSessions:
             states.setdefault(session_id, ENDED)
         if worktree.startswith("/") and worktree not in places:
             places[worktree] = False, session_id
-    return KnownSessions(states, {path: one for path, (_, one) in places.items() if path not in shared})
+    found = {path: NOBODYS if path in shared else one for path, (_, one) in places.items()}
+    main = clone.repository.main
+    return KnownSessions(states, {main: NOBODYS, **found} if main else found)
 
 
 def _settle(places: dict[str, tuple[bool, str]], shared: set[str], path: str, one: tuple[bool, str]) -> None:

@@ -114,6 +114,7 @@ def _candidate(host: PlanHost, one: PlannedCandidate, state: str) -> Mapping[str
         "size": size(one),
         "why": why(one),
         "action": one.action,
+        "undo": one.reversible.get(one.action, False),
         "state": state,
         "mistake": one.in_use,
     }

@@ -109,6 +109,15 @@ class PlanRefs:
             error = raised
         return [f"the plan {fleet_session} was not sent to the hub: {error.message}"]
 
+    def send_all(self) -> list[str]:
+        """The same for all plans of this clone; one connection for each that waits, and none after the first that fails."""
+        prefix = fleetrefs.seen_plan(self._hub, "")
+        found = refs.read(self._git, fleetrefs.PLANS, prefix) if self._hub else {}
+        for name, oid in _named(found).items():
+            if found.get(prefix + name) != oid and (warnings := self.send(name)):
+                return warnings
+        return []
+
     def read(self, fleet_session: str) -> StoredPlan:
         """A plan, from this clone where it has it, else from the hub by one connection, of which nothing stays here.
 
@@ -232,7 +241,8 @@ def _root(objects: Objects, oid: str) -> str:
 
 
 def _named(found: Mapping[str, str]) -> dict[str, str]:
-    names = {ref.removeprefix(fleetrefs.PLANS): oid for ref, oid in found.items()}
+    plans = {ref: oid for ref, oid in found.items() if ref.startswith(fleetrefs.PLANS)}
+    names = {ref.removeprefix(fleetrefs.PLANS): oid for ref, oid in plans.items()}
     return {name: names[name] for name in sorted(names, reverse=True) if is_fleet_session(name)}
 
 

@@ -5,20 +5,19 @@ Scanning and planning change nothing on any host. All that is kept is in this cl
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import NamedTuple
 
-import gitfleet
 from gitfleet.base import clock, ids
 from gitfleet.clone import Clone
 from gitfleet.codec import Struct, replace
 from gitfleet.dispatch import risk
 from gitfleet.errors import FleetError, UsageError
-from gitfleet.hosts.asking import AT_ONCE, Reach
+from gitfleet.hosts.asking import AT_ONCE, Reach, run
 from gitfleet.hosts.connection import HostLimits
 from gitfleet.hosts.inventory import HostSpec
 from gitfleet.ledger.model import NODE, Actor
@@ -78,7 +77,7 @@ class FleetPlans:
         _check(options)
         secret = redaction_key.key(self._clone.ledger.state)
         request = self._request(options)
-        replies = asyncio.run(self._ask(hosts, options, secret))
+        replies = run(self._ask(hosts, options, secret))
         whole = planning.merge(request, replies)
         whole, files = planning.files_of(whole, redaction_key.derived(secret, "seal"))
         planned, total = len(whole.plan.planned), len(hosts)
@@ -168,9 +167,7 @@ class FleetPlans:
         granted = min(options.alpha, self.budget().level / risk.UNIT)
         name = f"fleet-{stamp}-{secrets.token_hex(2)}"
         node = self._clone.ledger.node.id
-        return PlanRequest(
-            name, now, node, gitfleet.__version__, options.profile, options.alpha, round(granted, 6)
-        )
+        return PlanRequest(name, now, node, _version(), options.profile, options.alpha, round(granted, 6))
 
     async def _ask(self, hosts: Sequence[HostSpec], options: PlanOptions, secret: bytes) -> list[ScanReply]:
         known = known_sessions.known(self._clone)
@@ -196,7 +193,7 @@ class FleetPlans:
             key = redaction_key.derived(redaction_key.key(self._clone.ledger.state), "seal")
             if not plan_record.is_sealed(whole.plan, key):
                 raise plan_record.corrupt(where, "it is not as this clone made it")
-        if whole.plan.tool == gitfleet.__version__:
+        if whole.plan.tool == _version():
             try:
                 plan_view.check(found.files.get(plan_record.VIEW, b""), whole)
             except plan_view.NoView as error:
@@ -231,6 +228,11 @@ def latest_review(kept: KeptPlan) -> str:
 
 def _reviews(kept: KeptPlan) -> list[str]:
     return sorted(name for name in kept.added if name.startswith(_REVIEWS))
+
+
+def _version() -> str:
+    """Which gitfleet this is: said by the package, which imports everything and so is not imported by name here."""
+    return str(import_module("gitfleet").__version__)
 
 
 def level_of(alpha: float) -> int:

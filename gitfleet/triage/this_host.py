@@ -51,7 +51,7 @@ def _known(path: str) -> KnownSessions:
 
 
 class SessionUse(Struct):
-    """What the processes of one session use together ("": those of none). Memory in bytes, `cpu` in cores.
+    """What the processes of one session use together ("": those of none), without those that have ended. Memory in bytes, `cpu` in cores.
 
     `pss` leaves out those of which it could not be read; `unweighed` counts them.
     """
@@ -91,12 +91,12 @@ def _use(found: HostLook, session: str, worktree: str, members: list[HostProcess
         session=session,
         state=next((origins[one.identity.pid].state for one in members), "unknown"),
         worktree=worktree,
-        processes=len(members),
+        processes=len(living),
         pss=sum(one.pss or 0 for one in weighed),
         unweighed=sum(one.pss is None for one in weighed),
         rss=sum(one.rss for one in members),
         swap=sum(one.swap for one in members),
         cpu=sum(rates) if rates else None,
         oldest=max(one.age for one in members),
-        orphans=sum(origins[one.identity.pid].orphan for one in members),
+        orphans=sum(origins[one.identity.pid].orphan for one in living),
     )

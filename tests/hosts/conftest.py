@@ -8,18 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.sshd import Hosts
+from tests.hosts.sshd import hosts
 
-
-@pytest.fixture
-def hosts(tmp_path: Path) -> Iterator[Hosts]:
-    """Brings hosts up; see `sshd.Hosts`. All of them are down again after the test."""
-    (tmp_path / "hosts").mkdir()
-    made = Hosts(tmp_path / "hosts")
-    try:
-        yield made
-    finally:
-        made.end()
+__all__ = ["hosts"]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -163,14 +163,16 @@ class Hosts:
         (folder / "config").write_text("\n".join([*self._entries, rest]))
         (folder / "config").chmod(0o600)
 
-    def silent(self, name: str, said: bytes = b"") -> None:
-        """A host that takes connections, writes `said`, and nothing more."""
+    def silent(self, name: str, said: bytes = b"") -> threading.Event:
+        """A host that takes connections, writes `said`, and nothing more; set when there has been one."""
         listener = socket.create_server(("127.0.0.1", 0))
         taken: list[socket.socket] = []
+        first = threading.Event()
 
         def greet(connection: socket.socket) -> None:
             taken.append(connection)
             connection.sendall(said)
+            first.set()
 
         def stop() -> None:
             for one in taken:
@@ -178,6 +180,7 @@ class Hosts:
 
         self._stops += [_accepting(listener, greet), stop]
         self.know(name, listener.getsockname()[1])
+        return first
 
     def closing(self, name: str) -> Callable[[], int]:
         """A host that closes every connection at once; how many there were."""
@@ -201,6 +204,17 @@ class Hosts:
         """Take all down."""
         for stop in reversed(self._stops):
             stop()
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Iterator[Hosts]:
+    """Brings hosts up; see `Hosts`. All of them are down again after the test. Take it into a conftest by its name."""
+    (tmp_path / "hosts").mkdir()
+    made = Hosts(tmp_path / "hosts")
+    try:
+        yield made
+    finally:
+        made.end()
 
 
 class _Machine:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -53,9 +56,39 @@ def test_hosts_that_tell_odd_things_are_told_of_in_safe_words(
     assert "\x1b[31mread-only" not in done.stdout
 
 
+@needs_hosts
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_check_that_is_stopped_leaves_no_ssh_behind(
+    hosts: Hosts, gitfleet: Gitfleet, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    taken = hosts.silent("silent", b"SSH-2.0-silent\r\n")
+    started = gitfleet.start(tmp_path, "hosts", "check", "--hosts", "silent")
+    taken.wait()
+    started.send(number)
+    assert started.ended().returncode == code
+    assert not [path for path in Path("/proc").glob("[0-9]*/cmdline") if _is_ours(path)]
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether it is an ssh that asks the host of this test."""
+    with suppress(OSError):
+        words = path.read_bytes().split(b"\0")
+        where = path.with_name("environ").read_bytes()
+        return words[0] == b"ssh" and b"silent" in words and os.fsencode(os.environ["HOME"]) in where
+    return False
+
+
 def test_this_machine_is_checked_without_ssh(gitfleet: Gitfleet, tmp_path: Path) -> None:
     rows = gitfleet(tmp_path, "hosts", "check", "--hosts", "localhost", "--json").ok().json()["data"]["hosts"]
     assert [(row["host_id"], row["status"]) for row in rows] == [("localhost", "ready")]
+
+
+def test_machine_without_ssh_can_still_ask_itself(gitfleet: Gitfleet, tmp_path: Path) -> None:
+    done = gitfleet(
+        tmp_path, "hosts", "check", "--hosts", "localhost,other", "--json", env={"PATH": "/nowhere"}
+    )
+    rows = done.ended(21).json()["data"]["hosts"]
+    assert [(row["status"], row["why"]) for row in rows] == [("ready", ""), ("error", "There is no ssh here")]
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,17 @@ def test_hosts_behind_one_jump_host_share_one_login_there(hosts: Hosts) -> None:
     assert target.logins() == len(names)
 
 
+def test_hosts_behind_two_jump_hosts_share_one_login_at_each(hosts: Hosts) -> None:
+    first = hosts.start("first", tool=None, daemon=["UseDNS no"])
+    second = hosts.start("second", tool=None, daemon=["UseDNS no"])
+    target = hosts.start("target", tool=speaks())
+    for name in ("one", "two"):
+        hosts.know(name, target.port, f"ProxyJump first,root@second:{second.port}", host_key=target.host_key)
+    found = statuses(ask("one", "two"))
+    assert {word for word, _ in found.values()} == {"planned"}, found
+    assert (first.logins(), second.logins(), target.logins()) == (1, 1, 2)
+
+
 def test_jump_host_that_fails_is_tried_once_and_named(hosts: Hosts) -> None:
     bastion = hosts.start("bastion", accepts=False)
     names = ["one", "two", "three"]

@@ -47,7 +47,9 @@ def stored(one: HostProcess) -> dict[str, Any]:
 
 def loaded(raw: dict[str, Any]) -> HostProcess:
     """A process as it was stored."""
-    known = {name: tuple(value) if name in TUPLES and value is not None else value for name, value in raw.items()}
+    known: dict[str, Any] = dict(raw)
+    for name in TUPLES & known.keys():
+        known[name] = None if known[name] is None else tuple(known[name])
     identity = dict(known.pop("identity"))
     if identity.get("exe") is not None:
         identity["exe"] = tuple(identity["exe"])

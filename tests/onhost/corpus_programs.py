@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 class Program(NamedTuple):
     """One program: a shell line that `exec`s it. `held`: it is of use to somebody whoever started it. `piped`: it is spoken to by
-    its standard input, which stays open. `terminal`: it wants one. `bad`: it spins.
+    its standard input, which stays open. `terminal`: it wants one. `spins`: it uses a whole core; `bad`: for nothing.
     """
 
     name: str
@@ -15,6 +15,7 @@ class Program(NamedTuple):
     held: bool = False
     piped: bool = False
     terminal: bool = False
+    spins: bool = False
     bad: bool = False
 
 
@@ -52,7 +53,10 @@ TEST_RUNNERS = (
     Program("jest", "exec node_modules/.bin/jest --maxWorkers 2 tests/hang"),
     Program("npm-test", "exec npm test"),
     Program("vitest", "exec node_modules/.bin/vitest run --pool forks tests/vitest"),
-    Program("mocha", "exec node_modules/.bin/mocha --parallel --jobs 2 --timeout 0 tests/mocha/a.cjs tests/mocha/b.cjs"),
+    Program(
+        "mocha",
+        "exec node_modules/.bin/mocha --parallel --jobs 2 --timeout 0 tests/mocha/a.cjs tests/mocha/b.cjs",
+    ),
     Program("node-test", "exec node --test tests/node"),
     Program("pytest", "exec venv/bin/pytest -q tests/python"),
     Program("pytest-xdist", "exec venv/bin/pytest -q -n 2 tests/python"),
@@ -66,7 +70,12 @@ SERVERS_ON_PIPES = (
     Program("mcp-git", "exec venv/bin/mcp-server-git", piped=True),
 )
 LANGUAGE_SERVERS = (
-    Program("typescript-language-server", "exec node_modules/.bin/typescript-language-server --stdio", piped=True, held=True),
+    Program(
+        "typescript-language-server",
+        "exec node_modules/.bin/typescript-language-server --stdio",
+        piped=True,
+        held=True,
+    ),
     Program("pyright", "exec node_modules/.bin/pyright-langserver --stdio", piped=True, held=True),
     Program("gopls", "exec gopls", piped=True, held=True),
     Program("clangd", "exec clangd", piped=True, held=True),
@@ -100,14 +109,21 @@ AGENTS = (
     Program("screen", "exec env SCREENDIR=$PWD/screen screen -c /dev/null -D -m sleep 1000000", held=True),
 )
 RUNAWAYS = (
-    Program("pytest-spins", "exec venv/bin/pytest -q tests/spin/test_spin.py", bad=True),
-    Program("jest-spins", "exec node_modules/.bin/jest -i tests/spin", bad=True),
-    Program("unittest-spins", "exec python3 -m unittest tests/spin/test_spin.py", bad=True),
-    Program("tsx-spins", "exec node --watch spin.js", bad=True),
+    Program("pytest-spins", "exec venv/bin/pytest -q tests/spin/test_spin.py", spins=True, bad=True),
+    Program("jest-spins", "exec node_modules/.bin/jest -i tests/spin", spins=True, bad=True),
+    Program("unittest-spins", "exec python3 -m unittest tests/spin/test_spin.py", spins=True, bad=True),
+    Program("tsx-spins", "exec node --watch spin.js", spins=True, bad=True),
 )
 COMPUTING = (
-    Program("train", "exec python3 train.py"),
-    Program("training-shell", "exec sh train.sh"),
+    Program("train", "exec python3 train.py", spins=True),
+    Program("training-shell", "exec sh train.sh", spins=True),
+)
+
+WITH_ZOMBIES = (Program("zombies", "exec python3 zombies.py"),)
+STOPPED = (
+    Program("vite-stopped", "exec node_modules/.bin/vite --port 0"),
+    Program("vim-stopped", "exec vim -u NONE -n notes.md", held=True, terminal=True),
+    Program("pytest-stopped", "exec venv/bin/pytest -q tests/python"),
 )
 
 FILES = {
@@ -125,6 +141,8 @@ FILES = {
     "train.sh": "while :; do :; done",
     "pool.py": "import multiprocessing, time\nif __name__ == '__main__':\n"
     "    multiprocessing.set_start_method('spawn')\n    multiprocessing.Pool(2).map(time.sleep, [10**6] * 2)",
+    "zombies.py": "import os, signal\nfor name in ('true', 'node', 'vite'):\n    if os.fork() == 0:\n"
+    "        os.execvp('true', [name])\nwhile True:\n    signal.pause()",
     "watch.sh": "while sleep 1000000; do :; done",
     "Makefile": "test:\n\tsleep 1000000\n",
     "notes.md": "# notes\n",
@@ -159,7 +177,7 @@ BATCHES: tuple[tuple[str, str, tuple[Program, ...], float], ...] = (
     ("leaked-tests", MARKED, TEST_RUNNERS, 5 * 3600.0),
     ("fresh-leaks", MARKED, (*DEV_SERVERS[:8], *WATCHERS[:4]), 240.0),
     ("leaked-pipes", MARKED, SERVERS_ON_PIPES, 2 * 86400.0),
-    ("removed-worktrees", MARKED_GONE, (*DEV_SERVERS[1:6], *WATCHERS[:3], *TEST_RUNNERS[:2]), 9 * 3600.0),
+    ("removed-worktrees", MARKED_GONE, (*DEV_SERVERS[1:6], *WATCHERS[1:4], *TEST_RUNNERS[:2]), 9 * 3600.0),
     ("session-holds", MARKED, (*DATABASES, *AGENTS), 2 * 86400.0),
     ("live-session", LIVE, (*DEV_SERVERS[:6], *WATCHERS[:3], *TEST_RUNNERS[:4]), 2 * 3600.0),
     ("live-pipes", LIVE, (*SERVERS_ON_PIPES, *LANGUAGE_SERVERS), 30 * 3600.0),
@@ -171,5 +189,6 @@ BATCHES: tuple[tuple[str, str, tuple[Program, ...], float], ...] = (
     ("terminals", TYPED, ON_TERMINALS, 9 * 86400.0),
     ("killed-runners", RUNNER_KILLED, TEST_RUNNERS[:4], 3 * 3600.0),
     ("runaways", TYPED, RUNAWAYS, 30 * 3600.0),
-    ("computing", TYPED, COMPUTING, 60 * 3600.0),
+    ("computing", TYPED, (*COMPUTING, *WITH_ZOMBIES), 60 * 3600.0),
+    ("stopped", TYPED, STOPPED, 70 * 3600.0),
 )

@@ -34,7 +34,7 @@ from tests.onhost import corpus_programs as programs  # noqa: E402
 from tests.onhost.corpus_form import FOLDER, stored  # noqa: E402
 from tests.onhost.corpus_programs import Program  # noqa: E402
 
-HOME = Path("/tmp/corpus-home")  # noqa: S108 - a place that the work folders' user may see
+HOME = Path("/tmp/corpus-home")
 UID = 1000
 ENDED, LIVE = "01K0ENDEDSESSION0000000000", "01K0LIVESESSION00000000000"
 
@@ -74,7 +74,14 @@ def main() -> None:
     _script(HOME / "init", INIT)
     (HOME / "out").mkdir()
     subprocess.run(["chown", "-R", f"{UID}:{UID}", str(HOME)], check=True)
-    inner = ["/usr/bin/python3", str(Path(__file__).resolve()), "--inside", "--tools", str(asked.tools), *asked.batches]
+    inner = [
+        "/usr/bin/python3",
+        str(Path(__file__).resolve()),
+        "--inside",
+        "--tools",
+        str(asked.tools),
+        *asked.batches,
+    ]
     subprocess.run(
         ["unshare", "--pid", "--fork", "--mount-proc", "setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups",
          str(HOME / "init"), *inner],
@@ -91,6 +98,9 @@ def make(batch: str, way: str, started: tuple[Program, ...], age: float, tools: 
     work = {one.name: _work_folder(batch, one, tools) for one in started}
     roots, keep = _start(way, started, work)
     _settle()
+    for one in started:
+        if one.name.endswith("-stopped"):
+            os.write(keep[one.name], b"\x1a")
     if way in (programs.MARKED, programs.MARKED_GONE):
         os.kill(keep["agent"].pid, signal.SIGKILL)
         keep["agent"].wait()
@@ -105,7 +115,9 @@ def make(batch: str, way: str, started: tuple[Program, ...], age: float, tools: 
     _end_all()
 
 
-def _start(way: str, started: tuple[Program, ...], work: dict[str, Path]) -> tuple[dict[str, int], dict[str, Any]]:
+def _start(
+    way: str, started: tuple[Program, ...], work: dict[str, Path]
+) -> tuple[dict[str, int], dict[str, Any]]:
     keep: dict[str, Any] = {}
     roots: dict[str, int] = {}
     if way in (programs.MARKED, programs.MARKED_GONE, programs.LIVE):
@@ -116,13 +128,15 @@ def _start(way: str, started: tuple[Program, ...], work: dict[str, Path]) -> tup
             for word in (_line(one, work[one.name], left=left), "piped" if one.piped and not left else "no")
         ]  # fmt: skip
         agent = work[started[0].name] / "bin/claude"
-        keep["agent"] = subprocess.Popen([str(agent), "--run", *words], env={**os.environ, "GITFLEET_SESSION": session})
+        keep["agent"] = subprocess.Popen(
+            [str(agent), "--run", *words], env={**os.environ, "GITFLEET_SESSION": session}
+        )
     elif way == programs.TYPED:
         for one in started:
             pid, master = pty.fork()
             if pid == 0:
                 os.chdir(work[one.name])
-                os.execvp("bash", ["bash", "--norc", "-i"])  # noqa: S606, S607 - a user's shell
+                os.execvp("bash", ["bash", "--norc", "-i"])
             keep[one.name] = master
             os.write(master, ("stty -echo; " + one.line.removeprefix("exec ") + "\n").encode())
             os.set_blocking(master, False)
@@ -172,7 +186,8 @@ def _script(path: Path, text: str) -> None:
 
 def _settle() -> None:
     """Wait until for two seconds no process has come or gone."""
-    before, since, until = set(), time.monotonic(), time.monotonic() + 60
+    before: set[str] = set()
+    since, until = time.monotonic(), time.monotonic() + 60
     while time.monotonic() < until and time.monotonic() - since < 2.5:
         now = {name for name in os.listdir("/proc") if name.isdigit()}
         if now != before:
@@ -181,7 +196,13 @@ def _settle() -> None:
 
 
 def _store(
-    batch: str, way: str, started: tuple[Program, ...], age: float, work: dict[str, Path], tools: Path, roots: dict[str, int]
+    batch: str,
+    way: str,
+    started: tuple[Program, ...],
+    age: float,
+    work: dict[str, Path],
+    tools: Path,
+    roots: dict[str, int],
 ) -> None:
     table = snapshot.take(1.0)
     sessions = {ENDED: "ended", LIVE: "live"}
@@ -189,13 +210,15 @@ def _store(
     if way in (programs.MARKED, programs.MARKED_GONE, programs.LIVE):
         session = LIVE if way == programs.LIVE else ENDED
         placed = places.placed(table, {str(folder): session for folder in work.values()})
-    cases = [
-        {"name": one.name, "label": _label(one, way), "pids": _pids(table, work[one.name])}
+    cases: list[dict[str, Any]] = [
+        {"name": one.name, "label": _label(one, way), "pids": _pids(table, work[one.name], one)}
         for one in started
     ]  # fmt: skip
-    bad = {pid for case, one in zip(cases, started, strict=True) if one.bad for pid in case["pids"]}
+    spinning = {pid for case, one in zip(cases, started, strict=True) if one.spins for pid in case["pids"]}
     names = {str(tools): "/home/ada/shop", str(HOME): "/home/ada"}
-    kept = [_replaced(one, age, names, bad) for one in table.processes.values() if one.identity.pid not in (os.getpid(),)]
+    kept = [
+        _replaced(one, age, spinning) for one in table.processes.values() if one.identity.pid != os.getpid()
+    ]
     text = json.dumps({
         "uid": UID, "seconds": round(table.seconds, 2), "sessions": sessions, "placed": placed, "cases": cases,
         "processes": [stored(one) for one in kept],
@@ -214,23 +237,35 @@ def _label(one: Program, way: str) -> str:
     return "abandoned" if left and not one.held else "useful"
 
 
-def _pids(table: ProcessTable, folder: Path) -> list[int]:
-    """The processes that work in a case's folder; their shells, on terminals, are the user's own."""
-    found = [pid for pid, one in table.processes.items() if (one.cwd or "").startswith(str(folder))]
-    chosen = set(found)
+def _pids(table: ProcessTable, folder: Path, program: Program) -> list[int]:
+    """The processes of a case: they work in its folder, or were started there. The shells of terminals are the user's own."""
+    found = set()
     for pid, one in table.processes.items():
-        if one.ppid in chosen or one.zombie and one.ppid in chosen:
-            chosen.add(pid)
-    return sorted(chosen)
+        here = (one.cwd or _started_in(pid)).startswith(str(folder)) or _started_in(pid).startswith(
+            str(folder)
+        )
+        if "--norc" not in one.command and (here or one.name == program.name):
+            found.add(pid)
+    found |= {pid for pid, one in table.processes.items() if one.ppid in found}
+    return sorted(found)
 
 
-def _replaced(one: HostProcess, age: float, names: dict[str, str], bad: set[int]) -> HostProcess:
+def _started_in(pid: int) -> str:
+    with suppress(OSError):
+        for word in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+            if word.startswith(b"PWD="):
+                return word[4:].decode()
+    return ""
+
+
+def _replaced(one: HostProcess, age: float, spinning: set[int]) -> HostProcess:
+    """Older, as the batch says; what spins has had a core to itself all the time, which this machine may not have given it."""
     if one.identity.pid == 1:
         return replace(one, command=("/sbin/init",), name="init", exe="/sbin/init", cwd="/", age=age * 2)
     older = age * (0.999 + one.identity.pid % 7 / 5000)
-    cpu = one.cpu or 0.0
-    used = older * cpu if cpu > 0.4 else one.cpu_total
-    return replace(one, age=round(older, 1), cpu=round(cpu, 4), cpu_total=round(used, 2))
+    if one.identity.pid in spinning and (one.cpu or 0.0) > 0.02:
+        return replace(one, age=round(older, 1), cpu=0.98, cpu_total=round(older * 0.98, 2))
+    return replace(one, age=round(older, 1), cpu=round(one.cpu or 0.0, 4), cpu_total=round(one.cpu_total, 2))
 
 
 def _one_a_line(text: str) -> str:
@@ -245,7 +280,9 @@ def _end_all() -> None:
     """End everything but the first process and this one."""
     until = time.monotonic() + 20
     while time.monotonic() < until:
-        others = [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) not in (1, os.getpid())]
+        others = [
+            int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) not in (1, os.getpid())
+        ]
         if not others:
             return
         for pid in others:

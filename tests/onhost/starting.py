@@ -18,6 +18,13 @@ from tests.workbench import PATIENCE
 
 READY = "ready"
 
+LEAK = """
+import os, subprocess, sys
+child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+print("ready", child.pid, flush=True)
+"""
+"""Starts what it is told, says its pid, and ends."""
+
 
 class Programs:
     """Starts programs. What they have started themselves ends with their process group."""

@@ -14,7 +14,7 @@ import pytest
 
 from gitfleet.onhost import places, provenance, snapshot
 from gitfleet.onhost.records import HostProcess, Identity, Origin, ProcessTable
-from tests.onhost.starting import Programs, table_when
+from tests.onhost.starting import LEAK, Programs, table_when
 from tests.onhost.tables import UID, host, process
 
 ENDED, LIVE, OTHER = "codex-7h3k9q2m", "claude-0123abcd", "claude-zzzz9999"
@@ -91,6 +91,11 @@ def test_neighbours_of_different_sessions_or_of_none_say_nothing(tie: str) -> No
         assert of(5, init(), wiped, *others).session is None
 
 
+def test_place_of_the_fleet_that_is_no_sessions_alone_gives_none() -> None:
+    assert of(5, init(), process("x", 5), placed={5: "-"}).session is None
+    assert of(5, init(), process("x", 5), placed={5: ENDED}).by == "place"
+
+
 def test_what_runs_in_a_multiplexer_is_not_of_the_session_that_started_it() -> None:
     found = of(5, init(), process("vim", 5, ppid=4), process("tmux new", 4, marker=ENDED))
     assert (found.session, found.supervised) == (None, True)
@@ -101,7 +106,7 @@ def test_what_was_taken_over_is_not_of_the_session_of_who_took_it() -> None:
     assert of(5, init(), manager, process("node s.js", 5, ppid=4)).session is None
 
 
-@pytest.mark.parametrize(("placed", "state"), [({}, "unknown"), ({5: "ada-1"}, "ended")])
+@pytest.mark.parametrize(("placed", "state"), [({}, "unknown"), ({5: "ada-1"}, "ended"), ({5: "-"}, "ended")])
 def test_chosen_name_of_an_ended_session_is_believed_only_in_a_place_of_the_fleet(
     placed: dict[int, str], state: str
 ) -> None:
@@ -229,13 +234,6 @@ def asked(table: ProcessTable, placed: dict[int, str] | None = None) -> dict[int
     return provenance.origins(table, SESSIONS, placed or {})
 
 
-LEAK = """
-import os, subprocess, sys
-child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-print("ready", child.pid, flush=True)
-"""
-
-
 def test_server_whose_starter_has_ended_is_an_orphan_of_its_session(start: Programs) -> None:
     one = start.python(LEAK, "sleep", "600", env={**os.environ, "GITFLEET_SESSION": ENDED})
     left = int(start.said)
@@ -317,7 +315,7 @@ os.setgroups([]); os.setgid(54321); os.setuid(54321)
 ctypes.CDLL(None).prctl(4, 1)
 table = snapshot.take(0)
 mine = table.processes[os.getpid()]
-origin = provenance.origins(table, {}, {}, alive=scanning._exists)[os.getpid()]
+origin = provenance.origins(table, {}, {}, alive=scanning.exists)[os.getpid()]
 print(json.dumps([table.facts.hidden, os.getppid() in table.processes, origin.supervised, origin.supervisor == mine.ppid, 1 in table.processes]))
 """
 

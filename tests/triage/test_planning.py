@@ -203,7 +203,7 @@ def test_view_that_says_something_else_is_refused_with_the_place(old: str, new: 
 def test_view_has_few_lines_for_each_candidate() -> None:
     many = [candidate(n, evidence=candidate()["evidence"] * 20) for n in range(1, 201)]
     text = plan_view.text(planning.merge(REQUEST, [reply(1, *many)]))
-    assert text.count("\n") <= 200 * 8 + 20
+    assert text.count("\n") <= 200 * 9 + 20
 
 
 def test_plan_of_hostile_words_is_written_and_read_as_yaml() -> None:

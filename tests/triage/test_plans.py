@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 
+from gitfleet.base import clock
 from gitfleet.errors import Blocked, Corrupt, HubUnreachable, UsageError
+from gitfleet.fleet import doctor
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs
+from gitfleet.triage import reviewing, service
 from gitfleet.triage.plans import PlanRefs
+from gitfleet.upkeep import exchange
 from tests.fleetbench import Fleets
 from tests.workbench import Entrant, Git, Gitfleet, Race
 
@@ -172,3 +178,46 @@ def test_plan_that_is_deleted_is_gone_here_and_on_the_hub(fleets: Fleets) -> Non
         plans(ada).write(ID, FILES, "A plan")
         assert plans(ada).delete(ID)
         assert plans(bob).everywhere() == plans(ada).own() == {}
+
+
+def test_plan_made_while_the_hub_was_away_goes_there_with_the_next_exchange(fleets: Fleets) -> None:
+    with fleets.open("ada") as ada, fleets.open("bob") as bob:
+        away = fleets.hub.rename(fleets.root / "away.git")
+        plans(ada).write(ID, FILES, "A plan")
+        os.makedirs(fleets.state("ada") / "triage")
+        away.rename(fleets.hub)
+        assert exchange.sync(ada).warnings == []
+        assert list(plans(bob).everywhere()) == [ID]
+        assert plans(ada).send_all() == []
+        plans(ada).write(OTHER, FILES, "Another")
+        fleets.hub.rename(fleets.root / "away.git")
+        plans(ada).append(ID, {"apply/x": b"1"}, "x")
+        (warning,) = plans(ada).send_all()
+        assert "was not sent" in warning
+
+
+def test_plans_that_are_too_old_or_too_many_are_forgotten_here_and_on_the_hub(
+    fleets: Fleets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fleets.open("ada") as ada, fleets.open("bob") as bob:
+        kept = service.FleetPlans(ada)
+        made = time.strftime("fleet-%Y%m%d-%H%M%S-", time.gmtime(clock.now() - 10))
+        names = ["fleet-20200101-000000-0000", *[f"{made}000{number}" for number in range(3)]]
+        for name in names:
+            kept.refs.write(name, FILES, "A plan")
+            reviewing.note(ada.ledger.state, name, "a" * 40)
+        monkeypatch.setattr(service, "MOST_PLANS", 2)
+        assert kept.forget_old() == 2
+        assert (
+            sorted(kept.refs.own()) == sorted(PlanRefs(bob.repository, bob.ledger).everywhere()) == names[2:]
+        )
+        assert [bool(reviewing.seen(ada.ledger.state, name)) for name in names] == [False, False, True, True]
+        assert kept.forget_old(keep=0) == 2
+
+
+def test_doctor_of_a_clone_with_plans_says_whether_they_can_be_used(fleets: Fleets) -> None:
+    with fleets.open("ada") as ada:
+        assert [finding for finding in doctor.examine(ada) if finding.what == "plans"] == []
+        plans(ada).write(ID, FILES, "A plan")
+        (finding,) = [finding for finding in doctor.examine(ada) if finding.what == "plans"]
+        assert (finding.ok, "cannot be read" in finding.words or "plan" in finding.words) == (False, True)

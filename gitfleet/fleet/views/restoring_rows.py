@@ -46,11 +46,23 @@ class RestoreJobsAnswer(TypedDict):
 
     jobs: list[RestoredJobRow]
     sessions: list[InterruptedRow]
+    windows: list[str]
+    """The sessions that were opened in windows of tmux."""
+    manager: int
+    """The process that was started to run jobs; 0: none was."""
 
 
-def answer(jobs: Iterable[RestoredJob], sessions: Iterable[tuple[InterruptedSession, list[str]]]) -> RestoreJobsAnswer:  # fmt: skip
-    """Both, with the command that takes each session up again."""
-    return {"jobs": [_job(one) for one in jobs], "sessions": [_session(*one) for one in sessions]}
+def answer(
+    jobs: Iterable[RestoredJob], sessions: Iterable[tuple[InterruptedSession, list[str]]],
+    windows: list[str], manager: int,
+) -> RestoreJobsAnswer:  # fmt: skip
+    """All of it, with the command that takes each session up again."""
+    return {
+        "jobs": [_job(one) for one in jobs],
+        "sessions": [_session(*one) for one in sessions],
+        "windows": windows,
+        "manager": manager,
+    }
 
 
 def _job(one: RestoredJob) -> RestoredJobRow:

@@ -28,7 +28,7 @@ _BIG = 1 << 63
 class ActOptions:
     """How it is done. `grace`: seconds between TERM and KILL; `kill`: whether KILL comes at all; `settle`: seconds in which a new copy
     is looked for; `pause_for`: seconds after which what is paused goes on by itself; `share`: of one core, when throttled;
-    `protect` and `sessions` are those of a scan, as they are now.
+    `protect`, `sessions` and `places` are those of a scan, as they are now.
     """
 
     grace: float = 10.0
@@ -39,6 +39,7 @@ class ActOptions:
     share: float = 0.5
     protect: tuple[str, ...] = ()
     sessions: dict[str, str] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -132,20 +133,16 @@ def _options(raw: Any) -> ActOptions:
         nice=int(_number(raw, "nice", 10, 1, 19)),
         share=_number(raw, "share", 0.5, 0.01, 1.0),
         protect=tuple(_text(one, "protect") for one in protect),
-        sessions=_sessions(raw.get("sessions", {})),
+        sessions=_table(raw, "sessions"),
+        places=_table(raw, "places"),
     )
 
 
-def _sessions(raw: Any) -> dict[str, str]:
-    if (
-        not isinstance(raw, Mapping)
-        or len(raw) > _MOST_SESSIONS
-        or not set(raw.values()) <= {"live", "ended"}
-    ):
-        raise OpRefused(
-            "bad-request", "sessions was expected to be a table of what is live and what has ended"
-        )
-    return {_text(name, "sessions"): str(state) for name, state in raw.items()}
+def _table(raw: Mapping[str, Any], name: str) -> dict[str, str]:
+    found = raw.get(name, {})
+    if not isinstance(found, Mapping) or len(found) > _MOST_SESSIONS:
+        raise OpRefused("bad-request", f"{name} is no table")
+    return {_text(key, name): _text(value, name) for key, value in found.items()}
 
 
 def _action(raw: Mapping[str, Any]) -> str:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable, Tuple, Union  # subscripted at run time, which Python 3.8 has only here
 
-from gitfleet.onhost import grouping, program_names, provenance, snapshot
+from gitfleet.onhost import grouping, provenance, snapshot
 from gitfleet.onhost.acting import repositories, sighting
+from gitfleet.onhost.acting.act_request import ActOptions
 from gitfleet.onhost.acting.written_files import DATA, DATABASE, UNLINKED, locked_files, written_files
+from gitfleet.onhost.calls import calls
 from gitfleet.onhost.categories import AGENT, EDITOR, TEST_RUNNER
 from gitfleet.onhost.inference import judge
 from gitfleet.onhost.places import placed
@@ -39,7 +41,7 @@ _LOOKS = 4
 class GateQuestion:
     """What is to be done to whom: `members` as they are now. `strangers`: in their group, planned by nobody, and no child of theirs.
 
-    `sessions` and `protect` are the asker's, as for a scan. `pgid`: their process group, if it is theirs alone.
+    `options` are the asker's. `pgid`: their process group, if it is theirs alone.
     """
 
     members: tuple[HostProcess, ...]
@@ -47,8 +49,7 @@ class GateQuestion:
     category: str = ""
     pgid: int = 0
     strangers: int = 0
-    sessions: Mapping[str, str] | None = None
-    protect: tuple[str, ...] = ()
+    options: ActOptions = field(default_factory=ActOptions)
 
     @property
     def pids(self) -> list[int]:
@@ -88,13 +89,14 @@ def _standing(question: GateQuestion) -> tuple[SafetyGate, SafetyGate]:
             SafetyGate("kept", UNKNOWN, "some of them ended while they were looked at"),
             SafetyGate("in-use", PASSED),
         )
-    us = os.getpid()
-    known = provenance.origins(
-        table, dict(question.sessions or {}), placed(table, {}), alive=exists, own_pid=us
-    )
-    group = ProcessGroup(members[0], members, question.pgid, *_as_server(members, table))
+    us, options = os.getpid(), question.options
+    where = placed(table, options.places)
+    known = provenance.origins(table, options.sessions, where, alive=exists, own_pid=us)
+    leader = next((one for one in members if one.identity.pid == one.pgid), members[0])
+    members = (leader, *(one for one in members if one is not leader))
+    group = ProcessGroup(leader, members, question.pgid, *_as_server(members, table))
     origin = provenance.of_group(members, known)
-    kept = judge(group, origin, table, protect=question.protect, myself=us).protected
+    kept = judge(group, origin, table, protect=options.protect, myself=us).protected
     used = "somebody looks after them now" if origin.supervised else ""
     used = "their session is live" if origin.state == provenance.LIVE else used
     if question.action in {RENICE, THROTTLE}:
@@ -177,7 +179,7 @@ def _locks(question: GateQuestion) -> SafetyGate:
 
 
 def _git_under_way(question: GateQuestion) -> SafetyGate:
-    if any(not _GIT.isdisjoint(program_names.names(one)) for one in question.members):
+    if any(_is_git(one) for one in question.members):
         return SafetyGate("git", BLOCKED, "git itself is at work among them")
     found, unknown = 0, 0
     for directory in _directories(question):
@@ -190,6 +192,10 @@ def _git_under_way(question: GateQuestion) -> SafetyGate:
     if unknown and not found:
         return SafetyGate("git", UNKNOWN, "where they work cannot be read")
     return _say("git", found, "repositories that they work in have a git operation under way")
+
+
+def _is_git(one: HostProcess) -> bool:
+    return one.name in _GIT or any(not _GIT.isdisjoint(call.names) for call in calls(one.command))
 
 
 def _uncommitted(question: GateQuestion) -> SafetyGate:

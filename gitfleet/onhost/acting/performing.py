@@ -74,8 +74,7 @@ def _carry_out(order: WorkOrder) -> ActEnd:
         request.category,
         crowd.pgid,
         crowd.strangers,
-        request.options.sessions,
-        request.options.protect,
+        request.options,
     )
     shut = closed(look_at_gates(question))
     if shut:

@@ -62,7 +62,7 @@ def test_job_that_ended_with_its_machine_goes_on_once_after_it(
     assert f"{job.id}  long   over " in gitfleet(ada, "job", "list").ok().stdout
     assert "would be queued again" in gitfleet(ada, "restore", "--dry-run").ok().stdout
     assert store.get(job.id).status is JobStatus.RUNNING
-    told = gitfleet(ada, "restore", "--json").ok().json()["data"]
+    told = gitfleet(ada, "restore", "--no-run", "--json").ok().json()["data"]
     schema.validate(schemas.COMMANDS["restore"].data, told)
     assert [(one["job"], one["status"], one["error"]) for one in told["jobs"]] == [(job.id, "queued", "")]
     assert gitfleet(ada, "restore").ok().stdout == "nothing was interrupted\n"
@@ -109,7 +109,7 @@ def test_only_what_the_machine_ended_lately_is_brought_back(ada: Path, gitfleet:
     late = ended(store, "rebooted", day)
     assert gitfleet(ada, "restore", "--within", "1h").ok().stdout == "nothing was interrupted\n"
     assert "--within" in gitfleet(ada, "restore", "--within", "soon").ended(2).stderr
-    told = gitfleet(ada, "restore", "--json").ok().json()["data"]["jobs"]
+    told = gitfleet(ada, "restore", "--no-run", "--json").ok().json()["data"]["jobs"]
     assert [(one["job"], one["status"]) for one in told] == [(gone, "interrupted"), (late, "queued")]
     assert "no agent 'gone'" in told[0]["error"]
     assert told[1]["conversation"] == "c"

@@ -19,11 +19,17 @@ from gitfleet.onhost.acting.performing import pause_between, perform
 from gitfleet.onhost.records import Identity
 
 PLAN, OID = "fleet-20260115-143022-a7b3", "a" * 40
-QUICK = ActOptions(grace=10.0, settle=0.0)
+SESSION = "claude-0123abcd"
+
+
+def options(**changes: Any) -> ActOptions:
+    """Options that wait for nothing, by which the session that started the processes has ended."""
+    facts: dict[str, Any] = {"grace": 10.0, "settle": 0.0, "sessions": {SESSION: "ended"}, **changes}
+    return ActOptions(**facts)
 
 
 class Left:
-    """A process that nobody looks after: its starter has ended."""
+    """A process that nobody looks after: its starter has ended, and so has its session."""
 
     def __init__(self, pid: int, start: int, stdout: IO[str]) -> None:
         self.pid, self.start, self.stdout = pid, start, stdout
@@ -47,7 +53,7 @@ class Living:
         started = subprocess.run(
             ["sh", "-c", f'setsid "$@" 2>/dev/null {into} & echo $! >&2', "sh", *argv],
             stdout=writer, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, cwd=cwd or self.folder, text=True,
-            check=True,
+            check=True, env={**os.environ, "GITFLEET_SESSION": SESSION},
         )  # fmt: skip
         os.close(writer)
         pid, stdout = int(started.stderr), os.fdopen(reader)
@@ -88,7 +94,7 @@ def identity(pid: int) -> Identity:
 def request_of(action: str, *pids: int, group: bool = True, number: int = 1, **changes: Any) -> ActRequest:
     """A request to act on these processes, the first of which leads their group."""
     key = ActKey(OID, f"c-{number:012x}", action)
-    facts = {"options": QUICK, "category": "dev-server", "pgid": pids[0] if group else 0, **changes}
+    facts = {"options": options(), "category": "dev-server", "pgid": pids[0] if group else 0, **changes}
     return ActRequest(key, PLAN, tuple(map(identity, pids)), **facts)
 
 

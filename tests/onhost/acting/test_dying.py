@@ -14,7 +14,7 @@ import pytest
 from gitfleet.onhost.acting import after_acts
 from gitfleet.onhost.acting.act_request import act_request, identity_row
 from gitfleet.onhost.records import PAUSE, TERMINATE
-from tests.onhost.acting.living import OID, PLAN, Living, do, identity, state_of
+from tests.onhost.acting.living import OID, PLAN, SESSION, Living, do, identity, state_of
 from tests.workbench import ROOT, run
 
 COUNTS = """
@@ -33,7 +33,7 @@ OBEYS = COUNTS.replace("file.write(b't')", "file.write(b't')\n    sys.exit(0)")
 def body(action: str, pid: int) -> dict[str, Any]:
     return {
         "plan": PLAN, "plan_oid": OID, "candidate_id": "c-0123456789ab", "action": action, "pgid": pid,
-        "identities": [identity_row(identity(pid))], "options": {"grace": 0.3, "settle": 0.0},
+        "identities": [identity_row(identity(pid))], "options": {"grace": 0.3, "settle": 0.0, "sessions": {SESSION: "ended"}},
     }  # fmt: skip
 
 

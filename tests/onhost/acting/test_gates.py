@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from gitfleet.onhost.acting import sighting, units
-from gitfleet.onhost.acting.gates import GateQuestion, closed, is_protected, look_at_gates, ourselves
+from gitfleet.onhost.acting import sighting
+from gitfleet.onhost.acting.gates import GateQuestion, closed, look_at_gates
 from gitfleet.onhost.acting.muster import muster
-from gitfleet.onhost.acting.sighting import Sighting
 from gitfleet.onhost.acting.written_files import (
     DATA,
     DATABASE,
@@ -23,29 +21,35 @@ from gitfleet.onhost.acting.written_files import (
     kind_of,
     written_files,
 )
-from gitfleet.onhost.records import PAUSE, RENICE, TERMINATE, THROTTLE
-from tests.onhost.acting.living import Living, identity
+from gitfleet.onhost.records import PAUSE, RENICE, TERMINATE, THROTTLE, HostProcess
+from tests.onhost.acting.living import SESSION, Left, Living, command_of, identity, options
 from tests.workbench import Git
 
 ROOT_ONLY = pytest.mark.skipif(
     os.getuid() != 0, reason="needs to become another user, or to make a namespace"
 )
-SYSTEMD = Path("/sys/fs/cgroup/systemd")
 
 
-def seen(pid: int) -> Sighting:
+def seen(pid: int) -> HostProcess:
     found = sighting.look(pid)
     assert found is not None
     return found
 
 
-def shut(action: str, *pids: int, category: str = "dev-server", protect: tuple[str, ...] = ()) -> list[str]:
+def question(
+    action: str, *pids: int, category: str = "dev-server", strangers: int = 0, **more: Any
+) -> GateQuestion:
+    return GateQuestion(
+        tuple(map(seen, pids)), action, category, strangers=strangers, options=options(**more)
+    )
+
+
+def shut(action: str, *pids: int, category: str = "dev-server", **facts: Any) -> list[str]:
     """The gates that are closed for these processes, by name."""
-    question = GateQuestion(tuple(map(seen, pids)), action, category, protect, us=ourselves())
-    return [gate.name for gate in closed(look_at_gates(question))]
+    return [gate.name for gate in closed(look_at_gates(question(action, *pids, category=category, **facts)))]
 
 
-def opener(living: Living, code: str) -> subprocess.Popen[str]:
+def opener(living: Living, code: str) -> Left:
     """A process that has run `code` (with os, mmap, fcntl), and waits."""
     return living.python(f"import fcntl, mmap, os, time\n{code}\nprint('ready')\ntime.sleep(1000)")
 
@@ -79,9 +83,7 @@ def test_files_of_a_process_close_the_gate_where_something_could_be_lost(
 
 
 def test_output_into_one_file_is_a_log(living: Living) -> None:
-    child = living.start("sh", "-c", "exec >output.txt 2>&1; exec sleep 1000")
-    while (sighting.command(child.pid) or ("",))[0] != "sleep":
-        time.sleep(0.01)
+    child = living.start("sleep", "1000", into=">output.txt 2>&1")
     assert written_files([child.pid]).count(LOG) == 1
 
 
@@ -178,131 +180,94 @@ def test_folder_that_is_no_more_closes_no_gate(living: Living, tmp_path: Path) -
 
 def test_ancestor_of_ours_is_never_touched() -> None:
     for action in (RENICE, THROTTLE, PAUSE, TERMINATE):
-        assert "ourselves" in shut(action, os.getpid())
-        assert "ourselves" in shut(action, os.getppid())
+        assert "kept" in shut(action, os.getpid())
+        assert "kept" in shut(action, os.getppid())
 
 
-@pytest.mark.parametrize(
-    ("name", "gate"),
-    [
-        ("tmux: server", "multiplexer"),
-        ("sshd: ada@pts/0", "carriers"),
-        ("gitfleet", "ourselves"),
-        ("git", "git"),
-    ],
-)
-def test_program_that_others_live_by_is_not_ended(living: Living, name: str, gate: str) -> None:
+@pytest.mark.parametrize("name", ["tmux", "sshd", "gitfleet", "postgres"])
+def test_program_that_others_live_by_is_not_touched(living: Living, name: str) -> None:
     child = living.start("bash", "-c", f"exec -a '{name}' sleep 1000")
-    while (sighting.command(child.pid) or ("",))[0] != name:
-        time.sleep(0.01)
-    assert shut(TERMINATE, child.pid) == [gate]
+    while command_of(child.pid) != name:
+        time.sleep(0.005)
+    assert "kept" in shut(RENICE, child.pid)
+    assert "kept" in shut(TERMINATE, child.pid)
 
 
-@pytest.mark.parametrize(
-    ("patterns", "wanted"),
-    [
-        (["sleep"], True),
-        (["sl*"], True),
-        (["10??"], True),
-        (["postgres*"], False),
-        (["vital work"], True),
-        ([""], True),
-    ],
-)
-def test_protected_pattern_is_looked_for_in_name_and_command_line(patterns: list[str], wanted: bool) -> None:
-    assert is_protected("sleep", ("/bin/sleep", "1000", "vital work"), patterns) is wanted
+def test_git_at_work_is_not_ended(living: Living) -> None:
+    child = living.start("bash", "-c", "exec -a git sleep 1000")
+    while command_of(child.pid) != "git":
+        time.sleep(0.005)
+    assert shut(TERMINATE, child.pid) == ["git"]
 
 
 def test_protected_process_is_not_even_slowed(living: Living) -> None:
-    assert shut(RENICE, living.sleeper().pid, protect=("sleep *",)) == ["protected"]
+    assert shut(RENICE, living.sleeper().pid, protect=("sleep *",)) == ["kept"]
 
 
-@pytest.fixture
-def on_a_terminal(living: Living) -> Iterator[tuple[int, int]]:
-    """A shell that leads a terminal's session, and the program in front of it there."""
-    code = (
-        "import os, pty, signal, sys, time\n"
-        "pid, end = pty.fork()\n"
-        "if not pid:\n"
-        "    signal.signal(signal.SIGTTOU, signal.SIG_IGN)\n"
-        "    front = os.fork()\n"
-        "    if not front:\n"
-        "        os.setpgid(0, 0); os.tcsetpgrp(0, os.getpid()); time.sleep(1000)\n"
-        "    os.setpgid(front, front)\n"
-        "    while os.tcgetpgrp(0) != front: time.sleep(0.01)\n"
-        "    print(os.getpid(), front, flush=True)\n"
-        "    time.sleep(1000)\n"
-        "said = os.read(end, 100).decode().split()\n"
-        "print('ready'); print(*said)\n"
-        "time.sleep(1000)"
-    )
-    child = living.python(code)
-    assert child.stdout is not None
+def test_process_whose_session_lives_again_is_slowed_at_most(living: Living) -> None:
+    one = seen(living.sleeper().pid)
+    for action, wanted in ((RENICE, []), (TERMINATE, ["in-use"]), (PAUSE, ["in-use"])):
+        asked = question(action, one.identity.pid, sessions={SESSION: "live"})
+        assert [gate.name for gate in closed(look_at_gates(asked))] == wanted
+
+
+TERMINAL = """
+import os, pty, signal, time
+pid, end = pty.fork()
+if not pid:
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    front = os.fork()
+    if not front:
+        os.setpgid(0, 0); os.tcsetpgrp(0, os.getpid()); time.sleep(1000)
+    while os.tcgetpgrp(0) != front: time.sleep(0.01)
+    print(os.getpid(), front, flush=True)
+    time.sleep(1000)
+said = b''
+while b'\\n' not in said: said += os.read(end, 100)
+print('ready'); print(*said.decode().split())
+time.sleep(1000)
+"""
+
+
+def test_program_in_front_on_a_terminal_is_neither_paused_nor_ended(living: Living) -> None:
+    child = living.python(TERMINAL)
     shell, front = map(int, child.stdout.readline().split())
-    yield shell, front
-    for pid in (shell, front):
-        os.kill(pid, 9)
-
-
-def test_program_in_front_on_a_terminal_is_neither_paused_nor_ended(on_a_terminal: tuple[int, int]) -> None:
-    shell, front = on_a_terminal
-    assert shut(PAUSE, front) == ["terminal", "shell-job"]
-    assert shut(TERMINATE, front) == ["terminal"]
-    assert shut(TERMINATE, shell) == ["terminal"]
+    assert shut(PAUSE, front) == ["kept", "in-use", "terminal", "shell-job"]
+    assert shut(TERMINATE, front) == ["kept", "in-use", "terminal"]
+    assert "terminal" in shut(TERMINATE, shell)
+    os.kill(shell, 9)
+    os.kill(front, 9)
 
 
 def test_background_job_of_a_shell_is_not_paused_but_may_be_ended(living: Living) -> None:
     shell = living.python(
         "import os, time\np = os.fork()\nif p: print('ready'); print(p)\nelse: os.setpgid(0, 0)\ntime.sleep(1000)"
     )
-    assert shell.stdout is not None
     job = int(shell.stdout.readline())
     while seen(job).pgid != job:
-        time.sleep(0.01)
+        time.sleep(0.005)
     assert shut(PAUSE, job) == ["shell-job"]
     assert shut(TERMINATE, job) == []
-    os.kill(job, 9)
 
 
 def test_stranger_in_the_group_closes_the_gate(living: Living) -> None:
-    shell = living.start("sh", "-c", "sleep 1000 & sleep 1000 & echo ready $!; wait", stdout=-1)
-    assert shell.stdout is not None
-    one = int(shell.stdout.readline().split()[1])
+    shell = living.start("sh", "-c", "sleep 1000 & sleep 1000 & echo ready; echo $!; wait", ready="ready")
+    one = int(shell.stdout.readline())
     crowd = muster([identity(one)], shell.pid)
     assert (crowd.pgid, crowd.strangers) == (shell.pid, 2)
-    question = GateQuestion(crowd.members, TERMINATE, strangers=crowd.strangers)
-    assert [gate.name for gate in closed(look_at_gates(question))] == ["group"]
+    assert shut(TERMINATE, one, strangers=crowd.strangers) == ["group"]
 
 
 @ROOT_ONLY
 def test_process_of_another_user_is_not_touched(living: Living) -> None:
-    child = living.start("sleep", "1000", user=65534, group=65534, extra_groups=[])
-    assert "same-user" in shut(RENICE, child.pid)
+    child = living.start("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sleep", "1000")
+    while seen(child.pid).identity.uid != 65534:
+        time.sleep(0.005)
+    assert "kept" in shut(RENICE, child.pid)
 
 
 @ROOT_ONLY
 def test_process_in_another_namespace_is_unknown(living: Living) -> None:
     child = living.start("unshare", "-m", "sh", "-c", "echo ready; exec sleep 1000", ready="ready")
-    question = GateQuestion((seen(child.pid),), TERMINATE)
-    assert [(gate.name, gate.state) for gate in closed(look_at_gates(question))] == [("namespace", "unknown")]
-
-
-@pytest.mark.skipif(not os.access(SYSTEMD, os.W_OK), reason="needs to make a control group of the first kind")
-def test_unit_of_a_service_manager_keeps_its_first_process_but_not_what_it_left(living: Living) -> None:
-    folder = SYSTEMD / f"gitfleet-{os.getpid()}.service"
-    folder.mkdir()
-    main = living.python("import os, time\np = os.fork()\nif p: print('ready'); print(p)\ntime.sleep(1000)")
-    assert main.stdout is not None
-    worker = int(main.stdout.readline())
-    orphan = living.sleeper()
-    for pid in (main.pid, worker, orphan.pid):
-        (folder / "cgroup.procs").write_text(str(pid))
-    try:
-        assert [units.is_kept_up(seen(pid)) for pid in (main.pid, worker, orphan.pid)] == [True, True, False]
-        assert shut(TERMINATE, main.pid) == ["service"]
-    finally:
-        living.end()
-        os.kill(worker, 9)
-        while (folder / "cgroup.procs").read_text():
-            time.sleep(0.01)
-        folder.rmdir()
+    states = [(gate.name, gate.state) for gate in closed(look_at_gates(question(TERMINATE, child.pid)))]
+    assert states == [("namespace", "unknown")]

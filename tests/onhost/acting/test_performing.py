@@ -14,17 +14,16 @@ import pytest
 
 from gitfleet.onhost import facts
 from gitfleet.onhost.acting import after_acts, sighting
-from gitfleet.onhost.acting.act_request import ActOptions
 from gitfleet.onhost.acting.work_order import ActInterrupted
 from gitfleet.onhost.records import PAUSE, RENICE, TERMINATE, THROTTLE
 from tests.onhost.acting.living import (
     OID,
-    QUICK,
     Left,
     Living,
     command_of,
     do,
     identity,
+    options,
     request_of,
     state_of,
 )
@@ -74,14 +73,14 @@ def test_terminate_whose_leader_has_ended_reaches_the_group(living: Living, tmp_
 
 def test_terminate_of_one_that_ignores_term_kills_it_after_the_grace(living: Living, tmp_path: Path) -> None:
     child = living.python(STUBBORN)
-    said = do(request_of(TERMINATE, child.pid, options=ActOptions(grace=0.2, settle=0.0)), tmp_path)
+    said = do(request_of(TERMINATE, child.pid, options=options(grace=0.2, settle=0.0)), tmp_path)
     assert (said["outcome"], said["detail"]) == ("done", "ended by KILL")
     assert not child.runs
 
 
 def test_terminate_without_kill_leaves_one_that_ignores_term(living: Living, tmp_path: Path) -> None:
     child = living.python(STUBBORN)
-    said = do(request_of(TERMINATE, child.pid, options=ActOptions(grace=0.1, kill=False)), tmp_path)
+    said = do(request_of(TERMINATE, child.pid, options=options(grace=0.1, kill=False)), tmp_path)
     assert (said["outcome"], said["left"], state_of(child.pid)) == ("survived", [child.pid], "S")
 
 
@@ -94,7 +93,7 @@ def stop(child: Left) -> None:
 def test_terminate_of_a_paused_process_lets_it_hear(living: Living, tmp_path: Path) -> None:
     child = living.sleeper()
     stop(child)
-    said = do(request_of(TERMINATE, child.pid, options=ActOptions(grace=60.0, settle=0.0)), tmp_path)
+    said = do(request_of(TERMINATE, child.pid, options=options(grace=60.0, settle=0.0)), tmp_path)
     assert (said["outcome"], said["detail"]) == ("done", "ended")
 
 
@@ -171,11 +170,11 @@ def test_request_of_one_who_has_left_does_nothing(living: Living, tmp_path: Path
 def test_kill_is_not_sent_once_who_asked_has_left(living: Living, tmp_path: Path) -> None:
     heard = tmp_path / "heard"
     child = living.python(COUNTS, str(heard))
-    request = request_of(TERMINATE, child.pid, options=ActOptions(grace=60.0, settle=0.0))
+    request = request_of(TERMINATE, child.pid, options=options(grace=60.0, settle=0.0))
     with pytest.raises(ActInterrupted):
         do(request, tmp_path, lambda _: heard.exists() and heard.read_bytes() == b"t")
     assert child.runs
-    resumed = dataclasses.replace(request, options=ActOptions(grace=0.0, settle=0.0))
+    resumed = dataclasses.replace(request, options=options(grace=0.0, settle=0.0))
     assert do(resumed, tmp_path)["detail"] == "ended by KILL"
     assert heard.read_bytes() == b"t"
 
@@ -196,7 +195,7 @@ def test_pause_stops_a_group_and_undo_lets_it_go_on(living: Living, tmp_path: Pa
 
 def test_pause_ends_by_itself_when_its_time_is_over(living: Living, tmp_path: Path) -> None:
     child = living.sleeper()
-    said = do(request_of(PAUSE, child.pid, options=ActOptions(pause_for=0.1)), tmp_path)
+    said = do(request_of(PAUSE, child.pid, options=options(pause_for=0.1)), tmp_path)
     assert said["outcome"] == "done"
     while "continued" not in after_acts.verify_rows(str(tmp_path / "journal"))[0]["steps"]:
         time.sleep(0.02)
@@ -254,7 +253,7 @@ def test_copy_that_comes_up_afterwards_is_told(living: Living, tmp_path: Path) -
         time.sleep(seconds)
         return False
 
-    said = do(request_of(TERMINATE, child.pid, options=ActOptions(settle=30.0)), tmp_path, restart)
+    said = do(request_of(TERMINATE, child.pid, options=options(settle=30.0)), tmp_path, restart)
     assert said["outcome"] == "done"
     assert said["respawned"] == [living.left[-1].pid]
     (row,) = after_acts.verify_rows(str(tmp_path / "journal"))
@@ -272,7 +271,3 @@ def test_journal_is_for_its_user_alone_and_survives_a_torn_line(living: Living, 
     assert do(request_of(TERMINATE, other.pid, number=2), tmp_path)["outcome"] == "done"
     assert len(after_acts.journal_rows(str(tmp_path / "journal"))) == 2
     assert json.loads(file.read_bytes().splitlines()[-1])["outcome"] == "done"
-
-
-def test_quick_options_are_within_their_bounds() -> None:
-    assert QUICK.grace == 10.0
