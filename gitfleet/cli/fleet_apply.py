@@ -129,9 +129,9 @@ def verify(session: FleetSession, format: Format = "text") -> Reply:
 
 def undo(
     session: FleetSession,
-    targets: Targets = [],
+    targets: Targets = [],  # noqa: B006
     reason: Reason = "",
-    format: Format = "text",  # noqa: B006
+    format: Format = "text",
 ) -> Reply:
     """Take back what can be taken back: pauses, nice values, throttles. What has ended stays ended.
 

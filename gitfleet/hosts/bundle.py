@@ -11,7 +11,6 @@ import io
 import os
 import zipfile
 from functools import cache
-from importlib import import_module  # of `gitfleet` itself: what it names is not a part of this layer
 
 from gitfleet import onhost
 from gitfleet.base.digests import sha256
@@ -69,7 +68,7 @@ def sent(source: str) -> SentProgram:
 def _packed() -> str:
     """The modules, as text. The same modules make the same text."""
     folder = os.path.dirname(onhost.__file__)
-    modules = {"gitfleet/__init__.py": f"__version__ = {import_module('gitfleet').__version__!r}\n".encode()}
+    modules = {"gitfleet/__init__.py": b""}
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(one for one in folders if one != "__pycache__")
         for name in sorted(one for one in names if one.endswith(".py")):

@@ -6,11 +6,11 @@ read moves nothing. Beside the posterior stands an e-value, which holds whatever
 
 from __future__ import annotations
 
-import fnmatch
 from math import log2
 from typing import Mapping, Sequence
 
 from gitfleet.onhost import likelihoods as model
+from gitfleet.onhost import protection
 from gitfleet.onhost.actions import allowed, choose
 from gitfleet.onhost.categories import MCP_SERVER, TEST_RUNNER
 from gitfleet.onhost.features import busy, hard_at_work, observe
@@ -146,7 +146,6 @@ def _kept(
 ) -> str:
     """Why the group is kept whatever else is known of it; empty if it is judged."""
     members = [one for one in group.members if not one.zombie]
-    lines = [" ".join(one.command) or one.name for one in members]
     reasons = (
         (
             not _with_ancestors(myself, table).isdisjoint(one.identity.pid for one in members),
@@ -161,12 +160,8 @@ def _kept(
             (group.mcp or kind.category == MCP_SERVER) and _serves(group, origin, table),
             "an MCP server that still serves a client",
         ),
-        (
-            any(fnmatch.fnmatchcase(line, each) for line in lines for each in protect),
-            "protected by a pattern",
-        ),
     )
-    return next((reason for holds, reason in reasons if holds), "")
+    return next((reason for holds, reason in reasons if holds), "") or protection.reason(members, protect)
 
 
 def _managed(one: HostProcess) -> bool:

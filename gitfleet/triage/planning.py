@@ -70,7 +70,11 @@ def merge(request: PlanRequest, replies: Sequence[ScanReply]) -> WholePlan:
     found = [candidate for _, candidate in pairs]
     tested = sum(max(one.scan.counts.judged, len(one.kept)) for one in pool if not one.entry.twin)
     chosen = selection.select(
-        [one.in_use for one in found], [one.log_e for one in found], alpha=request.alpha, tested=tested
+        [one.in_use for one in found],
+        [one.log_e for one in found],
+        alpha=request.alpha,
+        tested=tested,
+        hosts=[host for host, _ in pairs],
     )
     selected = tuple(sorted(found[position].candidate_id for position in chosen.both))
     parts = {one.entry.host_id: _part(one) for one in pool if one.facts is not None}
