@@ -11,7 +11,6 @@ import io
 import os
 import zipfile
 from functools import cache
-from importlib import import_module  # of `gitfleet` itself: what it names is not a part of this layer
 
 from gitfleet import onhost
 from gitfleet.base.digests import sha256
