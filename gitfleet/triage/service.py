@@ -22,6 +22,7 @@ from gitfleet.hosts.inventory import HostSpec
 from gitfleet.ledger.model import NODE, Actor
 from gitfleet.onhost.version import __version__
 from gitfleet.triage import (
+    apply_journal,
     hosts_asked,
     known_sessions,
     plan_record,
@@ -157,6 +158,7 @@ class FleetPlans:
             except FleetError:
                 break
             reviewing.forget(self._clone.ledger.state, name)
+            apply_journal.forget(self._clone.ledger.state, name)
         return gone
 
     @property
