@@ -1,4 +1,4 @@
-"""`fleet plan|show|status|list|review|mistake`: processes of many hosts, looked at and planned for. Nothing here changes anything on a host."""
+"""`fleet plan|show|status|list|review|mistake|trust`: processes of many hosts, looked at and planned for. Nothing here changes anything on a host."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from gitfleet.base.text import amount, counted, display, duration
 from gitfleet.cli import render
 from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.declaring import Argument, Option
+from gitfleet.cli.messages import as_session, person
+from gitfleet.cli.options import SessionFlag
 from gitfleet.dispatch import risk
 from gitfleet.errors import Blocked, HubError, UsageError
 from gitfleet.fleet.fleet import Fleet
@@ -48,6 +50,7 @@ Output = Annotated[
 ]
 CandidateId = Annotated[str, Argument(metavar="CANDIDATE", help="A candidate's id, as the plan shows it.")]
 Reason = Annotated[str, Option("--reason", metavar="TEXT", help="What was wrong about it.")]
+TrustReason = Annotated[str, Option("--reason", metavar="TEXT", help="What was done about the mistakes.")]
 YamlFile = Annotated[str, Argument(metavar="FILE", help="The plan's YAML with your comments.")]
 _STATES = {"selected": "red", "offered": "yellow"}
 
@@ -172,6 +175,15 @@ def check_format(format: str) -> None:
     """Raise UsageError for a format that is none."""
     if format not in {"text", "json"}:
         raise UsageError(f"'{display(format[:40])}' is no format.", hint="One of text, json.")
+
+
+def trust(reason: TrustReason, session: SessionFlag = None, format: Format = "text") -> Reply:
+    """Give plans back what mistakes have cost (persons only): something was done about them, or they were none."""
+    check_format(format)
+    with as_session(session, person("decides what plans may risk")) as (fleet, own):
+        told = FleetPlans(fleet).trust(own, reason)
+    data: rows.FleetTrustAnswer = {"changed": told.changed, "budget": rows.budget_row(told.budget)}
+    return Reply(data, [_budget(told.budget)], status="success", session=own)
 
 
 class _Progress:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from gitfleet.base import clock, ids
+from gitfleet.base.names import SessionId
 from gitfleet.clone import Clone
 from gitfleet.codec import Struct, replace
 from gitfleet.dispatch import risk
@@ -19,7 +20,7 @@ from gitfleet.errors import FleetError, UsageError
 from gitfleet.hosts.asking import AT_ONCE, Reach, run
 from gitfleet.hosts.connection import HostLimits
 from gitfleet.hosts.inventory import HostSpec
-from gitfleet.ledger.model import NODE, Actor
+from gitfleet.ledger.model import NODE, PERSON, Actor
 from gitfleet.onhost.version import __version__
 from gitfleet.triage import (
     hosts_asked,
@@ -144,6 +145,10 @@ class FleetPlans:
         level = max(1, level_of(whole.plan.alpha))
         body = risk.ReportMistake(whole.plan.id, whole.oid, level, candidate_id, reason)
         return self._clone.ledger.request(risk.report, self._itself, body)
+
+    def trust(self, session: SessionId, reason: str) -> risk.RiskTold:
+        """Give plans back what mistakes have cost; for sessions of persons. Raises PolicyRefused, UsageError."""
+        return self._clone.ledger.request(risk.trust, Actor(PERSON, session), risk.RestoreTrust(reason))
 
     def forget_old(self, *, keep: int = KEEP) -> int:
         """Take away plans of this clone that are too old, or too many; how many went. The hub's errors are passed over until the next time."""

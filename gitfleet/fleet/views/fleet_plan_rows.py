@@ -212,6 +212,13 @@ class FleetMistakeAnswer(TypedDict):
     budget: RiskBudgetRow
 
 
+class FleetTrustAnswer(TypedDict):
+    """`fleet trust`."""
+
+    changed: bool
+    budget: RiskBudgetRow
+
+
 class FleetReviewAnswer(TypedDict):
     """`fleet review`."""
 
