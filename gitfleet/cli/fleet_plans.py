@@ -18,7 +18,7 @@ from gitfleet.errors import Blocked, HubError, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import fleet_plan_rows as rows
 from gitfleet.hosts.inventory import hosts_of
-from gitfleet.triage import plan_view, service
+from gitfleet.triage import outcomes, plan_view, service
 from gitfleet.triage.plan_record import WholePlan
 from gitfleet.triage.planning import ScanReply
 from gitfleet.triage.service import FleetPlans, KeptPlan, PlanOptions
@@ -106,7 +106,14 @@ def status(session: FleetSession, format: Format = "text") -> Reply:
         whole, budget = kept.whole, plans.budget()
         staked = plans.staked(whole)
         shown = plans.is_shown(whole)
-    data = rows.status_answer(whole, ours=kept.ours, shown=shown, staked=staked, budget=budget)
+    data = rows.status_answer(
+        whole,
+        ours=kept.ours,
+        shown=shown,
+        staked=staked,
+        budget=budget,
+        ended=outcomes.counted(whole, kept.added),
+    )
     word, _ = rows.status_of(whole.plan)
     lines = [*_hosts(whole), *_selection(whole), *_fate(data, whole), _budget(budget)]
     return Reply(data, lines, status="success" if word == "success" else "partial")
@@ -271,6 +278,8 @@ def _fate(data: rows.FleetStatusAnswer, whole: WholePlan) -> Iterator[str]:
     age = duration(max(0, clock.now() - whole.plan.at))
     where = "here" if data["made_here"] else f"by node {whole.plan.node}"
     yield f"made {age} ago {where}; {'shown' if data['shown'] else 'not shown yet'}; {'applied' if data['applied'] else 'not applied'}"
+    if data["outcomes"]:
+        yield f"what came of it: {', '.join(f'{count} {word}' for word, count in data['outcomes'].items())}"
     if data["mistakes"]:
         yield f"reported as mistakes: {', '.join(data['mistakes'][:5])}"
 

@@ -21,6 +21,7 @@ from gitfleet.hosts.asking import AT_ONCE, Reach, run
 from gitfleet.hosts.connection import HostLimits
 from gitfleet.hosts.inventory import HostSpec
 from gitfleet.ledger.model import NODE, PERSON, Actor
+from gitfleet.onhost import redaction
 from gitfleet.onhost.version import __version__
 from gitfleet.triage import (
     hosts_asked,
@@ -36,7 +37,6 @@ from gitfleet.triage.plan_record import WholePlan
 from gitfleet.triage.planning import PlanRequest, ScanReply
 from gitfleet.triage.plans import PlanRefs, StoredPlan
 
-PROFILES = ("minimal", "safe", "forensic")
 KEEP = 90 * 86400
 """Seconds that a plan is kept."""
 _MANY = 2000
@@ -252,8 +252,8 @@ def _check(options: PlanOptions) -> None:
         raise UsageError(
             f"--alpha is {options.alpha:g}; it has to be above 0 and at most {selection.HIGHEST:g}."
         )
-    if options.profile not in PROFILES:
-        raise UsageError("There is no such profile.", hint=f"One of {', '.join(PROFILES)}.")
+    if options.profile not in redaction.PROFILES:
+        raise UsageError("There is no such profile.", hint=f"One of {', '.join(redaction.PROFILES)}.")
     if not 1 <= options.timeout <= 3600:
         raise UsageError("A host may take 1 to 3600 seconds.")
     if not 1 <= options.at_once <= 256:
