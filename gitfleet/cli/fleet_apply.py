@@ -23,7 +23,7 @@ from gitfleet.triage.choosing import (
     MOST_KILLS_PER_HOST,
     MOST_KILLS_PER_PATTERN,
     ApplyChoice,
-    Chosen,
+    ChosenActs,
 )
 from gitfleet.triage.plan_record import WholePlan
 
@@ -158,7 +158,7 @@ def _told(one: ActResult) -> None:
     )
 
 
-def _ask_first(whole: WholePlan, chosen: Chosen) -> bool:
+def _ask_first(whole: WholePlan, chosen: ChosenActs) -> bool:
     """Show what would be done, and ask."""
     ids = {act.candidate.candidate_id for act in chosen.acts}
     found = [one for one in fleet_plan_rows.candidates(whole) if one["candidate_id"] in ids]
