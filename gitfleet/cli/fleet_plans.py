@@ -260,7 +260,9 @@ def _selection(whole: WholePlan) -> Iterator[str]:
         yield f"on {len(one.hosts)} hosts alike: {one.pattern} ({counted(one.count, 'time')})"
     tested = counted(plan.tested, "group")
     yield f"{plan.id}: {len(plan.selected)} selected of {tested} on {counted(len(plan.hosts), 'host')}, at most {plan.alpha:g} of them mistakes"
-    if not plan.selected and any(host.candidates for host in plan.hosts):
+    if not plan.alpha:
+        yield "mistakes have used up what plans may risk: nothing is selected until a person says why they are to be trusted again"
+    elif not plan.selected and any(host.candidates for host in plan.hosts):
         yield f"nothing has evidence enough: the strongest would need {plan.needed:.1f} bits"
     if plan.offered:
         yield f"{len(plan.offered)} more could be paused or slowed down, if you name them"

@@ -180,9 +180,11 @@ def report(view: View, operation: Operation, body: ReportMistake, generation: in
     if not known.reports:
         cost = min(now.wealth, stake_of(known.level))
         now = replace(now, wealth=now.wealth - cost, lost=now.lost + cost)
+    old = _old(staked(view), operation.at) if known.id not in {one.id for one in staked(view)} else []
     made = MistakeReport(body.candidate, operation.at, operation.node, body.reason)
     after = replace(known, reports=(*known.reports, made))
-    changes: Changes = {BUDGET: canonical.dump(now), _at(after.id): canonical.dump(after)}
+    changes: Changes = {_at(one.id): None for one in old}
+    changes |= {BUDGET: canonical.dump(now), _at(after.id): canonical.dump(after)}
     words = one_line(f"a mistake of the plan {body.plan}: {body.candidate} {body.reason}")
     return Accepted(changes, RiskTold(now), words)
 

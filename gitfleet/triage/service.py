@@ -171,7 +171,7 @@ class FleetPlans:
     def _request(self, options: PlanOptions) -> PlanRequest:
         now = clock.now()
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
-        granted = min(options.alpha, self.budget().level / risk.UNIT)
+        granted = min(options.alpha, alpha_of(self.budget().level))
         name = f"fleet-{stamp}-{secrets.token_hex(2)}"
         node = self._clone.ledger.node.id
         return PlanRequest(name, now, node, __version__, options.profile, options.alpha, round(granted, 6))
@@ -242,15 +242,20 @@ def _reviews(kept: KeptPlan) -> list[str]:
     return sorted(name for name in kept.added if name.startswith(_REVIEWS))
 
 
+def alpha_of(level: int) -> float:
+    """A level of the ledger as plans have it, to six places and never more than it is."""
+    return level // 1000 / 1_000_000
+
+
 def level_of(alpha: float) -> int:
     """A level as the ledger has it."""
     return int(alpha * risk.UNIT)
 
 
 def _check(options: PlanOptions) -> None:
-    if not 0 < options.alpha <= selection.HIGHEST:
+    if not selection.LOWEST <= options.alpha <= selection.HIGHEST:
         raise UsageError(
-            f"--alpha is {options.alpha:g}; it has to be above 0 and at most {selection.HIGHEST:g}."
+            f"--alpha is {options.alpha:g}; it has to be between {selection.LOWEST:g} and {selection.HIGHEST:g}."
         )
     if options.profile not in redaction.PROFILES:
         raise UsageError("There is no such profile.", hint=f"One of {', '.join(redaction.PROFILES)}.")

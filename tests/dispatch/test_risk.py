@@ -200,3 +200,16 @@ def test_person_gives_back_what_mistakes_have_cost_and_nobody_else_does() -> Non
     assert world.wealth == START
     assert risk.budget(world.view).lost == stake_of(ALPHA)
     assert not world.trust("p-1").changed
+
+
+def test_reports_of_plans_without_end_fill_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(risk, "MOST_PLANS", 5)
+    world = RiskWorld()
+    world.stake(0)
+    for number in range(1, 12):
+        world.now += 1
+        world.report(number, level=1)
+    assert [one.id for one in risk.staked(world.view)] == [
+        plan(0),
+        *(plan(number) for number in range(8, 12)),
+    ]
