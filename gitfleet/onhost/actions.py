@@ -2,7 +2,7 @@
 
 Statistics choose only within limits that no evidence moves: who is supervised, or belongs to a live session, is neither paused nor
 ended; and without a record of an end (a session that has ended, a worker without its runner, a folder that has been removed) nothing
-is done that is felt at once. So nobody's process is judged by its age, its idleness or the lack of a terminal alone.
+is done that is felt at once. What still works hard, and is no test, is paused at most: somebody may wait for its result. So nobody's process is judged by its age, its idleness or the lack of a terminal alone.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import Mapping
 
 from gitfleet.onhost import likelihoods as model
-from gitfleet.onhost.records import ABANDONED, ACTIONS, KEEP, RENICE, THROTTLE, USEFUL_BAD
+from gitfleet.onhost.records import ABANDONED, ACTIONS, KEEP, RENICE, TERMINATE, THROTTLE, USEFUL_BAD
 
 _GENTLE = frozenset([KEEP, RENICE, THROTTLE])
 
 
-def allowed(observed: Mapping[str, str], *, kept: bool) -> frozenset[str]:
+def allowed(observed: Mapping[str, str], *, kept: bool, hard_at_work: bool = False) -> frozenset[str]:
     """The actions that are open for what was `observed`; `kept`: none but to keep it."""
     if kept:
         return frozenset([KEEP])
@@ -23,7 +23,7 @@ def allowed(observed: Mapping[str, str], *, kept: bool) -> frozenset[str]:
     if origin in (model.LIVE, model.SUPERVISED, model.ENDED_SUPERVISED):
         return _GENTLE
     if origin in model.RECORDS or observed.get("folder") == "removed":
-        return frozenset(ACTIONS)
+        return frozenset(ACTIONS) - {TERMINATE} if hard_at_work else frozenset(ACTIONS)
     return _GENTLE
 
 

@@ -67,6 +67,13 @@ def busy(group: ProcessGroup) -> float | None:
     return sum(shares)
 
 
+def hard_at_work(group: ProcessGroup) -> bool:
+    """Whether it works hard now, and has done so all its life; what has only just started up does not."""
+    share, life = busy(group), max(one.age for one in group.members)
+    used = sum(one.cpu_total for one in group.members)
+    return share is not None and share >= model.AT_WORK and used >= model.AT_WORK * life
+
+
 def _alive(group: ProcessGroup) -> list[HostProcess]:
     return [one for one in group.members if not one.zombie]
 

@@ -6,14 +6,14 @@ read moves nothing. Beside the posterior stands an e-value, which holds whatever
 
 from __future__ import annotations
 
-import fnmatch
 from math import log2
 from typing import Mapping, Sequence
 
 from gitfleet.onhost import likelihoods as model
+from gitfleet.onhost import protection
 from gitfleet.onhost.actions import allowed, choose
-from gitfleet.onhost.categories import MCP_SERVER
-from gitfleet.onhost.features import busy, observe
+from gitfleet.onhost.categories import MCP_SERVER, TEST_RUNNER
+from gitfleet.onhost.features import busy, hard_at_work, observe
 from gitfleet.onhost.records import (
     ABANDONED,
     CLASSES,
@@ -51,7 +51,8 @@ def judge(
     kept = _kept(group, origin, kind, table, protect, myself)
     observed, missing = observe(group, origin, kind)
     posterior = posterior_of(observed, kind.category)
-    action, losses = choose(posterior, allowed(observed, kept=bool(kept)), busy(group))
+    hard = kind.category != TEST_RUNNER and hard_at_work(group)
+    action, losses = choose(posterior, allowed(observed, kept=bool(kept), hard_at_work=hard), busy(group))
     evidence = tuple(
         FeatureEvidence(name.replace(" of a worker", ""), value, round(bits_of(name, value), 2))
         for name, value in observed.items()
@@ -145,7 +146,6 @@ def _kept(
 ) -> str:
     """Why the group is kept whatever else is known of it; empty if it is judged."""
     members = [one for one in group.members if not one.zombie]
-    lines = [" ".join(one.command) or one.name for one in members]
     reasons = (
         (
             not _with_ancestors(myself, table).isdisjoint(one.identity.pid for one in members),
@@ -160,12 +160,8 @@ def _kept(
             (group.mcp or kind.category == MCP_SERVER) and _serves(group, origin, table),
             "an MCP server that still serves a client",
         ),
-        (
-            any(fnmatch.fnmatchcase(line, each) for line in lines for each in protect),
-            "protected by a pattern",
-        ),
     )
-    return next((reason for holds, reason in reasons if holds), "")
+    return next((reason for holds, reason in reasons if holds), "") or protection.reason(members, protect)
 
 
 def _managed(one: HostProcess) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Iterable, Mapping
 
-from gitfleet.onhost import memory, procfs
+from gitfleet.onhost import memory, procfs, protection
 from gitfleet.onhost.inference import judge
 from gitfleet.onhost.provenance import of_group
 from gitfleet.onhost.records import (
@@ -38,10 +38,11 @@ def candidates(
     """
     found: list[TriageCandidate] = []
     judged = 0
+    protect = protection.protected(asked.protect)
     known = dict(origins)
     for group in groups:
         origin = of_group(group.members, known)
-        judgement = judge(group, origin, table, protect=asked.protect, myself=os.getpid())
+        judgement = judge(group, origin, table, protect=protect, myself=os.getpid())
         judged += not judgement.protected
         if _is_to_be_seen(origin, judgement):
             found.append(TriageCandidate(memory.weighed(group, root), origin, judgement))

@@ -183,5 +183,8 @@ LOSSES: dict[str, dict[str, float]] = {
 """What an action costs if the process is of a class; only ratios matter. To end a useful one is ten times as bad as to keep an
 abandoned one, which puts the bar of `terminate` at 0.96. Of a zombie nothing is left to act on."""
 
+AT_WORK = 0.1
+"""Share of a core, now and over its whole life, from which on a group does something that somebody may wait for."""
+
 BUSY = 0.01
 """Share of a core from which on it is of use to renice or to throttle: below it they free nothing."""

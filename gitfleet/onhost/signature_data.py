@@ -20,6 +20,9 @@ from gitfleet.onhost.signature_form import one
 from gitfleet.onhost.standing_data import STANDING
 
 MCP_WORDS = frozenset(["mcp", "modelcontextprotocol"])
+OWN_FOLDERS = frozenset(["agenthooks", "base", "githooks", "jobs", "launching", "onhost", "upkeep"])
+"""Folders of gitfleet whose files are started by their paths."""
+
 COMMON_FILES = frozenset(
     [
         "bin",
@@ -158,7 +161,7 @@ SIGNATURES = (
     one(DEV_SERVER, "fastapi", "fastapi", verbs="dev run"),
     one(DEV_SERVER, "Django", "manage django-admin", verbs="runserver runserver_plus"),
     one(DEV_SERVER, "http.server", "http.server SimpleHTTPServer"),
-    one(DEV_SERVER, "streamlit", "streamlit gradio panel dash chainlit marimo"),
+    one(DEV_SERVER, "streamlit", "streamlit gradio chainlit marimo"),
     one(
         DEV_SERVER,
         "notebook",

@@ -89,6 +89,11 @@ def pattern_of(command: Sequence[str], name: str = "") -> str:
 
 
 def _kind_of_call(call: ProgramCall) -> ProcessKind | None:
+    if call.script and any(
+        folder == "gitfleet" and inside in data.OWN_FOLDERS
+        for folder, inside in zip(call.parts, call.parts[1:])
+    ):
+        return _kind(categories.OURS, "gitfleet")
     for name in call.names:
         for signature in _BY_PROGRAM.get(name, _BY_PROGRAM.get(name.lower(), ())):
             if _fits(signature, call):

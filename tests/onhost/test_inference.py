@@ -157,6 +157,13 @@ def test_leak_in_a_unit_that_nobody_would_start_again_is_ended(unit: str | None)
     assert judged(of_session(), process("node server.js", unit=unit)).action == TERMINATE
 
 
+@pytest.mark.parametrize(
+    ("command", "action"), [("python train.py", PAUSE), ("cargo build", PAUSE), ("pytest", TERMINATE)]
+)
+def test_leak_that_works_hard_is_paused_at_most_unless_it_is_a_test(command: str, action: str) -> None:
+    assert judged(of_session(), process(command, cpu=0.98, cpu_total=HOUR, age=HOUR)).action == action
+
+
 def test_mcp_server_with_a_connected_client_is_kept() -> None:
     one = process("node /w/node_modules/.bin/mcp-server-everything", listening=(3001,), connections=1)
 
@@ -179,7 +186,7 @@ def test_command_line_that_a_pattern_protects_is_kept() -> None:
     one = process("node server.js --keep")
 
     assert judged(of_session(), one, protect=["node server.js *"]).protected == "protected by a pattern"
-    assert not judged(of_session(), one, protect=["server.js"]).protected
+    assert not judged(of_session(), one, protect=["keep"]).protected
 
 
 def test_zombie_is_called_one_and_left_to_its_parent() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gitfleet.onhost.call_data import SHELLS
 from gitfleet.onhost.calls import DEPTH, calls
 from gitfleet.onhost.categories import KEPT, LIVES, SHELL, UNKNOWN, WEIGHTS
 from gitfleet.onhost.records import ProcessGroup
@@ -96,6 +97,8 @@ KINDS: list[tuple[list[str], str, str]] = [
     (["chrome", "--headless", "--remote-debugging-port=0"], "browser", "headless browser"),
     (["firefox"], "browser", "browser"),
     (["gitfleet", "daemon"], "gitfleet", "gitfleet"),
+    (["python", "-I", "-S", "/v/site-packages/gitfleet/jobs/shepherd/run.py", "/a"], "gitfleet", "gitfleet"),
+    (["python", "/home/ada/gitfleet/server.py"], "dev-server", "server script"),
     (["python", "-I", "-m", "gitfleet", "on-host"], "gitfleet", "gitfleet"),
     (["node", "index.js"], "interpreter", "node"),
     (["sleep", "600"], "unknown", "unknown"),
@@ -193,6 +196,12 @@ def test_kind_of_a_group_that_a_shell_started_is_not_kept_for_the_shell() -> Non
     members = (process("bash", 1_000), process("vite", 1_001))
 
     assert not kind_of_group(ProcessGroup(members[0], members)).kept
+
+
+@pytest.mark.parametrize("shell", sorted(SHELLS))
+def test_shell_without_a_command_is_a_shell(shell: str) -> None:
+    assert kind_of_command((shell,)).category == SHELL
+    assert kind_of_command((f"-{shell}",)).category == SHELL
 
 
 def test_every_category_has_its_weight_and_every_signature_its_category() -> None:
