@@ -17,6 +17,8 @@ from gitfleet.onhost.call_data import INTERPRETERS, RUNNERS, SHELLS, TRIVIAL, WO
 DEPTH = 8
 """How many programs deep a command line is followed."""
 
+_MODULE, _CLASS = "\0module", "\0class"
+
 LONGEST = 4096
 """Characters of a shell's or an interpreter's text that are read; the rest does not change what is run."""
 
@@ -75,7 +77,7 @@ def calls(command: Sequence[str]) -> tuple[ProgramCall, ...]:
     words: list[str] | None = _plain(command)
     script = False
     while words and len(found) < DEPTH:
-        call = _module(words[1:]) if words[0] == "\0module" else _call(words, script=script)
+        call = _named(words) if words[0].startswith("\0") else _call(words, script=script)
         found.append(call)
         words, script = _within(call, words)
     return tuple(found)
@@ -83,7 +85,7 @@ def calls(command: Sequence[str]) -> tuple[ProgramCall, ...]:
 
 def _plain(command: Sequence[str]) -> list[str]:
     """The words; a program that has put a title over its command line has left one string, which is taken apart."""
-    words = [word[:LONGEST] for word in command[:512]]
+    words = [word[:LONGEST].replace("\0", "") for word in command[:512]]
     while words and not words[-1].strip():
         words.pop()
     if len(words) == 1 and " " in words[0] and not words[0].startswith("/"):
@@ -117,17 +119,19 @@ def _call(words: Sequence[str], *, script: bool) -> ProgramCall:
     )
 
 
-def _module(words: Sequence[str]) -> ProgramCall:
-    """A module that Python was told to run: `http.server` goes by that name, and by its package's."""
-    name = words[0]
-    top = name.split(".", 1)[0]
-    names = (name,) if top == name else (name, top)
-    return ProgramCall(names, tuple(words[1:]), (), packaged=True)
+def _named(words: Sequence[str]) -> ProgramCall:
+    """A module of Python goes by its name and its package's (`http.server`); a class of Java by its own and its full name."""
+    name = words[1]
+    short = name.split(".", 1)[0] if words[0] == _MODULE else name.rsplit(".", 1)[-1]
+    names = (name, short) if words[0] == _MODULE else (short, name)
+    return ProgramCall(names if short != name else (name,), tuple(words[2:]), (), packaged=True, file=short)
 
 
 def _bare(name: str) -> str:
     """The name of a file without its ending, a login shell's dash, the colon of a title, the number of an interpreter."""
     name = name.lstrip("-").rstrip(":,").strip()
+    if "(" in name[1:]:  # bazel(shop): a server that titles itself with what it serves
+        name = name[: name.index("(", 1) + 1]
     lowered = name.lower()
     for ending in _ENDINGS:
         if lowered.endswith(ending) and len(lowered) > len(ending):
@@ -261,7 +265,7 @@ def _of_interpreter(name: str, words: list[str]) -> tuple[list[str] | None, bool
         word = words[at]
         if name == "python" and word.startswith("-m"):
             module = words[at + 1 :] if word == "-m" else [word[2:], *words[at + 1 :]]
-            return (["\0module", *module] if module else None), False
+            return ([_MODULE, *module] if module else None), False
         if word in texts:
             code = words[at + 1][:LONGEST] if at + 1 < len(words) else ""
             return [name + "-text", *re.findall(r"\w+", code)[:64]], False
@@ -285,7 +289,7 @@ def _of_java(words: list[str]) -> tuple[list[str] | None, bool]:
         if word == "-jar":
             return words[at + 1 :] or None, True
         if not word.startswith("-"):
-            return [word.rsplit(".", 1)[-1], *words[at + 1 :]], True
+            return [_CLASS, *words[at:]], True
         at += 2 if word in ("-cp", "-classpath", "-p", "--module-path", "--add-opens", "--add-modules") else 1
     return None, False
 

@@ -50,6 +50,8 @@ def provenance(origin: Origin, *, worker: bool = False) -> str:
 
 
 def _ended(origin: Origin, *, worker: bool) -> str:
+    if origin.shared:
+        return model.ENDED_SHARED
     if origin.by == "marker":
         return model.ENDED_MARKER if origin.orphan else model.ENDED_BELOW
     if worker and origin.orphan:

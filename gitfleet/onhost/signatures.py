@@ -45,7 +45,16 @@ def kind_of(process: HostProcess) -> ProcessKind:
         return ProcessKind(categories.SYSTEM, "kernel thread", kept=categories.KEPT[categories.SYSTEM])
     if process.identity.pid == 1:
         return ProcessKind(categories.SYSTEM, "first process", kept=categories.KEPT[categories.SYSTEM])
-    return kind_of_command(process.command, process.name)
+    kind = kind_of_command(process.command, process.name)
+    if kind.category == categories.UNKNOWN and _is_of_its_folder(process):
+        return _kind(categories.INTERPRETER, "program of the folder")
+    return kind
+
+
+def _is_of_its_folder(process: HostProcess) -> bool:
+    """Whether its program lies in the folder in which it works: it was built there. No folder of many programs counts."""
+    exe, folder = process.exe or "", process.cwd or ""
+    return folder.count("/") > 1 and exe.startswith(folder.rstrip("/") + "/")
 
 
 def kind_of_group(group: ProcessGroup) -> ProcessKind:

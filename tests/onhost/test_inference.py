@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import log2
 from typing import Any
 
@@ -162,6 +163,26 @@ def test_leak_in_a_unit_that_nobody_would_start_again_is_ended(unit: str | None)
 )
 def test_leak_that_works_hard_is_paused_at_most_unless_it_is_a_test(command: str, action: str) -> None:
     assert judged(of_session(), process(command, cpu=0.98, cpu_total=HOUR, age=HOUR)).action == action
+
+
+def test_leak_that_nobody_knows_is_paused_at_most() -> None:
+    assert judged(of_session(), process("gimp cat.png")).action == PAUSE
+    assert judged(of_session(), process("shop", exe="/home/ada/shop/bin/shop")).action == TERMINATE
+
+
+def test_leak_in_the_worktree_of_a_live_session_is_left_to_it() -> None:
+    found = judged(replace(of_session(), shared=True), process("vite", age=3 * DAY))
+
+    assert found.action == KEEP
+    assert found.log_e < log2(400 / 0.05)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["java -cp x org.gradle.launcher.daemon.bootstrap.GradleDaemon 8", "watchman", "adb fork-server"],
+)
+def test_daemon_that_serves_others_too_is_kept(command: str) -> None:
+    assert judged(of_session(), process(command)).action == KEEP
 
 
 def test_mcp_server_with_a_connected_client_is_kept() -> None:
