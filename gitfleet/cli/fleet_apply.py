@@ -23,7 +23,7 @@ from gitfleet.triage.choosing import (
     MOST_KILLS_PER_HOST,
     MOST_KILLS_PER_PATTERN,
     ApplyChoice,
-    Chosen,
+    ChosenActs,
 )
 from gitfleet.triage.plan_record import WholePlan
 
@@ -129,9 +129,9 @@ def verify(session: FleetSession, format: Format = "text") -> Reply:
 
 def undo(
     session: FleetSession,
-    targets: Targets = [],
+    targets: Targets = [],  # noqa: B006
     reason: Reason = "",
-    format: Format = "text",  # noqa: B006
+    format: Format = "text",
 ) -> Reply:
     """Take back what can be taken back: pauses, nice values, throttles. What has ended stays ended.
 
@@ -158,7 +158,7 @@ def _told(one: ActResult) -> None:
     )
 
 
-def _ask_first(whole: WholePlan, chosen: Chosen) -> bool:
+def _ask_first(whole: WholePlan, chosen: ChosenActs) -> bool:
     """Show what would be done, and ask."""
     ids = {act.candidate.candidate_id for act in chosen.acts}
     found = [one for one in fleet_plan_rows.candidates(whole) if one["candidate_id"] in ids]

@@ -10,7 +10,7 @@ import asyncio
 import random
 import secrets
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self, TypeVar
 
@@ -139,7 +139,7 @@ class Reach:
         requests: Callable[[HostSpec], Sequence[Body]],
         *,
         on_event: OnEvent | None = None,
-    ) -> AsyncIterator[HostAnswer]:
+    ) -> AsyncGenerator[HostAnswer, None]:
         """The answers of all hosts, in the order in which they come. Leaving the iteration early ends those that are open."""
         tasks = [asyncio.create_task(self.ask(spec, requests(spec), on_event=on_event)) for spec in specs]
         try:

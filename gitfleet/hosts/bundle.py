@@ -12,7 +12,6 @@ import os
 import zipfile
 from functools import cache
 
-import gitfleet
 from gitfleet import onhost
 from gitfleet.base.digests import sha256
 from gitfleet.codec import Struct
@@ -69,7 +68,7 @@ def sent(source: str) -> SentProgram:
 def _packed() -> str:
     """The modules, as text. The same modules make the same text."""
     folder = os.path.dirname(onhost.__file__)
-    modules = {"gitfleet/__init__.py": f"__version__ = {gitfleet.__version__!r}\n".encode()}
+    modules = {"gitfleet/__init__.py": b""}
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(one for one in folders if one != "__pycache__")
         for name in sorted(one for one in names if one.endswith(".py")):

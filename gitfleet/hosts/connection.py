@@ -79,7 +79,7 @@ class Connection:
         version = frame.body.get("record_version")
         if version != RECORD_VERSION:
             words = f"its gitfleet speaks version {text.one_line(str(version), 20)}; this one speaks {RECORD_VERSION}"
-            hint = "Have the same version on both sides, or have this one sent along."
+            hint = "Have the same version on both sides, or use --bootstrap, which sends this one along."
             raise HostFailed(HostProblem(HostStatus.VERSION_MISMATCH, words, hint))
 
     async def request(self, asked: Body, on_event: Callable[[Body], None] | None = None) -> Body:

@@ -126,12 +126,12 @@ _NO_PYTHON = HostProblem(HostStatus.NO_TOOL, "it has no python3", "Install Pytho
 _NO_GITFLEET = HostProblem(
     HostStatus.NO_TOOL,
     "gitfleet is not on its PATH",
-    "Install gitfleet there, or have it sent along: that needs only python3.",
+    "Install gitfleet there, or use --bootstrap: only python3 is needed then.",
 )
 _OLDER = HostProblem(
     HostStatus.VERSION_MISMATCH,
     "its gitfleet is older, and cannot be asked",
-    "Upgrade gitfleet there, or have this one sent along.",
+    "Upgrade gitfleet there, or use --bootstrap, which sends this one along.",
 )
 
 

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Callable, Dict, Mapping
 
 from gitfleet.onhost import facts
 from gitfleet.onhost.records import RECORD_VERSION
+from gitfleet.onhost.version import __version__
 
 Body = Dict[str, Any]
 Tell = Callable[[Body], None]
@@ -66,7 +67,7 @@ def hello() -> Body:
     """What is said first: whether the two understand each other."""
     return {
         "record_version": RECORD_VERSION,
-        "tool_version": import_module("gitfleet").__version__,
+        "tool_version": __version__,
         "python": platform.python_version(),
         "boot": facts.boot(),
         "uid": os.getuid(),

@@ -23,7 +23,7 @@ from gitfleet.triage import acts_wire, known_sessions
 from gitfleet.triage.acts_wire import ActAnswer, ActRow
 from gitfleet.triage.apply_journal import ActState, ApplyJournal
 from gitfleet.triage.applying import ActResult, Application, ApplyPace, Confirm, other_machine, spec_of
-from gitfleet.triage.choosing import ApplyChoice, Chosen, PlannedAct, choose
+from gitfleet.triage.choosing import ApplyChoice, ChosenActs, PlannedAct, choose
 from gitfleet.triage.plan_record import PlanHost, WholePlan
 from gitfleet.triage.service import FleetPlans
 
@@ -62,7 +62,9 @@ class Applications:
         self._clone, self._told, self._confirm = clone, told, confirm
         self._plans = FleetPlans(clone)
 
-    def prepare(self, fleet_session: str, choice: ApplyChoice, *, reviewed: bool) -> tuple[WholePlan, Chosen]:
+    def prepare(
+        self, fleet_session: str, choice: ApplyChoice, *, reviewed: bool
+    ) -> tuple[WholePlan, ChosenActs]:
         """The plan and what of it would be done; nothing is. `reviewed`: it must have been shown to somebody here.
 
         Raises UsageError, PolicyRefused, Corrupt as `FleetPlans.get`, and Blocked for a plan that may not be applied (any more).
@@ -86,7 +88,7 @@ class Applications:
             )
         return whole, choose(whole, choice)
 
-    def apply(self, whole: WholePlan, chosen: Chosen, pace: ApplyPace) -> ApplyReport:
+    def apply(self, whole: WholePlan, chosen: ChosenActs, pace: ApplyPace) -> ApplyReport:
         """Do it. Raises PolicyRefused where the fleet may not risk it, LockHeld, LocalStorage; never for what a host does."""
         if not chosen.acts:
             return ApplyReport(whole, (), chosen.left_out)

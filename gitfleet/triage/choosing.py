@@ -48,14 +48,14 @@ class PlannedAct(Struct):
         return self.host_id, self.candidate.candidate_id, self.candidate.action
 
 
-class Chosen(NamedTuple):
+class ChosenActs(NamedTuple):
     """What is to be done, in order of the probability that it is a mistake; and what the caps leave out, with why."""
 
     acts: tuple[PlannedAct, ...]
     left_out: tuple[tuple[PlannedAct, str], ...]
 
 
-def choose(whole: WholePlan, choice: ApplyChoice) -> Chosen:
+def choose(whole: WholePlan, choice: ApplyChoice) -> ChosenActs:
     """What of a plan is to be applied. Raises UsageError for what names nothing, PolicyRefused for what was not selected."""
     ways = sum(map(bool, (choice.recommended, choice.categories, choice.targets)))
     if ways != 1:
@@ -104,7 +104,7 @@ def _target(every: dict[str, PlannedAct], name: str, open_to: set[str]) -> Plann
     return every[name]
 
 
-def _capped(acts: Sequence[PlannedAct], choice: ApplyChoice) -> Chosen:
+def _capped(acts: Sequence[PlannedAct], choice: ApplyChoice) -> ChosenActs:
     kept: list[PlannedAct] = []
     out: list[tuple[PlannedAct, str]] = []
     hosts: Counter[str] = Counter()
@@ -123,7 +123,7 @@ def _capped(acts: Sequence[PlannedAct], choice: ApplyChoice) -> Chosen:
             out.append((act, why))
         else:
             kept.append(act)
-    return Chosen(tuple(kept), tuple(out))
+    return ChosenActs(tuple(kept), tuple(out))
 
 
 def _over(choice: ApplyChoice, kills: int, on_host: int, of_pattern: int) -> str:

@@ -10,11 +10,13 @@ It is written by hand, since a YAML library needs a second for what is here; it 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import MappingEndEvent, MappingStartEvent, SequenceEndEvent, SequenceStartEvent
 
 from gitfleet.base import clock
 from gitfleet.base.text import amount, counted, duration
@@ -22,7 +24,11 @@ from gitfleet.triage.plan_record import FleetPlan, PlanHost, WholePlan
 from gitfleet.triage.wire import PlannedCandidate
 
 MOST_BYTES = 16 * 1024 * 1024
+MOST_READ = 4 * 1024 * 1024
+"""Bytes of a file that has to be read as YAML."""
 _DEEPEST = 8
+_COMMENT = re.compile(r"[ \t]+#")
+_ENDS = re.compile("[\x85\u2028\u2029]|\r(?!\n)")
 _HEAD = """\
 # What is proposed on these hosts, and what of it is selected. Nothing has been done.
 # Write comments wherever you like, and change nothing else: a plan is applied as it was made.
@@ -41,8 +47,9 @@ def text(whole: WholePlan) -> str:
 
 def check(data: bytes, whole: WholePlan) -> None:
     """Raise NoView unless the file says what the view of the plan says, whatever comments it has."""
-    found = _read(data)
-    wanted = _read(text(whole).encode())
+    if len(data) <= MOST_BYTES and _has_lines(data, text(whole)):
+        return
+    found, wanted = _read(data), _meaning(whole)
     if found == wanted:
         return
     if not isinstance(found, Mapping) or found.get("fleet_session_id") != whole.plan.id:
@@ -68,10 +75,15 @@ def _lines(whole: WholePlan) -> Iterator[str]:
     yield "hosts:" if plan.hosts else "hosts: []"
     for host in plan.hosts:
         yield from _pairs("- ", _host(host))
-    found = list(whole.candidates())
-    selected, offered = set(plan.selected), set(plan.offered)
-    yield "candidates:" if found else "candidates: []"
-    for host, one in found:
+    rows = list(_candidates(whole))
+    yield "candidates:" if rows else "candidates: []"
+    for row in rows:
+        yield from _pairs("- ", row)
+
+
+def _candidates(whole: WholePlan) -> Iterator[Mapping[str, Any]]:
+    selected, offered = set(whole.plan.selected), set(whole.plan.offered)
+    for host, one in whole.candidates():
         state = (
             "selected"
             if one.candidate_id in selected
@@ -79,7 +91,7 @@ def _lines(whole: WholePlan) -> Iterator[str]:
             if one.candidate_id in offered
             else "left"
         )
-        yield from _pairs("- ", _candidate(host, one, state))
+        yield _candidate(host, one, state)
 
 
 def _head(plan: FleetPlan) -> Mapping[str, Any]:
@@ -124,21 +136,69 @@ def _candidate(host: PlanHost, one: PlannedCandidate, state: str) -> Mapping[str
 def _pairs(first: str, row: Mapping[str, Any]) -> Iterator[str]:
     lead = first
     for name, value in row.items():
-        yield f"{lead}{name}: {json.dumps(value, ensure_ascii=False)}"
+        told = _decimal(value) if type(value) is float else json.dumps(value, ensure_ascii=False)
+        yield f"{lead}{name}: {told}"
         lead = " " * len(first)
 
 
-def _read(data: bytes) -> Any:
-    if len(data) > MOST_BYTES:
-        raise NoView(f"it has more than {amount(MOST_BYTES)}")
-    deepest = max((len(line) - len(line.lstrip(b" -")) for line in data.split(b"\n")), default=0)
-    if deepest > 8 * _DEEPEST or max(data.count(b"["), data.count(b"{")) > 100_000:
-        raise NoView("it is nested too deeply")
+def _decimal(value: float) -> str:
+    """As YAML reads it back: with a point, and without an exponent."""
+    told = f"{value:.6f}".rstrip("0")
+    return f"{told}0" if told.endswith(".") else told
+
+
+def _has_lines(data: bytes, wanted: str) -> bool:
+    """Whether a file has the lines that are wanted, and comments between and behind them: then it means the same, without reading YAML."""
     try:
-        return YAML(typ="safe", pure=True).load(data.decode())
+        told = data.decode()
+    except UnicodeDecodeError:
+        return False
+    if _ENDS.search(told):  # a line ends there for some readers of YAML
+        return False
+    rest = iter(told.split("\n"))
+    for line in wanted.split("\n"):
+        if line.startswith("#") or not line:
+            continue
+        there = next((one for one in rest if one.strip() and not one.lstrip().startswith("#")), "")
+        behind = there[len(line) :] if there.startswith(line) else "?"
+        if behind.strip() and not _COMMENT.match(behind):
+            return False
+    return all(not one.strip() or one.lstrip().startswith("#") for one in rest)
+
+
+def _meaning(whole: WholePlan) -> Mapping[str, Any]:
+    """What the view says, as reading it gives it."""
+    return {
+        **_head(whole.plan),
+        "hosts": [dict(_host(host)) for host in whole.plan.hosts],
+        "candidates": [dict(row) for row in _candidates(whole)],
+    }
+
+
+def _read(data: bytes) -> Any:
+    if len(data) > MOST_READ:
+        raise NoView(f"it has more than {amount(MOST_READ)}, and more than comments was changed")
+    try:
+        told = data.decode()
+        _demand_flat(told)
+        return YAML(typ="safe", pure=True).load(told)
+    except NoView:
+        raise
     except (YAMLError, ValueError, RecursionError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         raise NoView("it is no YAML" + (f" (line {line + 1})" if line is not None else "")) from None
+
+
+def _demand_flat(told: str) -> None:
+    """Raise NoView for what is nested deeper than a plan, before anything is made of it: that would take minutes."""
+    depth = 0
+    for event in YAML(typ="safe", pure=True).parse(told):
+        if isinstance(event, (MappingStartEvent, SequenceStartEvent)):
+            depth += 1
+        elif isinstance(event, (MappingEndEvent, SequenceEndEvent)):
+            depth -= 1
+        if depth > _DEEPEST:
+            raise NoView("it is nested too deeply")
 
 
 def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

@@ -20,6 +20,8 @@ ERROR = "error"
 REVERSIBLE = frozenset([records.RENICE, records.PAUSE, records.THROTTLE])
 _OTHER = "Look at what answers there: it is not the gitfleet that was expected."
 _EMPTY = HostScan("", ())
+_SURELY_FIT = 5
+"""Candidates that fit into a record, however long each is."""
 
 
 class PlanRequest(Struct):
@@ -68,7 +70,11 @@ def merge(request: PlanRequest, replies: Sequence[ScanReply]) -> WholePlan:
     found = [candidate for _, candidate in pairs]
     tested = sum(max(one.scan.counts.judged, len(one.kept)) for one in pool if not one.entry.twin)
     chosen = selection.select(
-        [one.in_use for one in found], [one.log_e for one in found], alpha=request.alpha, tested=tested
+        [one.in_use for one in found],
+        [one.log_e for one in found],
+        alpha=request.alpha,
+        tested=tested,
+        hosts=[host for host, _ in pairs],
     )
     selected = tuple(sorted(found[position].candidate_id for position in chosen.both))
     parts = {one.entry.host_id: _part(one) for one in pool if one.facts is not None}
@@ -107,7 +113,8 @@ def _read(reply: ScanReply) -> _Read:
         words = f"its answer cannot be read ({one_line(str(error), 160)})"
         return _Read(replace(entry, status=ERROR, problem=words, hint=_OTHER), _EMPTY, None)
     kept = tuple(one for one in scan.candidates if one.proposed)
-    if len(canonical.dump(HostPart(scan.session_id, reply.host_id, facts, kept))) > canonical.MAX_BYTES:
+    part = HostPart(scan.session_id, reply.host_id, facts, kept)
+    if len(kept) > _SURELY_FIT and len(canonical.dump(part)) > canonical.MAX_BYTES:
         words = f"it proposes {len(kept)} candidates, more than a plan holds"
         return _Read(replace(entry, status=ERROR, problem=words, hint=_OTHER), _EMPTY, None)
     entry = replace(

@@ -24,31 +24,68 @@ _NEAR = 1e-9
 
 
 class PooledSelection(Struct):
-    """The positions that each rule selects, and what both do; `tested` is what they were corrected for, `needed` the bits (log2 of an
-    e-value) that the weakest selected one had to have: with none selected, that the strongest would have to have.
+    """The positions that each rule selects, and what is selected of both (`both`); `tested` is what they were corrected for, `needed` the
+    bits (log2 of an e-value) that the weakest selected one had to have: with none selected, that the strongest would have to have.
     """
 
     bayes: frozenset[int]
     e_values: frozenset[int]
+    both: frozenset[int]
     tested: int
     alpha: float
     needed: float
 
-    @property
-    def both(self) -> frozenset[int]:
-        """What is selected."""
-        return self.bayes & self.e_values
 
-
-def select(in_use: Sequence[float], log_e: Sequence[float], *, alpha: float, tested: int) -> PooledSelection:
+def select(
+    in_use: Sequence[float],
+    log_e: Sequence[float],
+    *,
+    alpha: float,
+    tested: int,
+    hosts: Sequence[str] = (),
+) -> PooledSelection:
     """Select from a pool: `in_use` the probability that acting on it is a mistake, `log_e` the log2 of its e-value, by position.
 
-    `tested` is how many were looked at, those that were not even proposed included; at least as many as there are.
+    `tested` is how many were looked at, those that were not even proposed included; at least as many as there are. With `hosts`, whose
+    each is, nothing is selected on one host because of what a single other one says: a host that makes up a thousand sure leaks would
+    lower what all others need. So a candidate has to be selected also in the pool without any one other host; of what is left, as
+    much as both rules hold for again.
     """
     tested = max(tested, len(log_e))
-    by_e = e_bh(log_e, alpha=alpha, tested=tested)
-    needed = math.log2(max(1, tested) / (alpha * max(1, len(by_e)))) if alpha > 0 else math.inf
-    return PooledSelection(mean_lfdr(in_use, alpha=alpha), by_e, tested, alpha, needed)
+    bayes, by_e = mean_lfdr(in_use, alpha=alpha), e_bh(log_e, alpha=alpha, tested=tested)
+    left = sorted(bayes & by_e)
+    for host in sorted({hosts[position] for position in left}) if hosts else ():
+        without = [position for position in range(len(hosts)) if hosts[position] != host]
+        chosen = _both(in_use, log_e, without, alpha=alpha, tested=tested)
+        left = [position for position in left if hosts[position] == host or position in chosen]
+    both = _settled(in_use, log_e, left, alpha=alpha, tested=tested)
+    needed = math.log2(max(1, tested) / (alpha * max(1, len(both)))) if alpha > 0 else math.inf
+    return PooledSelection(bayes, by_e, both, tested, alpha, needed)
+
+
+def _settled(
+    in_use: Sequence[float], log_e: Sequence[float], left: Sequence[int], *, alpha: float, tested: int
+) -> frozenset[int]:
+    """The part of a set for which both rules hold when they are asked of it alone, still as of `tested`.
+
+    Each of it has e >= m / (alpha k) with k their own number: such a set is self-consistent, and what is promised for e-BH
+    holds for it (Wang and Ramdas 2022, section 4).
+    """
+    found = frozenset(left)
+    while True:
+        again = _both(in_use, log_e, sorted(found), alpha=alpha, tested=tested)
+        if again == found:
+            return found
+        found = again
+
+
+def _both(
+    in_use: Sequence[float], log_e: Sequence[float], among: Sequence[int], *, alpha: float, tested: int
+) -> frozenset[int]:
+    """What both rules select of the candidates at these positions, as of `tested`."""
+    bayes = mean_lfdr([in_use[position] for position in among], alpha=alpha)
+    by_e = e_bh([log_e[position] for position in among], alpha=alpha, tested=tested)
+    return frozenset(among[number] for number in bayes & by_e)
 
 
 def mean_lfdr(in_use: Sequence[float], *, alpha: float) -> frozenset[int]:

@@ -9,7 +9,6 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
 from typing import NamedTuple
 
 from gitfleet.base import clock, ids
@@ -21,6 +20,7 @@ from gitfleet.hosts.asking import AT_ONCE, Reach, run
 from gitfleet.hosts.connection import HostLimits
 from gitfleet.hosts.inventory import HostSpec
 from gitfleet.ledger.model import NODE, Actor
+from gitfleet.onhost.version import __version__
 from gitfleet.triage import (
     hosts_asked,
     known_sessions,
@@ -38,6 +38,8 @@ from gitfleet.triage.plans import PlanRefs, StoredPlan
 PROFILES = ("minimal", "safe", "forensic")
 KEEP = 90 * 86400
 """Seconds that a plan is kept."""
+_MANY = 2000
+"""Groups of processes that one host has at most, as a rule."""
 _REVIEWS = "review/"
 MOST_PLANS = 200
 """Plans that a clone keeps; the oldest go first."""
@@ -167,7 +169,7 @@ class FleetPlans:
         granted = min(options.alpha, self.budget().level / risk.UNIT)
         name = f"fleet-{stamp}-{secrets.token_hex(2)}"
         node = self._clone.ledger.node.id
-        return PlanRequest(name, now, node, _version(), options.profile, options.alpha, round(granted, 6))
+        return PlanRequest(name, now, node, __version__, options.profile, options.alpha, round(granted, 6))
 
     async def _ask(self, hosts: Sequence[HostSpec], options: PlanOptions, secret: bytes) -> list[ScanReply]:
         known = known_sessions.known(self._clone)
@@ -193,7 +195,7 @@ class FleetPlans:
             key = redaction_key.derived(redaction_key.key(self._clone.ledger.state), "seal")
             if not plan_record.is_sealed(whole.plan, key):
                 raise plan_record.corrupt(where, "it is not as this clone made it")
-        if whole.plan.tool == _version():
+        if whole.plan.tool == __version__:
             try:
                 plan_view.check(found.files.get(plan_record.VIEW, b""), whole)
             except plan_view.NoView as error:
@@ -205,6 +207,11 @@ class FleetPlans:
         if plan.alpha < plan.asked:
             said.append(
                 f"the fleet may risk {plan.alpha:g} now, not {plan.asked:g}: mistakes of earlier plans were reported, or more was asked than any plan gets"
+            )
+        loud = [host for host in plan.hosts if host.counts.judged > max(_MANY, plan.tested / 2)]
+        if loud and len(plan.planned) > 1:
+            said.append(
+                f"{loud[0].host_id} says that it judged {loud[0].counts.judged} groups, more than all others: theirs need more evidence because of that"
             )
         hidden = [host.host_id for host in plan.hosts if host.hidden]
         if hidden:
@@ -228,11 +235,6 @@ def latest_review(kept: KeptPlan) -> str:
 
 def _reviews(kept: KeptPlan) -> list[str]:
     return sorted(name for name in kept.added if name.startswith(_REVIEWS))
-
-
-def _version() -> str:
-    """Which gitfleet this is: said by the package, which imports everything and so is not imported by name here."""
-    return str(import_module("gitfleet").__version__)
 
 
 def level_of(alpha: float) -> int:

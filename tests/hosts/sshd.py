@@ -53,6 +53,11 @@ def shells() -> list[object]:
     ]
 
 
+def installed(*names: str) -> list[str]:
+    """Those of the login shells that are installed; bash always is."""
+    return [name for name in names if shutil.which(name)]
+
+
 TOOL = f'exec "{sys.executable}" -m gitfleet "$@"\n'
 """The host's own gitfleet: ours."""
 ANCIENT = "echo \"gitfleet: no such command 'on-host'\" >&2; exit 2\n"
@@ -82,6 +87,8 @@ class Hosts:
         self._folder = folder
         self._stops: list[Callable[[], None]] = []
         self._entries: list[str] = []
+        self.names: list[str] = []
+        """All hosts that ssh was told of."""
         self._key = folder / "key"
         _make_key(self._key)
 
@@ -129,6 +136,7 @@ class Hosts:
 
     def know(self, name: str, port: int, *options: str, host_key: Path | None = None) -> None:
         """Tell ssh of a host at a port of this machine. What is told for `*` last holds for all."""
+        self.names.append(name)
         known = self._folder / f"{name}.known"
         if host_key is not None:
             key = " ".join(host_key.read_text().split()[:2])
@@ -254,6 +262,8 @@ class _Machine:
                 check=True,
                 cwd="/",
             )
+            while "Server listening" not in (folder / "log").read_text():  # it comes back before it listens
+                os.sched_yield()
             self._stop_taking: Callable[[], None] = lambda: None
         else:
             listener = socket.create_server(("127.0.0.1", 0), backlog=64)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from gitfleet.hosts import inventory
 from gitfleet.hosts.asking import Reach
 from gitfleet.hosts.connection import HostFailed, HostLimits, HostRefused
 from tests.hosts.asked import QUICK, ask, sent, speaks, statuses
-from tests.hosts.sshd import ANCIENT, Hosts, needs_hosts, shells
+from tests.hosts.sshd import ANCIENT, Hosts, installed, needs_hosts, shells
 
 pytestmark = needs_hosts
 
@@ -60,15 +61,22 @@ def test_hosts_that_hang_are_given_up_wherever_they_hang(hosts: Hosts) -> None:
         "AuthorizedKeysFile none",
     ]
     hosts.start("in-authentication", config=slow)
+    names = ["before-version", "junk", "in-key-exchange", "in-authentication"]
+    found = statuses(ask(*names, patience=QUICK))
+    assert [found[name][0] for name in names] == ["unreachable"] * 4, found
+
+
+def test_host_whose_command_hangs_is_given_up_in_time(hosts: Hosts) -> None:
     hosts.start("in-command", tool=speaks("mute"))
-    names = ["before-version", "junk", "in-key-exchange", "in-authentication", "in-command"]
-    found = statuses(ask(*names, limits=HostLimits(hello=4.0), patience=QUICK))
-    assert [found[name][0] for name in names] == ["unreachable"] * 4 + ["timeout"], found
+    (answer,) = ask("in-command", limits=HostLimits(hello=1.0))
+    assert answer.status == "timeout"
+    (answer,) = ask("in-command", limits=HostLimits(deadline=1.0))
+    assert answer.status == "timeout"
 
 
 def test_host_that_hangs_over_an_answer_times_out_and_keeps_what_it_answered(hosts: Hosts) -> None:
     hosts.start("slow", tool=speaks())
-    (answer,) = ask("slow", requests=({"op": "a"}, {"op": "hang"}), limits=HostLimits(answer=1.0))
+    (answer,) = ask("slow", requests=({"op": "a"}, {"op": "hang"}), limits=HostLimits(answer=2.0))
     assert (answer.status, [body["op"] for body in answer.answers]) == ("timeout", ["a"])
     assert answer.hello["record_version"] == 1
 
@@ -96,19 +104,39 @@ def test_host_without_the_tool_says_so_under_every_login_shell(hosts: Hosts, she
     assert answer.status == "no-tool", answer
 
 
+WAITS = {"tcsh": "set answer = $<\necho $answer >~/was-read\n"}
+
+
 @pytest.mark.parametrize("bootstrap", [False, True])
-def test_login_file_that_takes_the_command_away_is_told_and_given_nothing_to_run(
+def test_login_file_that_keeps_our_command_away_is_given_nothing_to_read(
     hosts: Hosts, *, bootstrap: bool
 ) -> None:
-    hosts.start("other-shell", login=f"exec {shutil.which('zsh') or '/bin/sh'}\n", tool=speaks())
-    reads = hosts.start("reads", login="read answer; echo $answer >~/was-read\n", tool=speaks())
-    hosts.start("ends", login="exit 3\n", tool=speaks())
-    names = ["other-shell", "reads", "ends"]
+    other = shutil.which("zsh") or "/bin/sh"
+    reading = []
+    for shell in installed("bash", "zsh", "fish", "tcsh"):
+        hosts.start(f"{shell}-hands-over", shell=shell, login=f"exec {other}\n", tool=speaks())
+        waits = WAITS.get(shell, "read answer\necho $answer >~/was-read\n")
+        reading.append(hosts.start(f"{shell}-waits", shell=shell, login=waits, tool=speaks()))
+    names = [name for name in hosts.names if name.endswith(("-over", "-waits"))]
     found = statuses(ask(*names, limits=HostLimits(hello=2.0), bootstrap=bootstrap, program=sent()))
-    assert [found[name][0] for name in names] == ["timeout", "timeout", "error"], found
-    assert "ended with 3" in found["ends"][1]
-    was_read = reads.home / "was-read"
-    assert not was_read.exists() or not was_read.read_text().strip()
+    assert {word for word, _ in found.values()} == {"timeout"}, found
+    files = [host.home / "was-read" for host in reading]
+    assert not [path for path in files if path.exists() and path.read_text().strip()]
+
+
+def test_login_file_that_ends_the_session_is_told_with_its_code(hosts: Hosts) -> None:
+    names = installed("bash", "zsh", "fish", "tcsh")
+    for shell in names:
+        hosts.start(shell, shell=shell, login="exit 3\n", tool=speaks())
+    found = statuses(ask(*names))
+    expected = {
+        "bash": "error",
+        "zsh": "error",
+        "fish": "planned",
+        "tcsh": "planned",
+    }  # these only leave the file
+    assert {name: word for name, (word, _) in found.items()} == {name: expected[name] for name in names}
+    assert "ended with 3 before our command ran" in found["bash"][1]
 
 
 @pytest.mark.parametrize(
@@ -181,17 +209,19 @@ def test_host_that_does_not_say_goodbye_has_still_answered(hosts: Hosts) -> None
     assert answer.status == "planned"
 
 
-def test_answers_come_as_they_are_ready_and_a_deadline_ends_the_rest(hosts: Hosts) -> None:
+def test_answers_come_as_they_are_ready_and_who_stops_listening_ends_the_rest(hosts: Hosts) -> None:
     hosts.start("hanging", tool=speaks("mute"))
     hosts.start("well", tool=speaks())
 
-    async def run() -> list[tuple[str, str]]:
+    async def run() -> str:
         specs = [inventory.spec("hanging"), inventory.spec("well")]
-        async with Reach(os.environ, limits=HostLimits(deadline=3.0)) as reach:
-            asked = reach.ask_all(specs, lambda _: [{"op": "check"}])
-            return [(one.spec.host_id, one.status) async for one in asked]
+        async with (
+            Reach(os.environ) as reach,
+            aclosing(reach.ask_all(specs, lambda _: [{"op": "check"}])) as answers,
+        ):
+            return (await anext(answers)).spec.host_id
 
-    assert asyncio.run(run()) == [("well", "planned"), ("hanging", "timeout")]
+    assert asyncio.run(run()) == "well"
 
 
 def test_hosts_wait_while_as_many_are_asked_as_may_be(hosts: Hosts) -> None:

@@ -236,7 +236,7 @@ def old_python() -> str | None:
 SENT = """
 import sys, types
 package = types.ModuleType("gitfleet")
-package.__path__, package.__version__ = [sys.argv[1]], "0"
+package.__path__ = [sys.argv[1]]
 sys.modules["gitfleet"] = package
 from gitfleet.onhost.__main__ import main
 main(["--nonce", sys.argv[2]])

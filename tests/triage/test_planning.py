@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from gitfleet.base import canonical
 from gitfleet.codec import replace
@@ -80,15 +82,23 @@ def test_host_that_failed_is_listed_and_stops_no_other(status: str) -> None:
         {},
         scan(session(9), candidate(1)),
         scan(session(1), candidate(1, log_e="\x1b[2J")),
-        scan(session(1), *[candidate(n, command="x" * 1000, evidence=[{"feature": "f" * 60, "value": "v" * 200, "bits": 1}] * 60) for n in range(1, 900)]),
     ],
-    ids=["empty", "of-another-scan", "escapes", "too-much"],
+    ids=["empty", "of-another-scan", "escapes"],
 )  # fmt: skip
 def test_host_whose_answer_is_none_counts_as_failed(answer: dict[str, Any]) -> None:
     whole = planning.merge(REQUEST, [reply(1, answer=answer), reply(2, candidate(1))])
     assert [host.status for host in whole.plan.hosts] == ["error", "planned"]
     assert whole.plan.hosts[0].problem.isprintable()
     assert "\x1b" not in plan_view.text(whole)
+
+
+def test_host_that_proposes_more_than_a_plan_holds_counts_as_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canonical, "MAX_BYTES", 10_000)
+    whole = planning.merge(
+        REQUEST, [reply(1, *[candidate(n) for n in range(1, 20)]), reply(2, candidate(20))]
+    )
+    assert [host.status for host in whole.plan.hosts] == ["error", "planned"]
+    assert "19 candidates" in whole.plan.hosts[0].problem
 
 
 def test_process_that_two_names_of_one_machine_show_is_proposed_once() -> None:
@@ -191,13 +201,33 @@ def test_view_with_comments_anywhere_is_the_view_still() -> None:
         ("alpha: 0.05", "alpha: !!python/object:os.system x", "no YAML"),
         ("alpha: 0.05", "\talpha", "no YAML"),
         ("alpha: 0.05", "alpha: " + "[" * 5000, "no YAML|nested"),
-        ("alpha: 0.05", "alpha: \xff", "alpha"),
+        ("alpha: 0.05", "alpha: \xff", "no YAML"),
+        ("alpha: 0.05", "alpha: 0.05 # \xff", "no YAML"),
     ],
 )
 def test_view_that_says_something_else_is_refused_with_the_place(old: str, new: str, why: str) -> None:
     whole, files = kept()
+    text = files["plan.yaml"].decode()
+    assert old in text
     with pytest.raises(plan_view.NoView, match=why):
-        plan_view.check(files["plan.yaml"].decode().replace(old, new, 1).encode(), whole)
+        plan_view.check(text.replace(old, new, 1).encode("latin-1"), whole)
+
+
+@pytest.mark.parametrize("end", ["\x85", "\u2028", "\r"])
+def test_view_with_a_line_hidden_in_a_comment_is_refused(end: str) -> None:
+    whole, files = kept()
+    text = files["plan.yaml"].decode().replace("alpha: 0.05", f"alpha: 0.05 # sure{end}tested: 1", 1)
+    with pytest.raises(plan_view.NoView):
+        plan_view.check(text.encode(), whole)
+
+
+def test_view_that_an_editor_has_written_anew_is_the_view_still() -> None:
+    whole, files = kept()
+    yaml, out = YAML(), io.StringIO()
+    yaml.dump(yaml.load(files["plan.yaml"].decode()), out)
+    assert out.getvalue() != files["plan.yaml"].decode()
+    plan_view.check(out.getvalue().encode(), whole)
+    plan_view.check(files["plan.yaml"].replace(b"\n", b"\r\n"), whole)
 
 
 def test_view_has_few_lines_for_each_candidate() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,12 @@ from gitfleet.errors import Blocked, Corrupt, HubUnreachable, UsageError
 from gitfleet.fleet import doctor
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs
+from gitfleet.triage import plans as plans_module
 from gitfleet.triage import reviewing, service
 from gitfleet.triage.plans import PlanRefs
 from gitfleet.upkeep import exchange
 from tests.fleetbench import Fleets
+from tests.nodes.killing import killed, lines_of
 from tests.workbench import Entrant, Git, Gitfleet, Race
 
 ID, OTHER = "fleet-20261130-120000-a7b3", "fleet-20261130-120001-b8c4"
@@ -221,3 +225,40 @@ def test_doctor_of_a_clone_with_plans_says_whether_they_can_be_used(fleets: Flee
         plans(ada).write(ID, FILES, "A plan")
         (finding,) = [finding for finding in doctor.examine(ada) if finding.what == "plans"]
         assert (finding.ok, "cannot be read" in finding.words or "plan" in finding.words) == (False, True)
+
+
+def write(name: str, fleet: Fleet) -> None:
+    plans(fleet).write(name, FILES, "A plan")
+
+
+def append(path: str, fleet: Fleet) -> None:
+    plans(fleet).append(ID, {path: b"1\n"}, "A step")
+
+
+def test_plan_whose_writer_was_killed_at_any_line_is_whole_or_not_there_and_goes_to_the_hub_later(
+    fleets: Fleets,
+) -> None:
+    with fleets.open("ada") as ada, fleets.open("bob") as bob:
+        total = lines_of(plans_module, lambda: write("fleet-20261130-120000-ffff", ada))
+        for stop in range(total) if os.environ.get("EVERY_LINE") else random.sample(range(total), 5):
+            name = f"fleet-20261130-120002-{stop:04x}"
+            killed(fleets.clone("ada"), plans_module, partial(write, name), stop)
+            if name in plans(ada).own():
+                assert plans(ada).send(name) == []
+                assert plans(bob).read(name).files == FILES
+            else:
+                assert name not in plans(bob).everywhere()
+
+
+def test_steps_whose_writer_was_killed_at_any_line_are_added_again_once(fleets: Fleets) -> None:
+    with fleets.open("ada") as ada, fleets.open("bob") as bob:
+        oid, _ = plans(ada).write(ID, FILES, "A plan")
+        total = lines_of(plans_module, lambda: append("apply/first", ada))
+        wanted = {"apply/first"}
+        for stop in range(total) if os.environ.get("EVERY_LINE") else random.sample(range(total), 5):
+            path = f"apply/{stop}"
+            killed(fleets.clone("ada"), plans_module, partial(append, path), stop)
+            wanted.add(path)
+            assert plans(ada).append(ID, {path: b"1\n"}, "A step") == []
+            found = plans(bob).read(ID)
+            assert (found.oid, set(found.added)) == (oid, wanted)

@@ -17,6 +17,7 @@ RUNS = 10_000
 HYPOTHESES = 20
 TRUE_SHARE = 0.2
 SHIFT = 3.0
+HOSTS = [f"host{number % 5}" for number in range(HYPOTHESES)]
 ALPHA = 0.05
 
 
@@ -88,7 +89,7 @@ def test_e_bh_of_any_pool_is_bh_on_the_reciprocals(bits: list[float], alpha: flo
 def test_select_of_a_fleet_selects_what_both_rules_do_and_says_what_is_missing() -> None:
     found = select([0.01, 0.01, 0.6], [18.0, 4.0, 30.0], alpha=0.05, tested=12_800)
     assert [set(one) for one in (found.bayes, found.e_values, found.both)] == [{0, 1}, {0, 2}, {0}]
-    assert found.needed == pytest.approx(math.log2(12_800 / 0.05 / 2))
+    assert found.needed == pytest.approx(math.log2(12_800 / 0.05))
     nothing = select([0.01], [1.0], alpha=0.05, tested=400)
     assert nothing.both == frozenset()
     assert nothing.needed == pytest.approx(math.log2(8_000))
@@ -97,6 +98,44 @@ def test_select_of_a_fleet_selects_what_both_rules_do_and_says_what_is_missing()
 
 def test_strongest_evidence_of_a_fleet_of_32_hosts_is_selected() -> None:
     assert select([0.001], [18.0], alpha=0.05, tested=32 * 400).both == {0}
+
+
+def test_host_that_makes_up_sure_leaks_does_not_lower_what_others_need() -> None:
+    """Without more ado a thousand of them would bring 20 bits down to 10, and hide what is as likely in use as not."""
+    honest = [(0.5, 30.0), (0.001, 11.0), (0.001, 21.0)]
+    made_up = [(0.0, 1000.0)] * 1000
+    in_use, log_e = zip(*honest, *made_up, strict=True)
+    hosts = ["honest"] * 3 + ["liar"] * 1000
+    alone = select(in_use, log_e, alpha=0.05, tested=50_000)
+    assert alone.both >= {0, 1, 2}
+    found = select(in_use, log_e, alpha=0.05, tested=50_000, hosts=hosts)
+    assert {0, 1, 2} & found.both == {2}
+    assert set(range(3, 1003)) <= found.both
+
+
+def test_leaks_of_many_hosts_are_selected_together_still() -> None:
+    count = 32
+    hosts = [f"host{number}" for number in range(count)]
+    found = select([0.001] * count, [14.0] * count, alpha=0.05, tested=400 * count, hosts=hosts)
+    assert len(found.both) == count
+    assert found.needed == pytest.approx(math.log2(400 / 0.05))
+    assert not select([0.001], [14.0], alpha=0.05, tested=400 * count, hosts=["host0"]).both
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.floats(-5, 40), st.sampled_from("abc")), max_size=25),
+    st.sampled_from([0.01, 0.05, 0.2]),
+)
+def test_selection_of_any_pool_of_hosts_holds_for_itself_and_is_part_of_both_rules(
+    pool: list[tuple[float, float, str]], alpha: float
+) -> None:
+    in_use, log_e = [one[0] for one in pool], [one[1] for one in pool]
+    found = select(in_use, log_e, alpha=alpha, tested=40, hosts=[one[2] for one in pool])
+    assert found.both <= found.bayes & found.e_values
+    if found.both:
+        assert math.fsum(in_use[i] for i in found.both) <= (alpha + 1e-9) * len(found.both)
+        bar = math.log2(40 / (alpha * len(found.both)))
+        assert all(log_e[i] >= bar - 1e-6 for i in found.both)
 
 
 Draw = Callable[[random.Random], Sequence[float]]
@@ -139,7 +178,9 @@ def test_selection_over_10000_simulated_fleets_is_wrong_at_most_as_often_as_alph
             truth = [rng.random() < TRUE_SHARE for _ in range(HYPOTHESES)]
         logs = [SHIFT * (z + SHIFT * t) - SHIFT * SHIFT / 2 for z, t in zip(noise(rng), truth, strict=True)]
         in_use = [1 / (1 + math.exp(prior + one)) for one in logs]
-        chosen = select(in_use, [one / math.log(2) for one in logs], alpha=ALPHA, tested=HYPOTHESES)
+        chosen = select(
+            in_use, [one / math.log(2) for one in logs], alpha=ALPHA, tested=HYPOTHESES, hosts=HOSTS
+        )
         for name in sums:
             those = getattr(chosen, name)
             sums[name] += sum(not truth[i] for i in those) / max(1, len(those))
