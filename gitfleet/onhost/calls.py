@@ -24,22 +24,10 @@ LONGEST = 4096
 
 _COMPOUND = frozenset(["while", "for", "if", "until", "case", "select", "function", "{", "("])
 _VERSION = re.compile(r"^(python|pypy|ruby|perl|php|node|lua|clang|gcc|g\+\+|clangd|java|pip)-?[0-9][0-9.]*$")
-_ENDINGS = (
-    ".js",
-    ".mjs",
-    ".cjs",
-    ".ts",
-    ".mts",
-    ".cts",
-    ".tsx",
-    ".py",
-    ".pyc",
-    ".rb",
-    ".exe",
-    ".jar",
-    ".phar",
-    ".bundle",
-)
+SOURCES = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".tsx", ".py", ".pyc", ".rb")
+"""Endings of files that an interpreter is given."""
+
+_ENDINGS = (*SOURCES, ".exe", ".jar", ".phar", ".bundle")
 _ASSIGNMENT = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*=")
 _TITLE = re.compile(r"^(?:node|nodejs) \((.+)\)$")
 
@@ -143,6 +131,8 @@ def _bare(name: str) -> str:
 
 def _package(parts: tuple[str, ...]) -> str:
     """The package that a path lies in: below the last node_modules or site-packages, or a runner's own cache; else empty."""
+    if parts[-3:-1] == (".yarn", "releases"):
+        return "yarn"
     for folder in ("node_modules", "site-packages", "dist-packages"):
         if folder in parts[:-1]:
             at = len(parts) - 1 - parts[::-1].index(folder)
@@ -268,7 +258,7 @@ def _of_interpreter(name: str, words: list[str]) -> tuple[list[str] | None, bool
             return ([_MODULE, *module] if module else None), False
         if word in texts:
             code = words[at + 1][:LONGEST] if at + 1 < len(words) else ""
-            return [name + "-text", *re.findall(r"\w+", code)[:64]], False
+            return [name + "-text", *_words_of(code)], False
         if word == "--":
             at += 1
             break
@@ -279,6 +269,12 @@ def _of_interpreter(name: str, words: list[str]) -> tuple[list[str] | None, bool
     if name == "deno" and rest[:1] in (["run"], ["task"]):
         rest = _after_options(rest[1:], valued)
     return (rest or None), bool(rest)
+
+
+def _words_of(code: str) -> list[str]:
+    """The words of a program text; the first line that execnet, and so pytest-xdist, gives its workers is called by its name."""
+    words = re.findall(r"\w+", code)[:64]
+    return ["execnet"] if words[:5] == ["import", "sys", "exec", "eval", "sys"] else words
 
 
 def _of_java(words: list[str]) -> tuple[list[str] | None, bool]:

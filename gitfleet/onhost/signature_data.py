@@ -20,6 +20,9 @@ from gitfleet.onhost.signature_form import one
 from gitfleet.onhost.standing_data import STANDING
 
 MCP_WORDS = frozenset(["mcp", "modelcontextprotocol"])
+INSTALLED_FOLDERS = frozenset(["usr", "opt", "snap", "nix", "Applications", "Library", "lib"])
+"""Folders at the root where nothing is a user's own file."""
+
 OWN_FOLDERS = frozenset(["agenthooks", "base", "githooks", "jobs", "launching", "onhost", "upkeep"])
 """Folders of gitfleet whose files are started by their paths."""
 
@@ -96,7 +99,7 @@ SIGNATURES = (
         worker=True,
     ),
     one(TEST_RUNNER, "pytest worker", "[pytest-xdist pytest-xdist", worker=True),
-    one(TEST_RUNNER, "Python test worker", "python-text", words="readline", worker=True),
+    one(TEST_RUNNER, "Python test worker", "python-text", verbs="execnet", worker=True),
     # test runners
     one(TEST_RUNNER, "jest", "jest jest-cli"),
     one(WATCHER, "vitest watch", "vitest", flags="--watch -w --ui"),
@@ -120,7 +123,8 @@ SIGNATURES = (
     one(TEST_RUNNER, "make test", "make gmake ninja just task", words="test tests check e2e"),
     one(TEST_RUNNER, "Gradle test worker", "GradleWorkerMain", worker=True),
     one(TEST_RUNNER, "Surefire", "surefire ForkedBooter JUnitStarter", worker=True),
-    one(TEST_RUNNER, "Django tests", "manage django-admin", verbs="test"),
+    one(TEST_RUNNER, "Django tests", "manage", verbs="test", script=True),
+    one(TEST_RUNNER, "Django tests", "django-admin", verbs="test"),
     one(TEST_RUNNER, "package script test", _PACKAGE_MANAGERS, verbs="test t tst"),
     one(
         TEST_RUNNER,
@@ -160,7 +164,8 @@ SIGNATURES = (
     one(DEV_SERVER, "uvicorn", "uvicorn hypercorn daphne granian"),
     one(DEV_SERVER, "gunicorn", "gunicorn waitress-serve waitress"),
     one(DEV_SERVER, "fastapi", "fastapi", verbs="dev run"),
-    one(DEV_SERVER, "Django", "manage django-admin", verbs="runserver runserver_plus"),
+    one(DEV_SERVER, "Django", "manage", verbs="runserver runserver_plus", script=True),
+    one(DEV_SERVER, "Django", "django-admin", verbs="runserver runserver_plus"),
     one(DEV_SERVER, "http.server", "http.server SimpleHTTPServer"),
     one(DEV_SERVER, "streamlit", "streamlit gradio chainlit marimo"),
     one(

@@ -14,7 +14,7 @@ from typing import Sequence
 from gitfleet.onhost import categories
 from gitfleet.onhost import signature_data as data
 from gitfleet.onhost.call_data import SHELLS
-from gitfleet.onhost.calls import ProgramCall, calls
+from gitfleet.onhost.calls import SOURCES, ProgramCall, calls
 from gitfleet.onhost.records import HostProcess, ProcessGroup
 from gitfleet.onhost.signature_form import ProgramSignature
 
@@ -124,7 +124,19 @@ def _fits(signature: ProgramSignature, call: ProgramCall) -> bool:
         return False
     if signature.parts and not any(part in signature.parts for part in call.parts):
         return False
-    return not signature.script or (call.script and not call.packaged)
+    if signature.script:
+        return call.script and not call.packaged
+    return (
+        not _is_own_file(call)
+        or bool(_KINDS[signature].kept)
+        or signature.category == categories.LANGUAGE_SERVER
+    )
+
+
+def _is_own_file(call: ProgramCall) -> bool:
+    """Whether it is a source file of the user's own: `watch.py` is no `watch`. To keep something, its name is enough."""
+    installed = bool(call.parts) and call.parts[0] in data.INSTALLED_FOLDERS
+    return call.script and not call.packaged and not installed and call.file.endswith(SOURCES)
 
 
 def _by_words_of_name(name: str, call: ProgramCall) -> ProcessKind | None:

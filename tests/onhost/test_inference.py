@@ -100,11 +100,40 @@ def test_orphan_of_nobody_is_never_judged_by_its_age(command: str, age: float) -
     ],
 )
 def test_orphaned_worker_of_nobody_is_ended(command: str) -> None:
-    found = judged(OF_NOBODY, process(command))
+    one = process(command, stdin="pipe", fed=False)
+    found = judged(OF_NOBODY, one)
 
     assert found.action == TERMINATE
     assert found.log_e >= log2(400 / 0.05)
-    assert judged(OF_A_USER, process(command)).action == KEEP
+    assert judged(OF_A_USER, one).action == KEEP
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"stdin": "null"},
+        {"stdin": "pipe", "fed": True},
+        {"stdin": "pipe", "fed": None},
+        {"stdin": None},
+        {"stdin": "pipe", "fed": False, "listening": (8080,)},
+        {"stdin": "pipe", "fed": False, "listening": None},
+    ],
+    ids=str,
+)
+def test_mcp_server_of_nobody_that_may_be_served_otherwise_is_kept(fields: dict[str, Any]) -> None:
+    assert judged(OF_NOBODY, process("python mcp-server-notes", **fields)).action == KEEP
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "node /home/ada/app/workers/forks.js",
+        "python jest-worker.py",
+        "python -c 'import sys;sys.stdin.readline()'",
+    ],
+)
+def test_own_program_that_is_called_like_a_worker_is_none(command: str) -> None:
+    assert judged(OF_NOBODY, process(command)).action == KEEP
 
 
 IDLE = [

@@ -110,6 +110,18 @@ KINDS: list[tuple[list[str], str, str]] = [
     (["git", "fsmonitor--daemon", "run"], "build-tool", "git daemon"),
     (["git", "gc"], "build-tool", "git"),
     (["gopls", "serve", "-listen=unix;/tmp/a"], "language-server", "gopls daemon"),
+    # a source file of one's own is what it is called only where that keeps it
+    (["python3", "/home/ada/watch.py"], "interpreter", "Python"),
+    (["node", "vite.js"], "interpreter", "node"),
+    (["python3", "/usr/share/nodejs/npm/bin/npm-cli.js", "test"], "test-runner", "package script test"),
+    (["node", ".yarn/releases/yarn-4.9.cjs", "dev"], "dev-server", "package script server"),
+    (["python3", "claude.py"], "agent", "claude"),
+    (["node", "/home/ada/.vscode-server/bin/0/out/server-main.js"], "editor", "VS Code"),
+    (
+        ["node", "/home/ada/.vscode/extensions/eslint/out/eslintServer.js"],
+        "language-server",
+        "language server",
+    ),
     # parts of words are no words
     (["viteless"], "unknown", "unknown"),
     (["python", "vite_report.py"], "interpreter", "Python"),
