@@ -24,6 +24,7 @@ from gitfleet.ledger.model import NODE, PERSON, Actor
 from gitfleet.onhost import redaction
 from gitfleet.onhost.version import __version__
 from gitfleet.triage import (
+    apply_journal,
     hosts_asked,
     known_sessions,
     plan_record,
@@ -169,6 +170,7 @@ class FleetPlans:
             except FleetError:
                 break
             reviewing.forget(self._clone.ledger.state, name)
+            apply_journal.forget(self._clone.ledger.state, name)
         return gone
 
     @property

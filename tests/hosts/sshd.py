@@ -64,6 +64,9 @@ ANCIENT = "echo \"gitfleet: no such command 'on-host'\" >&2; exit 2\n"
 """A gitfleet from before there was anything to ask it."""
 
 
+_OURS = "# made for a test"
+
+
 class Host(NamedTuple):
     """A host that runs: its name for ssh, its port here, and its HOME."""
 
@@ -81,10 +84,11 @@ class Host(NamedTuple):
 
 
 class Hosts:
-    """The hosts of a test, and ssh's configuration for them in the HOME of the test."""
+    """The hosts of a test, and ssh's configuration for them: in `home`, else in the HOME of the test."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, home: Path | None = None) -> None:
         self._folder = folder
+        self._home = home
         self._stops: list[Callable[[], None]] = []
         self._entries: list[str] = []
         self.names: list[str] = []
@@ -165,11 +169,15 @@ class Hosts:
 
     def write(self) -> None:
         """Write ~/.ssh/config for the test that runs now."""
-        folder = Path(os.environ["HOME"]) / ".ssh"
+        folder = (self._home or Path(os.environ["HOME"])) / ".ssh"
         folder.mkdir(mode=0o700, exist_ok=True)
+        config = folder / "config"
+        assert not config.exists() or config.read_text().startswith(_OURS), (
+            "this is somebody's own configuration"
+        )
         rest = f"Host *\n    User root\n    IdentityFile {self._key}\n    IdentitiesOnly yes\n    IdentityAgent none\n    GlobalKnownHostsFile none\n"
-        (folder / "config").write_text("\n".join([*self._entries, rest]))
-        (folder / "config").chmod(0o600)
+        config.write_text("\n".join([_OURS, *self._entries, rest]))
+        config.chmod(0o600)
 
     def silent(self, name: str, said: bytes = b"") -> threading.Event:
         """A host that takes connections, writes `said`, and nothing more; set when there has been one."""
