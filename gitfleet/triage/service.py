@@ -19,7 +19,7 @@ from gitfleet.dispatch import risk
 from gitfleet.errors import FleetError, UsageError
 from gitfleet.hosts.asking import AT_ONCE, Reach, run
 from gitfleet.hosts.connection import HostLimits
-from gitfleet.hosts.inventory import HostSpec
+from gitfleet.hosts.inventory import HostSpec, hosts_of
 from gitfleet.ledger.model import NODE, PERSON, Actor
 from gitfleet.onhost import redaction
 from gitfleet.onhost.version import __version__
@@ -73,12 +73,19 @@ class FleetPlans:
         self._announce = announce or (lambda reply: None)
         self.refs = PlanRefs(clone.repository, clone.ledger)
 
-    def make(self, hosts: Sequence[HostSpec], options: PlanOptions) -> tuple[WholePlan, list[str]]:
+    def make(
+        self,
+        hosts: str | Sequence[HostSpec],
+        options: PlanOptions = PlanOptions(),  # noqa: B008 - frozen
+    ) -> tuple[WholePlan, list[str]]:
         """Ask the hosts, and keep what comes of it as a plan; with warnings. A host that fails is part of the plan.
 
-        Raises UsageError for options out of range, Blocked where ssh cannot be used here, LocalStorage.
+        `hosts` is a file or a list as `hosts.inventory` reads it, or what that has read. Runs an event loop of its own: where one
+        runs, call it in a thread. Raises UsageError for hosts that are none and options out of range, Blocked where ssh cannot be used
+        here, LocalStorage.
         """
         _check(options)
+        hosts = hosts_of(hosts).hosts if isinstance(hosts, str) else hosts
         secret = redaction_key.key(self._clone.ledger.state)
         request = self._request(options)
         replies = run(self._ask(hosts, options, secret))
