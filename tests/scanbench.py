@@ -26,7 +26,9 @@ ATTRIBUTES = [
 ]  # fmt: skip
 """Of what a scan reads of each process, what psutil has too; namespaces, groups and control groups are not among it."""
 
-LISTENER = "import os, socket, time; s = socket.create_server(('127.0.0.1', 0)); os.close(1); time.sleep(1000)"
+LISTENER = (
+    "import os, socket, time; s = socket.create_server(('127.0.0.1', 0)); os.close(1); time.sleep(1000)"
+)
 
 
 def measured(count: int, runs: int) -> dict[str, list[float]]:

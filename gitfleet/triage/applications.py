@@ -62,7 +62,9 @@ class Applications:
         self._clone, self._told, self._confirm = clone, told, confirm
         self._plans = FleetPlans(clone)
 
-    def prepare(self, fleet_session: str, choice: ApplyChoice, *, reviewed: bool) -> tuple[WholePlan, ChosenActs]:
+    def prepare(
+        self, fleet_session: str, choice: ApplyChoice, *, reviewed: bool
+    ) -> tuple[WholePlan, ChosenActs]:
         """The plan and what of it would be done; nothing is. `reviewed`: it must have been shown to somebody here.
 
         Raises UsageError, PolicyRefused, Corrupt as `FleetPlans.get`, and Blocked for a plan that may not be applied (any more).
