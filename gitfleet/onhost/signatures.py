@@ -14,7 +14,7 @@ from typing import Sequence
 from gitfleet.onhost import categories
 from gitfleet.onhost import signature_data as data
 from gitfleet.onhost.call_data import SHELLS
-from gitfleet.onhost.calls import ProgramCall, calls
+from gitfleet.onhost.calls import SOURCES, ProgramCall, calls
 from gitfleet.onhost.records import HostProcess, ProcessGroup
 from gitfleet.onhost.signature_form import ProgramSignature
 
@@ -45,7 +45,16 @@ def kind_of(process: HostProcess) -> ProcessKind:
         return ProcessKind(categories.SYSTEM, "kernel thread", kept=categories.KEPT[categories.SYSTEM])
     if process.identity.pid == 1:
         return ProcessKind(categories.SYSTEM, "first process", kept=categories.KEPT[categories.SYSTEM])
-    return kind_of_command(process.command, process.name)
+    kind = kind_of_command(process.command, process.name)
+    if kind.category == categories.UNKNOWN and _is_of_its_folder(process):
+        return _kind(categories.INTERPRETER, "program of the folder")
+    return kind
+
+
+def _is_of_its_folder(process: HostProcess) -> bool:
+    """Whether its program lies in the folder in which it works: it was built there. No folder of many programs counts."""
+    exe, folder = process.exe or "", process.cwd or ""
+    return folder.count("/") > 1 and exe.startswith(folder.rstrip("/") + "/")
 
 
 def kind_of_group(group: ProcessGroup) -> ProcessKind:
@@ -115,7 +124,19 @@ def _fits(signature: ProgramSignature, call: ProgramCall) -> bool:
         return False
     if signature.parts and not any(part in signature.parts for part in call.parts):
         return False
-    return not signature.script or (call.script and not call.packaged)
+    if signature.script:
+        return call.script and not call.packaged
+    return (
+        not _is_own_file(call)
+        or bool(_KINDS[signature].kept)
+        or signature.category == categories.LANGUAGE_SERVER
+    )
+
+
+def _is_own_file(call: ProgramCall) -> bool:
+    """Whether it is a source file of the user's own: `watch.py` is no `watch`. To keep something, its name is enough."""
+    installed = bool(call.parts) and call.parts[0] in data.INSTALLED_FOLDERS
+    return call.script and not call.packaged and not installed and call.file.endswith(SOURCES)
 
 
 def _by_words_of_name(name: str, call: ProgramCall) -> ProcessKind | None:
