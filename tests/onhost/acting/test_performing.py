@@ -51,11 +51,18 @@ def group_of(pgid: int) -> list[int]:
     return sorted(one.pid for one in sighting.lines() if one.pgid == pgid)
 
 
+def asleep(pid: int) -> int:
+    """Itself, once it is `sleep`: a shell's child is a copy of the shell at first, and another process to a scan."""
+    while command_of(pid) != "sleep":
+        time.sleep(0.005)
+    return pid
+
+
 def test_terminate_of_a_group_ends_all_of_it(living: Living, tmp_path: Path) -> None:
     shell = living.start("sh", "-c", "sleep 1000 & sleep 1000 & echo ready; wait", ready="ready")
     members = group_of(shell.pid)
     assert len(members) == 3
-    said = do(request_of(TERMINATE, shell.pid, *sorted(set(members) - {shell.pid})), tmp_path)
+    said = do(request_of(TERMINATE, shell.pid, *map(asleep, sorted({*members} - {shell.pid}))), tmp_path)
     assert (said["outcome"], said["left"]) == ("done", [])
     assert [state_of(pid) for pid in members] == ["", "", ""]
 
@@ -66,7 +73,7 @@ def test_terminate_whose_leader_has_ended_reaches_the_group(living: Living, tmp_
     )
     while shell.runs:
         time.sleep(0.005)
-    (child,) = [pid for pid in group_of(shell.pid) if state_of(pid)]
+    (child,) = [asleep(pid) for pid in group_of(shell.pid) if state_of(pid)]
     said = do(dataclasses.replace(request_of(TERMINATE, child), pgid=shell.pid), tmp_path)
     assert (said["outcome"], state_of(child)) == ("done", "")
 
