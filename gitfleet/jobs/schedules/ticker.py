@@ -25,7 +25,7 @@ from gitfleet.jobs.errors import JobNotFoundError
 from gitfleet.jobs.events import ScheduleSkipped, ScheduleTriggered
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
-from gitfleet.jobs.schedules import known, own, plans, switches, times
+from gitfleet.jobs.schedules import fleetwide, known, own, plans, switches, times
 from gitfleet.jobs.schedules.known import KnownSchedule
 from gitfleet.jobs.schedules.plans import SchedulePlan
 from gitfleet.jobs.sources import known_sources
@@ -231,6 +231,8 @@ class Ticker:
         A single job of an agent's own schedule waits in the queue, as one that is triggered does: there is no other time for it.
         """
         agent = one.agent
+        if fleetwide.applies(one):
+            return await self._fire_for_all(one, plan, after)
         try:
             job = await self._made(one, plan)
         except FleetError as error:  # its repository is not there
@@ -250,6 +252,23 @@ class Ticker:
         fired = await self._kept(one, plans.fired(firing))
         await self._desk.look()
         return fired, ""
+
+    async def _fire_for_all(
+        self, one: KnownSchedule, plan: SchedulePlan, after: int
+    ) -> tuple[SchedulePlan, str]:
+        """The same for a job that any node may run, which waits in the fleet's queue; of several clones, one makes it."""
+        agent = one.agent
+        try:
+            made = await self._made(one, plan)
+            job = replace(made, id=fleetwide.job_id(agent.name, one.name, one.rules, plan.planned))
+            offer = partial(fleetwide.offer, self._store, self._configuration(), one, job)
+            reason = await self._desk.call(offer)
+        except FleetError as error:
+            return plan, error.message
+        if reason is not None:
+            return plan, reason
+        self._tell("schedule:triggered", ScheduleTriggered(agent.name, one.name, job.id))
+        return await self._kept(one, plans.fired(plans.firing(plan, job.id, after))), ""
 
     async def _made(self, one: KnownSchedule, plan: SchedulePlan) -> JobRecord:
         """A job for the time that has come, in no store. Raises NoRepository."""
