@@ -36,6 +36,8 @@ from gitfleet.jobs.words import SkipReason
 _T = TypeVar("_T")
 CHECK_INTERVAL = 60_000
 """Milliseconds between two looks at most: the clock may have been moved."""
+_AGAIN = 5_000
+"""Milliseconds until what failed, such as for a full disk, is looked after again, well before its time counts as missed; doubled each time."""
 _DAY = 86_400.0
 _KEPT = 30 * 86_400_000
 """Milliseconds that the plan of a schedule that is no more is kept."""
@@ -76,6 +78,7 @@ class Ticker:
         self._plans = plans.shelf(store.folder)
         self._heard = (switches.shelf(store.folder), own.shelf(store.folder))
         self._closed, self._news = False, asyncio.Event()
+        self._failed, self._failures = False, 0
         self.quiet = asyncio.Event()
         """Set while no work source is looked at for a time that has come."""
         self.quiet.set()
@@ -119,7 +122,7 @@ class Ticker:
 
     async def turn(self) -> float:
         """Deal with every time that has come; seconds until there is more to do."""
-        now = clock.milliseconds()
+        now, self._failed = clock.milliseconds(), False
         soonest = now + 1000 * self._every
         done = self._looks.done if self._looks else []
         for one, plan in await self._desk.call(self._read, now):
@@ -131,6 +134,7 @@ class Ticker:
                 self._log.exception(
                     "the schedule %s of %s could not be looked after", one.name, one.agent.name
                 )
+                self._failed = True
                 continue
             if planned:
                 soonest = min(soonest, planned)
@@ -138,6 +142,9 @@ class Ticker:
             self._looks.drop(done)
         if self._looks is None or not self._looks.waiting:
             self.quiet.set()
+        self._failures = self._failures + 1 if self._failed else 0
+        if self._failed:
+            soonest = min(soonest, now + (_AGAIN << min(self._failures - 1, 16)))
         return max(soonest - clock.milliseconds(), 0) / 1000
 
     async def _go_on(self, wait: float) -> None:
@@ -154,7 +161,7 @@ class Ticker:
             return await self.turn()
         except Exception:  # noqa: BLE001 - the next look may find it mended
             self._log.exception("schedules could not be looked after")
-            return self._every
+            return min(self._every, _AGAIN / 1000)
 
     def _read(self, now: int) -> list[tuple[KnownSchedule, SchedulePlan]]:
         """The schedules that are switched on, each with a plan that holds; the files of those that are no more are taken away."""
@@ -165,6 +172,7 @@ class Ticker:
                 plan = self._planned(one, now)
             except (FleetError, OSError, ValueError):
                 self._log.exception("the schedule %s of %s cannot be planned", one.name, one.agent.name)
+                self._failed = True
                 continue
             if plan is not None:
                 found.append((one, plan))
