@@ -5,7 +5,7 @@ VENV ?= .venv
 UV ?= uv
 export VENV
 
-.PHONY: all venv test test-all test-lowest test-newest test-gits test-agents demo check format lock system-packages clean help codex-session worktree-ensure worktree-reconcile \
+.PHONY: all venv test test-all test-costs test-lowest test-newest test-gits test-agents demo check format lock system-packages clean help codex-session worktree-ensure worktree-reconcile \
 	worktree-cleanup worktree-maintain worktree-maintainer-install worktree-maintainer-status worktree-maintainer-uninstall
 
 all: venv
@@ -16,13 +16,16 @@ help: ## list the targets
 venv: ## build or renew the virtual environment (quick when up to date)
 	@scripts/bootstrap
 
-test: ## run the test suite, of crash points and random examples a sample; ARGS="-k claims" for a part of it
+test: ## run the test suite, of crash points, random examples and dear tests a sample; ARGS="-k claims" for a part of it
 	@scripts/system-packages
 	@scripts/bootstrap
 	@$(VENV)/bin/python -m pytest -n auto $(ARGS)
 
 test-all: ## run the test suite with every crash point and all examples
 	@$(MAKE) --no-print-directory test ARGS="--all $(ARGS)"
+
+test-costs: ## run the test suite with all dear tests, and keep what each costs; ARGS="tests/jobs" for a part of it
+	@$(MAKE) --no-print-directory test ARGS="-p tests.costs --record-costs --budget=inf $(ARGS)"
 
 test-lowest: ## run what touches other people's libraries with the lowest versions that pyproject.toml admits; ARGS="tests" for all
 	@scripts/test-versions lowest $(ARGS)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # hooks import this package on every commit, and `typing` wou
     from gitfleet.fleet.fleet import Fleet
     from gitfleet.jobs.errors import (
         AgentNotFoundError,
+        ArgumentError,
         ConcurrencyLimitError,
         ConfigurationError,
         FleetManagerError,
@@ -36,15 +37,16 @@ if TYPE_CHECKING:  # hooks import this package on every commit, and `typing` wou
     )
     from gitfleet.jobs.fleet_manager import FleetManager
     from gitfleet.ledger.ledger import State
+    from gitfleet.onhost.version import __version__
     from gitfleet.sessions.service import Start
     from gitfleet.upkeep.maintainer import Options
     from gitfleet.worktrees.ensure import Wish
     from gitfleet.worktrees.removable import CleanupTerms
     from gitfleet.worktrees.service import Selection
 
-__version__ = "0.1.0"
 __all__ = [
     "AgentNotFoundError",
+    "ArgumentError",
     "Blocked",
     "Claim",
     "Claimed",
@@ -78,6 +80,7 @@ __all__ = [
 
 _HOMES = {
     "AgentNotFoundError": "gitfleet.jobs.errors",
+    "ArgumentError": "gitfleet.jobs.errors",
     "Claim": "gitfleet.claims.model",
     "Claimed": "gitfleet.claims.asking",
     "CleanupTerms": "gitfleet.worktrees.removable",
@@ -97,6 +100,7 @@ _HOMES = {
     "State": "gitfleet.ledger.ledger",
     "Terms": "gitfleet.claims.service",
     "Wish": "gitfleet.worktrees.ensure",
+    "__version__": "gitfleet.onhost.version",
 }
 
 

@@ -75,6 +75,7 @@ OPERATIONS = Registry(
         "gate": _gate_kinds,
         "job": _dispatch_kinds,
         "pool": _dispatch_kinds,
+        "risk": _dispatch_kinds,
         "work": _dispatch_kinds,
     },
 )

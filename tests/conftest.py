@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pygit2
@@ -63,6 +64,22 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     sampling.choose(config, items)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker tells the process that prints what it has drawn; all draw the same."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["drawn"] = session.config.stash.get(sampling.DRAWN, "")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[sampling.DRAWN] = getattr(node, "workeroutput", {}).get("drawn", "")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if told := config.stash.get(sampling.DRAWN, ""):
+        terminalreporter.write_line(told)
 
 
 FILES = {

@@ -34,7 +34,7 @@ from gitfleet.ledger import commits, replay
 from gitfleet.ledger.commits import Tip
 from gitfleet.patterns.overlap import overlap
 from tests.operations import raw
-from tests.workbench import Git
+from tests.workbench import Git, seen_now
 
 SESSIONS = {"ada": ["ada-1", "ada-2"], "bob": ["bob-1", "bob-2"], "alone": ["alone-1", "alone-2"]}
 PLACES = ("new", "taken", "tentative")
@@ -220,6 +220,8 @@ def fleets(prepared_fleet: Path) -> Iterator[Fleets]:
     with tempfile.TemporaryDirectory(prefix="gitfleet-test-") as folder:
         root = Path(folder, "fleet")
         shutil.copytree(prepared_fleet, root, symlinks=True)
+        for name in SESSIONS:
+            seen_now(root / name)
         yield Fleets(root)
 
 

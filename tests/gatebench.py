@@ -6,7 +6,6 @@ environment, as agents do.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.githooks.install import install
 from gitfleet.githooks.shims import GATED, OPTIONAL
 from tests.fleetbench import Fleets
-from tests.workbench import ROOT, Overlay, Ran, run
+from tests.workbench import ROOT, Overlay, Ran, run, seen_now
 
 GATE = ROOT / "gitfleet/githooks/run.py"
 
@@ -134,9 +133,7 @@ class Copies:
         for place in [name] if name == "alone" else ["hub.git", name]:
             if not (self._root / place).exists():
                 shutil.copytree(self._prepared / place, self._root / place, symlinks=True)
-        seen = self._root / name / ".git/gitfleet/seen"
-        if seen.exists():  # the copy may be of a state that was fresh a while ago
-            os.utime(seen)
+        seen_now(self._root / name)
         return Gated(Fleets(self._root), name, SessionId(f"{name}-1"))
 
 

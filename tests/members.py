@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.workbench import Git, Gitfleet
+from tests.workbench import Git, Gitfleet, seen_now
 
 MEMBERS = ("ada", "bob", "cid")
 ALONE = "repository"
@@ -38,9 +37,7 @@ def copy(prepared: Path, name: str, target: Path) -> Path:
     shutil.copytree(prepared / name, target, symlinks=True)
     config = target / ".git/config"
     config.write_text(config.read_text().replace(str(prepared / "hub.git"), str(target.parent / "hub.git")))
-    seen = target / ".git/gitfleet/seen"
-    if seen.exists():  # the copy may be of a state that was fresh a while ago
-        os.utime(seen)
+    seen_now(target)
     return target
 
 

@@ -58,7 +58,9 @@ DOORS = [
             "gitfleet/base/children.py": "the door for a program that is the user's to talk to",
             "gitfleet/base/exec_child.py": "the other side of that door",
             "gitfleet/base/guard.py": "a program of its own, which imports nothing of ours",
+            "gitfleet/hosts/wire.py": "the door for a program that the event loop drives",
             "gitfleet/jobs/setup/program.py": "what it runs writes where the agent will write",
+            "gitfleet/onhost/acting/programs.py": "runs on hosts that have nothing else of ours",
         },
     ),
     Door(
@@ -77,7 +79,10 @@ DOORS = [
     Door(
         "wall clock",
         r"time\.time(_ns)?|(datetime\.)?datetime\.(now|utcnow|today)|(datetime\.)?date\.today",
-        {"gitfleet/base/clock.py": "the door"},
+        {
+            "gitfleet/base/clock.py": "the door",
+            "gitfleet/onhost/facts.py": "what runs on a host alone imports nothing of ours",
+        },
     ),
     Door(
         "printing",

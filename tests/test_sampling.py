@@ -11,6 +11,7 @@ from tests.sampling import Run
 from tests.workbench import ROOT, run
 
 CASES = "tests/githooks/test_matrix.py"
+FUNCTION = f"{CASES}::test_gate_alone_stops_what_the_page_says"
 
 
 def collected(*options: str) -> list[str]:
@@ -18,12 +19,14 @@ def collected(*options: str) -> list[str]:
     return [line for line in run(argv, ROOT).ok().stdout.splitlines() if "::" in line]
 
 
-def test_sample_of_a_seed_is_the_same_again_and_all_has_the_rest() -> None:
-    one, again = (collected("--randomly-seed=1", CASES) for _ in range(2))
+def test_sample_of_a_seed_is_the_same_again_and_all_and_what_is_named_have_the_rest() -> None:
+    one, again = (collected("--randomly-seed=1", "--budget=1", CASES) for _ in range(2))
     everything = collected("--randomly-seed=1", "--all", CASES)
+    named = collected("--budget=0", FUNCTION)
     assert one == again
     assert set(one) < set(everything)
     assert one == [test for test in everything if test in one]
+    assert set(named) == {test for test in everything if test.startswith(f"{FUNCTION}[")}
 
 
 def test_shards_of_many_seeds_are_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:

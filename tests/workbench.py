@@ -100,6 +100,12 @@ def run(
     return Ran(args, done.returncode, os.fsdecode(done.stdout), os.fsdecode(done.stderr))
 
 
+def seen_now(clone: Path) -> None:
+    """Have a copied clone be one that has just seen its hub; the copy may be of a state that was fresh a while ago."""
+    with suppress(FileNotFoundError):
+        os.utime(clone / ".git/gitfleet/seen")
+
+
 class Git:
     """`git(directory, "rev-parse", "HEAD")`: runs git, asserts that it worked, answers its output without the last newline."""
 

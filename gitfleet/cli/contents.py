@@ -79,6 +79,11 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "pool": CommandEntry("", "Accounts that agents share: paused while they have no quota"),
         "config": CommandEntry("", "What the agent files say, and what is wrong with them"),
     },
+    "Processes": {
+        "scan": CommandEntry("scanning.scan", "Show what runs on this host, and which session started it"),
+        "fleet": CommandEntry("", "Plan over hosts: what nobody needs any more, and ending it"),
+        "hosts": CommandEntry("", "Other hosts: which of them can be asked"),
+    },
     "The hub and the ledger": {
         "sync": CommandEntry("ledger.sync", "Exchange with the hub, and hear what was lost meanwhile"),
         "log": CommandEntry("log.log", "Show what the fleet has agreed, newest first"),
@@ -166,6 +171,9 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "pause": CommandEntry("pools.pause", "Keep all nodes from starting jobs of a pool"),
         "resume": CommandEntry("pools.resume", "Let jobs of a pool be started again"),
     },
+    "hosts": {
+        "check": CommandEntry("hosts.check", "Say of each host what works there, and what to do"),
+    },
     "agent": {
         "install": CommandEntry("agents.install", "Have an agent ask before it edits"),
         "uninstall": CommandEntry("agents.uninstall", "Take exactly that out of its settings again"),
@@ -173,6 +181,18 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "list": CommandEntry("agent_files.listing", "List the agents of the agent files, and their jobs"),
         "show": CommandEntry("agent_files.show", "Show one of them, with what its file comes to"),
         "new": CommandEntry("agent_files.new", "Write the file of a new agent"),
+    },
+    "fleet": {
+        "plan": CommandEntry("fleet_plans.plan", "Scan hosts, and plan what to do; changes nothing"),
+        "show": CommandEntry("fleet_plans.show", "Show a plan with all that it proposes"),
+        "status": CommandEntry("fleet_plans.status", "Say how it went with each host of a plan"),
+        "list": CommandEntry("fleet_plans.listing", "List plans, and what they may risk (the default)"),
+        "review": CommandEntry("fleet_plans.review", "Keep your comments with a plan"),
+        "apply": CommandEntry("fleet_apply.apply", "Do what a plan proposes, host by host"),
+        "resume": CommandEntry("fleet_apply.resume", "Go on with an application that was interrupted"),
+        "verify": CommandEntry("fleet_apply.verify", "Say what is there now of what was applied"),
+        "undo": CommandEntry("fleet_apply.undo", "Take back what can be taken back"),
+        "mistake": CommandEntry("fleet_plans.mistake", "Report that ending something was a mistake"),
     },
     "config": {
         "check": CommandEntry("agent_files.check", "Say what is wrong with agent files (the default)"),
@@ -191,6 +211,8 @@ NOUNS: Mapping[str, Noun] = {
     "job": Noun("Jobs of agents. Without a verb: list.", "list"),
     "schedule": Noun("When agents run by themselves. Without a verb: list.", "list"),
     "pool": Noun("Accounts that agents share. Without a verb: list.", "list"),
+    "fleet": Noun("Processes of many hosts: plans, and their application. Without a verb: list.", "list"),
+    "hosts": Noun("Hosts that are reached by ssh.", ""),
     "agent": Noun("Agents: hooks in their settings, files for their jobs. Without a verb: status.", "status"),
     "config": Noun("The agent files. Without a verb: check.", "check"),
 }

@@ -120,6 +120,7 @@ class Command(Struct):
         """Run it with a value for each parameter, show what it answers, and return the exit code."""
         from gitfleet.cli import boundary  # of no use to help
 
+        as_json = as_json or values.get("format") == "json"
         if JSON in parameters(self.function):
             values[JSON.name] = as_json
         return boundary.run(self.name, lambda: self.function(**values), as_json=as_json)

@@ -12,6 +12,7 @@ from gitfleet.jobs.money import tokens
 from gitfleet.jobs.money.allowance import dollars
 from gitfleet.jobs.present import JobNow
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
+from gitfleet.jobs.words import AttemptOutcome
 
 _GONE = {
     present.OVER: "its attempt is over; whoever runs the jobs next says how it ended",
@@ -74,12 +75,26 @@ def _attempt(attempt: AttemptRecord) -> Iterator[str]:
     yield f"attempt {attempt.number}: session {attempt.session}, branch {attempt.branch or '(none yet)'}"
     if attempt.worktree:
         yield f"  in {attempt.worktree}"
+    if attempt.outcome:
+        yield f"  {_ended(attempt)}"
     if attempt.commit and attempt.commit != attempt.base:
         yield f"  commit {attempt.commit[:12]}"
     if attempt.kept:
         yield f"  {attempt.kept}"
     yield from _used(attempt)
     yield from (f"  {note}" for note in [*attempt.notes, *reports.lines(attempt.delivery)])
+
+
+def _ended(attempt: AttemptRecord) -> str:
+    """How it ended, after how long, and why."""
+    took = (
+        f" after {text.duration((attempt.ended_at - attempt.started_at) / 1000)}"
+        if attempt.started_at
+        else ""
+    )
+    odd = attempt.outcome not in {AttemptOutcome.SUCCESS, AttemptOutcome.NO_CHANGE, AttemptOutcome.CANCELLED}
+    why = text.one_line(attempt.error) if odd else ""
+    return f"{attempt.outcome}{took}" + (f": {why}" if why else "")
 
 
 def _used(attempt: AttemptRecord) -> Iterator[str]:

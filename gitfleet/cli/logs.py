@@ -14,7 +14,6 @@ from gitfleet.cli import job_text
 from gitfleet.cli.answer import Reply, Telling
 from gitfleet.cli.declaring import Option
 from gitfleet.cli.jobs import JobId, StateDir, store_at
-from gitfleet.errors import UsageError
 from gitfleet.fleet.views import job_rows, log_entry_rows
 from gitfleet.jobs import outputs
 from gitfleet.jobs.archives import everywhere
@@ -57,10 +56,7 @@ def logs(
     state_dir: StateDir = "",
 ) -> Reply | Telling:
     """Show what became of jobs here, as whoever ran them told it. Works whether somebody runs them now or not."""
-    try:
-        entries.rank(level)
-    except ValueError as error:
-        raise UsageError(f"{error}.") from error
+    entries.rank(level)
     store, wanted = store_at(state_dir), LogFilter(level, agent_name=agent)
     if follow:
         return Telling(map(_reply, pulled(following.follow(store, wanted, tail=tail))))

@@ -9,8 +9,6 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-from gitfleet.base import delivery
-
 ALLOCATIONS = 50_000
 """Objects between two looks for garbage: more than a command makes, and few beside what a long one must not pile up."""
 
@@ -38,7 +36,15 @@ def _run() -> int:
     for name in ("stdout", "stderr"):  # closed by the caller: there is nobody to tell
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - for the rest of the process
+            from gitfleet.base import delivery  # seldom
+
             delivery.nobody_hears()
+    if sys.argv[1:2] == [
+        "on-host"
+    ]:  # started by another host, and for it alone: nothing of the command line is needed
+        from gitfleet.onhost import __main__ as on_host
+
+        return on_host.main(sys.argv[2:])
     from gitfleet.cli import app  # a Ctrl-C from here on is answered by `main`
 
     return app.run(sys.argv[1:])

@@ -13,6 +13,7 @@ from gitfleet.cli.answer import Reply
 from gitfleet.cli.declaring import Option
 from gitfleet.cli.jobs import Config, StateDir, config_path
 from gitfleet.jobs.daemon import serving
+from gitfleet.jobs.events import StopProgress
 from gitfleet.jobs.fleet_manager import FleetManager, state_folder
 
 UntilIdle = Annotated[
@@ -36,7 +37,9 @@ class _Told(logging.Handler):
     """Has what the manager is worried about told on the terminal, too."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        render.note(f"{record.levelname.lower()}: {record.getMessage()}")
+        failure = record.exc_info[1] if record.exc_info else None
+        why = f": {failure}" if failure is not None else ""
+        render.note(f"{record.levelname.lower()}: {record.getMessage()}{why}")
 
 
 async def _run(path: str, state: str, *, until_idle: bool) -> dict[str, int]:
@@ -60,10 +63,14 @@ async def _run(path: str, state: str, *, until_idle: bool) -> dict[str, int]:
     await serving.until_stopped(
         fleet,
         limit=None,
-        on_progress=lambda left: render.note(f"waiting for {counted(left, 'job')}; Ctrl-C once more cancels"),
+        on_progress=_waits,
         until_idle=until_idle,
     )
     return counts
+
+
+def _waits(progress: StopProgress) -> None:
+    render.note(f"waiting for {counted(progress.pending_jobs, 'job')}; Ctrl-C once more cancels")
 
 
 def _schedule(event: Any) -> str:

@@ -20,8 +20,11 @@ from gitfleet.fleet.views import (
     cost_rows,
     daemon_rows,
     doctor_rows,
+    fleet_apply_rows,
+    fleet_plan_rows,
     gate_rows,
     grants,
+    host_rows,
     hubs,
     job_rows,
     joining_rows,
@@ -35,6 +38,7 @@ from gitfleet.fleet.views import (
     queue_stats,
     radar_rows,
     restoring_rows,
+    scan_rows,
     schedule_rows,
     session_rows,
     starting_rows,
@@ -53,6 +57,7 @@ class CommandRow(NamedTuple):
 
 
 _PARTLY = ((21,), ("ok", "partial"))
+_OVER_HOSTS = ("success", "partial", "error")
 
 COMMANDS: Mapping[str, CommandRow] = {
     "init": CommandRow(joining_rows.InitAnswer),
@@ -161,9 +166,24 @@ COMMANDS: Mapping[str, CommandRow] = {
     "pool pause": CommandRow(pool_rows.PoolAnswer, (16,), ("ok", "tentative")),
     "pool resume": CommandRow(pool_rows.PoolAnswer, (), ("ok", "tentative")),
     "cost": CommandRow(cost_rows.CostAnswer),
+    "hosts check": CommandRow(
+        host_rows.HostsCheckAnswer, (21,), ("ok", "partial", "hub or host unreachable")
+    ),
+    "fleet plan": CommandRow(fleet_plan_rows.FleetPlanAnswer, (21, 30), _OVER_HOSTS),
+    "fleet show": CommandRow(fleet_plan_rows.FleetPlanAnswer, (), _OVER_HOSTS),
+    "fleet status": CommandRow(fleet_plan_rows.FleetStatusAnswer, (), _OVER_HOSTS),
+    "fleet list": CommandRow(fleet_plan_rows.FleetListAnswer, (), _OVER_HOSTS),
+    "fleet apply": CommandRow(fleet_apply_rows.FleetApplyAnswer, (20, 21, 30), _OVER_HOSTS),
+    "fleet resume": CommandRow(fleet_apply_rows.FleetApplyAnswer, (20, 21, 30), _OVER_HOSTS),
+    "fleet verify": CommandRow(fleet_apply_rows.FleetActsAnswer, (21, 30), _OVER_HOSTS),
+    "fleet undo": CommandRow(fleet_apply_rows.FleetActsAnswer, (21, 30), _OVER_HOSTS),
+    "fleet review": CommandRow(fleet_plan_rows.FleetReviewAnswer, (), _OVER_HOSTS),
+    "fleet mistake": CommandRow(fleet_plan_rows.FleetMistakeAnswer, (), _OVER_HOSTS),
+    "scan": CommandRow(scan_rows.ScanAnswer),
+    "scan --by session": CommandRow(scan_rows.ScanBySessionAnswer),
     "demo": CommandRow(DemoAnswer),
 }
-"""Every command that prints an envelope, once more with an option that changes its data. `session` is `session list`, `agent` is `agent status`, `worktree` is `worktree list`."""
+"""Every command that prints an envelope, once more with an option that changes its data. `session` is `session list`, `agent` is `agent status`, `fleet` is `fleet list`, `worktree` is `worktree list`."""
 
 EVERYWHERE = (0, 2, 13, 20, 30, 40, 70, 130)
 """The exit codes that any command may end with."""

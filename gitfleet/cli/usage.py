@@ -188,4 +188,5 @@ def _plain(words: str) -> str:
 
 def _wants_json(arguments: Sequence[str]) -> bool:
     options = arguments[: list(arguments).index("--")] if "--" in arguments else arguments
-    return "--json" in options
+    pairs = zip(options, [*options[1:], ""], strict=True)
+    return "--json" in options or "--format=json" in options or ("--format", "json") in pairs

@@ -1,7 +1,7 @@
-"""Every operation about jobs that any node may run, about pools, and about tasks of work sources."""
+"""Every operation about jobs that any node may run, pools, tasks of work sources, and what plans over hosts may risk."""
 
 from __future__ import annotations
 
-from gitfleet.dispatch import pools, rules, work
+from gitfleet.dispatch import pools, risk, rules, work
 
-KINDS = (*rules.KINDS, *pools.KINDS, *work.KINDS)
+KINDS = (*rules.KINDS, *pools.KINDS, *work.KINDS, *risk.KINDS)

@@ -17,7 +17,7 @@ from gitfleet.clients import confined
 from gitfleet.clone import OPERATIONS, Clone
 from gitfleet.errors import Damaged, FleetError, HubAlarm, HubError, LocalStorage
 from gitfleet.fleet import hooks
-from gitfleet.git import fleetrefs, ssh_sharing
+from gitfleet.git import fleetrefs, refs, ssh_sharing
 from gitfleet.git.objects import BulkObjects, open_objects
 from gitfleet.git.remote import Remote
 from gitfleet.githooks.agents import ready
@@ -51,7 +51,19 @@ class Diagnosis(NamedTuple):
 
 def examine(fleet: Clone) -> list[Finding]:
     """Look at everything once. Asks the hub; a hub that is out of reach is a finding, not an error."""
-    looks = (_hub, _trunk, _objects, _records, _claims, _outbox, _policy, _repository, _hooks, _agents)
+    looks = (
+        _hub,
+        _trunk,
+        _objects,
+        _records,
+        _claims,
+        _outbox,
+        _plans,
+        _policy,
+        _repository,
+        _hooks,
+        _agents,
+    )
     found: list[Finding] = []
     for look in looks:
         try:
@@ -159,6 +171,28 @@ def _outbox(fleet: Clone) -> Iterator[Finding]:
         yield Finding("outbox", ok=False, words=words, advice=f"Look in {root}/unread")
     if not waiting and not aside:
         yield Finding("outbox", ok=True, words="empty")
+
+
+def _plans(fleet: Clone) -> Iterator[Finding]:
+    """Plans over hosts that are kept here; nothing where none was made."""
+    found = refs.read(fleet.repository.git, fleetrefs.PLANS)
+    if not found:
+        return
+    from gitfleet.triage.service import FleetPlans  # asyncio and all of ssh: 100 ms
+
+    kept = FleetPlans(fleet)
+    broken = 0
+    for name in kept.refs.own():
+        try:
+            kept.get(name)
+        except FleetError as error:
+            broken += 1
+            advice = (
+                f"It is not applied. `git update-ref -d {fleetrefs.plan(name)}` forgets it in this clone."
+            )
+            yield Finding("plans", ok=False, words=error.message, advice=advice)
+    if not broken:
+        yield Finding("plans", ok=True, words=f"every plan over hosts can be read ({len(found)})")
 
 
 def _policy(fleet: Clone) -> Iterator[Finding]:

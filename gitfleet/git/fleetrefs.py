@@ -9,6 +9,7 @@ NODES = "refs/fleet/nodes/"
 BULK = "refs/fleet/bulk/"
 JOBS = "refs/fleet/jobs/"
 STREAMS = "refs/fleet/streams/"
+PLANS = "refs/fleet/plans/"
 PROBE = "refs/fleet/probe/"
 HUB = "refs/fleet-hub/"
 ARCHIVE = "refs/fleet-archive/"
@@ -32,6 +33,11 @@ def jobs(node_id: str) -> str:
 def streams(node_id: str) -> str:
     """The ref behind which the streams of these jobs are."""
     return STREAMS + node_id
+
+
+def plan(fleet_session: str) -> str:
+    """The ref of one plan over hosts; its id is of a form that says what it is (`triage.shapes`)."""
+    return PLANS + fleet_session
 
 
 def seen(remote: str) -> str:
@@ -87,6 +93,11 @@ def seen_jobs(remote: str) -> str:
 def seen_streams(remote: str, node_id: str) -> str:
     """The streams of this node as the hub was last seen to have them."""
     return f"{HUB}{remote}/streams/{node_id}"
+
+
+def seen_plan(remote: str, fleet_session: str) -> str:
+    """A plan over hosts as it was last seen on the hub; with "" the beginning of all."""
+    return f"{HUB}{remote}/plans/{fleet_session}"
 
 
 def kept(oid: str) -> str:

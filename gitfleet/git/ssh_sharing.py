@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Mapping
 
 from gitfleet.base import processes
 from gitfleet.base.digests import sha256
+from gitfleet.base.private_folders import private_folder
 from gitfleet.git.program import Git, environment
 
 KEY = "fleet.ssh-share"
@@ -25,7 +25,6 @@ PERSIST = 60
 LONGEST = 60
 """Of the folder's path: a socket's whole path has 104 characters at most, with what ssh adds while it makes one."""
 PATIENCE = 10.0
-_TEMPORARY = "/tmp"  # noqa: S108 - what lies there is looked at (`_is_ours`); TMPDIR is often too long for a socket
 
 _URL = r"(?:ssh|git\+ssh|ssh\+git)://(?P<host>[^/:]+|[^/@]*@?\[[^/]+\])(?::(?P<port>\d*))?(?:/.*)?"
 _SHORT = r"(?P<host>[^/:\[\]]+):(?!//|:).*"
@@ -41,7 +40,7 @@ def variables(git: Git, place: str) -> Mapping[str, str]:
     if host is None or any(os.environ.get(name) for name in _OTHERS) or not _is_wanted(git):
         return {}
     told = _told(git, host)
-    home = folder() if told else ""
+    home = private_folder("gitfleet-ssh", LONGEST) if told else ""
     if not told or not home:
         return {}
     seed = "\0".join([*host, told, os.environ.get("SSH_AUTH_SOCK", "")])
@@ -62,30 +61,6 @@ def target(place: str) -> list[str] | None:
     host = found["host"].replace("[", "").replace("]", "")
     port = found.groupdict().get("port")
     return [*(["-p", port] if port else []), host]
-
-
-def folder() -> str:
-    """The folder for sockets, made if need be; "" where there is none that only this user can enter."""
-    places = [
-        (os.environ.get("XDG_RUNTIME_DIR", ""), "gitfleet-ssh"),
-        (_TEMPORARY, f"gitfleet-ssh-{os.getuid()}"),
-    ]
-    for base, name in places:
-        path = os.path.join(base, name)
-        if os.path.isabs(base) and len(path) <= LONGEST and "%" not in path and _is_ours(path):
-            return path
-    return ""
-
-
-def _is_ours(path: str) -> bool:
-    try:
-        os.mkdir(path, 0o700)
-    except FileExistsError:
-        pass
-    except OSError:
-        return False
-    there = os.lstat(path)
-    return stat.S_ISDIR(there.st_mode) and there.st_uid == os.getuid() and not there.st_mode & 0o077
 
 
 def _is_wanted(git: Git) -> bool:

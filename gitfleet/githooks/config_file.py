@@ -1,8 +1,9 @@
 """Our settings in a config file of the repository: a file beside it, and the one section by which git reads that.
 
-No line of the user's is touched, and git itself puts the section in and takes it out. Its name is nobody else's, so git
-puts it at the end, where it wins over all that stands before; the condition in the name holds everywhere. The file beside
-it is ours alone, and whoever may read the user's may read it.
+No line of the user's is touched, and git itself puts the section in and takes it out. No other section of the file has its
+name, so git puts it at the end, where it wins over all that stands before: `[include]`, or where there is one already
+`[includeIf "gitdir:/**"]`, whose condition holds everywhere. The file beside it is ours alone, and whoever may read the
+user's may read it.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from gitfleet.errors import LockHeld
 from gitfleet.git.program import Git, failed
 
 NAME = "config.gitfleet"
-_SECTION = "includeIf.gitdir:/**"
-_KEY = f"{_SECTION}.path"
-_HEADER = b'[includeIf "gitdir:/**"]\n'
+_PLAIN, _OTHER = "include", "includeIf.gitdir:/**"
+_HEADERS = {_PLAIN: b"[include]\n", _OTHER: b'[includeIf "gitdir:/**"]\n'}
+_TAKEN = re.compile(rb"\[\s*include\s*\]", re.IGNORECASE)
 _NO_LOCK = 255
 _PATIENCE = 1.0
 _PAUSE = 0.02
@@ -39,8 +40,11 @@ class ConfigFile:
         self.own = os.path.join(os.path.dirname(path), name)
 
     def leads_to_ours(self) -> bool:
-        """Whether git reads our file, and no other by the same section."""
-        return self._leads_to() == [self._name]
+        """Whether git reads our file, and no other by such a section, and by the plain one where that can be."""
+        found = {section: self._leads_to(section) for section in _HEADERS}
+        if found[_PLAIN]:
+            return found == {_PLAIN: [self._name], _OTHER: []}
+        return found[_OTHER] == [self._name] and self._is_taken()
 
     def write(self, text: str) -> None:
         """Have our file say this, for whom the config file is; nothing is written where it does."""
@@ -51,7 +55,7 @@ class ConfigFile:
     def lead_to_ours(self) -> None:
         """Have git read our file, after all that the config file says. Raises LockHeld, GitFailed."""
         self._take_out()
-        self._run("--add", _KEY, self._name)
+        self._run("--add", f"{_OTHER if self._is_taken() else _PLAIN}.path", self._name)
 
     def lead_away(self, unended: str) -> None:
         """Have git read our file no more. `unended` is what `unended` answered before. Raises LockHeld, GitFailed."""
@@ -75,17 +79,22 @@ class ConfigFile:
             self._run("--remove-section", section)
 
     def _take_out(self) -> None:
-        known = self._leads_to()
-        if known and self._is_alone():
-            self._run("--remove-section", _SECTION)
-            return
-        for name in known:
-            self._run("--fixed-value", "--unset-all", _KEY, name)
+        for section in _HEADERS:
+            known = self._leads_to(section)
+            if known and self._is_alone(section):
+                self._run("--remove-section", section)
+                continue
+            for name in known:
+                self._run("--fixed-value", "--unset-all", f"{section}.path", name)
 
-    def _is_alone(self) -> bool:
+    def _is_alone(self, section: str) -> bool:
         """Whether nothing stands in our section, below it, or under its name again, that somebody else may have written."""
-        _, *behind = (files.read(self._path) or b"").split(_HEADER)
+        _, *behind = (files.read(self._path) or b"").split(_HEADERS[section])
         return len(behind) == 1 and bool(re.fullmatch(rb"\tpath = [^\n]*\n(?:\[[\s\S]*)?", behind[0]))
+
+    def _is_taken(self) -> bool:
+        """Whether there is a section, or what looks like one, to which git would add ours."""
+        return bool(_TAKEN.search(files.read(self._path) or b""))
 
     def _restore_end(self, unended: str) -> None:
         """Take away the end of the last line, where nothing else was changed. Git writes into no file, but replaces it."""
@@ -94,8 +103,8 @@ class ConfigFile:
             if content.endswith(b"\n") and _fingerprint(content[:-1]) == unended:
                 file.truncate(len(content) - 1)
 
-    def _leads_to(self) -> list[str]:
-        done = self._git.ask("config", "--file", self._path, "--null", "--get-all", _KEY)
+    def _leads_to(self, section: str) -> list[str]:
+        done = self._git.ask("config", "--file", self._path, "--null", "--get-all", f"{section}.path")
         found = os.fsdecode(done.stdout).split("\0")[:-1]
         return [name for name in found if os.path.basename(name).startswith(NAME)]
 

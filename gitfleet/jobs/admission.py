@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from gitfleet.codec import Struct
 from gitfleet.jobs.records.job_record import JobRecord
+
+
+class Bounds(Struct):
+    """What the manager was given, for what the files do not say: jobs at once, and how many ended ones are kept."""
+
+    per_agent: int | None = None
+    fleet_wide: int | None = None
+    kept_per_agent: int | None = None
+    kept_total: int | None = None
 
 
 def admitted(

@@ -11,14 +11,14 @@ import os
 import threading
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Any, Protocol, TypeVar
 
 from gitfleet.base import clock
 from gitfleet.base.watching import Bell
-from gitfleet.codec import Struct
-from gitfleet.errors import LocalStorage
+from gitfleet.errors import FleetError, LocalStorage
 from gitfleet.jobs import admission, asking, events, waiting
+from gitfleet.jobs.admission import Bounds
 from gitfleet.jobs.asking import Questions
 from gitfleet.jobs.attempts import cancelling, plan, postponing
 from gitfleet.jobs.attempts.alive import SessionsAlive
@@ -37,8 +37,7 @@ from gitfleet.jobs.work import JobWork
 
 _T = TypeVar("_T")
 _THREADS = 8
-_LOOK_EVERY = 60.0
-_GONE = "its agent is not in the agent files"
+_LOOK_EVERY, _AGAIN = 60.0, 5.0
 
 
 class Hold(Protocol):
@@ -49,15 +48,6 @@ class Hold(Protocol):
 
     def why(self, job: JobRecord, agent: Agent) -> str:
         """Why this job may not start now, with figures; "" where it may. Quick, and reads nothing."""
-
-
-class Bounds(Struct):
-    """What the manager was given, for what the files do not say: jobs at once, and how many ended ones are kept."""
-
-    per_agent: int | None = None
-    fleet_wide: int | None = None
-    kept_per_agent: int | None = None
-    kept_total: int | None = None
 
 
 class Dispatcher:
@@ -85,6 +75,7 @@ class Dispatcher:
         self._notice, self._alive = HeldNotice(store), SessionsAlive(store, self.call)
         self._looked_at_all = -_LOOK_EVERY
         self._looking: asyncio.Task[None] | None = None
+        self._home: asyncio.AbstractEventLoop | None = None
         self.running: dict[str, asyncio.Task[None]] = {}
         """The jobs that are looked after now, each by its task."""
         self.waits: dict[str, str] = {}
@@ -93,39 +84,44 @@ class Dispatcher:
         """Set while nothing runs, and nothing that could run waits."""
         self.open = False
         """Whether new attempts are started."""
-        self._closed = False
+        self._closed, self._ends = False, AsyncExitStack()
         self._unheard = False  # some job's attempt has ended since the store was last read
 
     async def start(self) -> None:
-        """Take up what runs already, and dispatch what waits."""
+        """Take up what runs already, and dispatch what waits. Where that fails, or is cancelled, `close` ends what has begun."""
+        self._ends = AsyncExitStack()
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="jobs")
+        self._ends.push_async_callback(asyncio.to_thread, self._pool.shutdown)
         self._loop, self._turn = asyncio.get_running_loop(), asyncio.Lock()
-        self._bell = Bell()
+        if self._home is not self._loop:
+            self._home, self.idle = self._loop, asyncio.Event()
+        self._ends.push_async_callback(self._fall_silent)
+        self._bell = self._ends.enter_context(Bell())
         await self.call(self._store.mend)
         if self._shared is not None:
+            self._ends.push_async_callback(self.call, self._shared.close)
             await self.call(self._shared.start, self.heard)
         self.open, self._closed = True, False
         self._follower.start(self.heard)
+        self._ends.push_async_callback(self.call, self._follower.stop)
         await self.look()
-        self._ear = threading.Thread(target=self._listen, name="jobs news", daemon=True)
-        self._ear.start()
+        ear = threading.Thread(target=self._listen, name="jobs news", daemon=True)
+        ear.start()
+        self._ends.push_async_callback(self.call, ear.join)
+        self._ends.callback(self._bell.ring)
 
     async def close(self) -> None:
-        """Hear of nothing any more. What still runs goes on without us."""
+        """Hear of nothing any more. What still runs goes on without us. Harmless where nothing has begun."""
         self.open = False
         if self._alarm is not None:
             self._alarm.cancel()
-        self._bell.ring()
-        await self.call(self._ear.join)
-        await self.call(self._follower.stop)
-        self._bell.close()
-        if self._shared is not None:
-            await self.call(self._shared.close)
+        await self._ends.aclose()
+        self.idle.set()  # nothing could run any more
+
+    async def _fall_silent(self) -> None:
         async with self._turn:
             self._closed = True
-        self.idle.set()  # nothing could run any more
         await self.call(self._notice.forget)
-        await asyncio.to_thread(self._pool.shutdown)
 
     async def shut(self) -> None:
         """Start nothing more."""
@@ -150,7 +146,14 @@ class Dispatcher:
                 await asyncio.wait(left)
 
     async def look(self) -> None:
-        """Hear of what is new in the store, and start what may start."""
+        """Hear of what is new in the store, and start what may start. What goes wrong is logged, and tried again."""
+        try:
+            await self._look()
+        except Exception:  # noqa: BLE001 - a full disk, say: whoever asked has a job all the same
+            self._log.exception("jobs could not be looked after; that is tried again")
+            self._loop.call_later(_AGAIN, self.nudge)
+
+    async def _look(self) -> None:
         async with self._turn:
             if asyncio.current_task() is self._looking:  # what comes from here on is news for the next one
                 self._looking = None
@@ -178,8 +181,7 @@ class Dispatcher:
 
     async def _say_what_holds(self) -> None:
         """For those who ask why a job waits. A full disk keeps nobody from work."""
-        known = self._configuration()
-        limits = {name: self.limit(name) for name in known.agents}
+        limits = {name: self.limit(name) for name in self._configuration().agents}
         with suppress(LocalStorage):
             said = HeldBack(None, limits, self._fleet_limit(), dict(self._agents), dict(self.waits))
             await self.call(self._notice.tell, said)
@@ -213,11 +215,14 @@ class Dispatcher:
         return self._loop.run_in_executor(self._pool, lambda: function(*args))
 
     def load(self, agent_name: str) -> tuple[int, int]:
-        """How many jobs run of how many that may: of the agent's, or of all where those are what keeps more back."""
-        running, limit = list(self._agents.values()).count(agent_name), self.limit(agent_name)
-        fleet = self._fleet_limit()
-        full = running < limit and fleet is not None and len(self._agents) >= fleet
-        return (len(self._agents), fleet or 0) if full else (running, limit)
+        """How many jobs run, or are about to, of how many that may: of the agent's, or of all where those are what keeps more back."""
+        names = [
+            *self._agents.values(),
+            *(job.agent_name for job in self._admitted() if job.id in self._queued),
+        ]
+        running, limit, fleet = names.count(agent_name), self.limit(agent_name), self._fleet_limit()
+        full = running < limit and fleet is not None and len(names) >= fleet
+        return (len(names), fleet or 0) if full else (running, limit)
 
     def limit(self, agent_name: str) -> int:
         """How many jobs of an agent may run at once; 0 for one that is not known."""
@@ -302,7 +307,8 @@ class Dispatcher:
 
     def _held(self, job: JobRecord) -> bool:
         agent = self._configuration().agents[job.agent_name]
-        why = waiting.again_at(job) or next(filter(None, (hold.why(job, agent) for hold in self._holds)), "")
+        own = waiting.again_at(job) or self._troubles.why(job.id)
+        why = own or next(filter(None, (hold.why(job, agent) for hold in self._holds)), "")
         if why:
             self.waits[job.id] = why
         return bool(why)
@@ -326,7 +332,13 @@ class Dispatcher:
         agent = known.agents.get(job.agent_name)
         if agent is None:  # other agent files hold since it was admitted
             return
-        taken = await self.call(plan.take, self._store, job.id, agent, known.fleet)
+        try:
+            taken = await self.call(plan.take, self._store, job.id, agent, known.fleet)
+        except (FleetError, OSError) as error:
+            self._log.exception("%s could not be begun; that is tried again", job.id)
+            self._loop.call_later(self._troubles.met(job.id, error), self.nudge)
+            return
+        self._troubles.over(job.id)
         if taken.status is JobStatus.RUNNING:
             del self._queued[job.id]
             self._run(taken)
@@ -345,9 +357,9 @@ class Dispatcher:
             kept, own = self._configuration().fleet.history, self._bounds
             per_agent = own.kept_per_agent or kept.max_jobs_per_agent or KEPT
             await self.call(self._store.retain, per_agent, own.kept_total or kept.max_jobs_total)
-        except Exception:  # noqa: BLE001 - the store still says that it runs
+        except Exception as error:  # noqa: BLE001 - the store still says that it runs
             self._log.exception("%s could not be looked after; that is tried again", job.id)
-            self._loop.call_later(self._troubles.met(job.id), self.nudge)
+            self._loop.call_later(self._troubles.met(job.id, error), self.nudge)
             done -= 1
         finally:
             self._done[job.id] = done
@@ -382,8 +394,3 @@ class Dispatcher:
         if name == "agent:stopped":
             self._questions.over(event.job_id)
         self._listeners.tell(name, event)
-
-
-def _waits(job: JobRecord) -> bool:
-    """Whether its next attempt has yet to begin."""
-    return job.status is JobStatus.QUEUED

@@ -6,7 +6,8 @@ FleetManagerError                 the root
 ├── JobNotFoundError              no job of that id
 ├── ScheduleNotFoundError         the agent has no schedule of that name
 ├── InvalidStateError             not while the manager (or the job) is in its present state
-└── ConcurrencyLimitError         the agent, or the fleet, runs as many jobs as it may
+├── ConcurrencyLimitError         the agent, or the fleet, runs as many jobs as it may
+└── ArgumentError                 what a method was given cannot be meant (a ValueError, too)
 """
 
 from __future__ import annotations
@@ -85,3 +86,12 @@ class ConcurrencyLimitError(FleetManagerError):
     agent_name: str = field(TEXT, default="")
     current_jobs: int = field(WHOLE, default=0)
     limit: int = field(WHOLE, default=0)
+
+
+class ArgumentError(FleetManagerError, ValueError):
+    """What a method was given as `argument` cannot be meant."""
+
+    code = "INVALID_ARGUMENT"
+    exit_code = 2
+    unharmed = UNCHANGED
+    argument: str = field(TEXT, default="")

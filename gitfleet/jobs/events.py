@@ -7,14 +7,20 @@ ended and is retried by hand begins with `job:created` once more.
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gitfleet.codec import Struct
+from gitfleet.jobs.errors import ArgumentError
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 
 Listener = Callable[[Any], object]
+"""Called with each event. One that answers with something to be awaited (`async def`) is awaited beside the loop's other work."""
+_PATIENCE = 5.0
+"""Seconds that listeners at work get at most when all has stopped."""
 
 
 class ManagerStarted(Struct):
@@ -116,6 +122,12 @@ class ScheduleSkipped(Struct):
     limit: int = 0
 
 
+class StopProgress(Struct):
+    """What `stop` tells of while it waits: how many jobs still run."""
+
+    pending_jobs: int
+
+
 NAMES = (
     "started", "stopped", "config:reloaded", "agent:started", "agent:stopped", "job:created", "job:output", "job:completed",
     "job:failed", "job:cancelled", "job:needs_input", "schedule:triggered", "schedule:skipped",
@@ -123,16 +135,21 @@ NAMES = (
 
 
 class Listeners:
-    """Who listens to what. One that raises is logged, and harms nobody."""
+    """Who listens to what. One that raises is logged, and harms nobody. What one answers with is awaited, in a task of its own."""
 
     def __init__(self, log: logging.Logger) -> None:
         self._log = log
         self._by_name: dict[str, list[Listener]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def add(self, name: str, listener: Listener) -> None:
-        """Tell this one of each event of that name. Raises ValueError for a name that no event has."""
+        """Tell this one of each event of that name. Raises ArgumentError for a name that no event has."""
         if name not in NAMES:
-            raise ValueError(f"there is no event {name!r}; there are: {', '.join(NAMES)}")
+            raise ArgumentError(
+                f"There is no event {name!a:.80}.", hint=f"There are: {', '.join(NAMES)}.", argument="event"
+            )
+        if not callable(listener):
+            raise ArgumentError("A listener has to be a function.", argument="listener")
         self._by_name.setdefault(name, []).append(listener)
 
     def remove(self, name: str, listener: Listener) -> None:
@@ -146,9 +163,25 @@ class Listeners:
         return bool(self._by_name.get(name))
 
     def tell(self, name: str, event: Struct) -> None:
-        """Tell all of them, in the order in which they came."""
+        """Tell all of them, in the order in which they came. For the event loop's thread."""
         for listener in list(self._by_name.get(name, ())):
             try:
-                listener(event)
+                answer = listener(event)
             except Exception:  # noqa: BLE001 - whatever a listener does is its own affair
                 self._log.exception("a listener to %s failed", name)
+                continue
+            if inspect.isawaitable(answer):
+                task = asyncio.get_running_loop().create_task(self._awaited(name, answer))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def settle(self) -> None:
+        """Wait for the asynchronous ones that are at work, a while at most; not for who waits here itself."""
+        if left := self._tasks - {asyncio.current_task()}:
+            await asyncio.wait(left, timeout=_PATIENCE)
+
+    async def _awaited(self, name: str, answer: Awaitable[object]) -> None:
+        try:
+            await answer
+        except Exception:  # noqa: BLE001 - as above
+            self._log.exception("a listener to %s failed", name)

@@ -11,22 +11,24 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import Any, Self
 
-from gitfleet.base import clock
+from gitfleet.base import clock, files
 from gitfleet.git.repository import discover
 from gitfleet.jobs import events, joined, options, submission
 from gitfleet.jobs.accounts import FleetAccounts
 from gitfleet.jobs.actions import FleetActions
+from gitfleet.jobs.admission import Bounds
 from gitfleet.jobs.archives.archivist import Archivist
 from gitfleet.jobs.daemon import requests
 from gitfleet.jobs.daemon.requests import ManagerRequest
 from gitfleet.jobs.daemon.seat import ManagerSeat
 from gitfleet.jobs.definitions import changes
 from gitfleet.jobs.definitions.configuration import Configuration
-from gitfleet.jobs.dispatcher import Bounds, Dispatcher
+from gitfleet.jobs.dispatcher import Dispatcher
 from gitfleet.jobs.errors import ConfigurationError, InvalidStateError
-from gitfleet.jobs.events import Listener, Listeners
+from gitfleet.jobs.events import Listener, Listeners, StopProgress
 from gitfleet.jobs.money.budgets import BudgetHold
 from gitfleet.jobs.predecessors import Predecessors
 from gitfleet.jobs.records.store import JobStore
@@ -48,7 +50,7 @@ def state_folder(path: str = ".") -> str:
 
 
 class FleetManager(FleetActions, FleetAccounts):
-    """See the module. For one event loop; use it as an async context manager, or `initialize`, `start` and `stop` it.
+    """See the module. For one event loop at a time; use it as an async context manager, or `initialize`, `start` and `stop` it.
 
     `config_path` is a folder of agent files, or one file. What the files do not say: jobs at once, `per_agent` (1) and
     `fleet_wide`; ended jobs that are kept, `max_jobs_per_agent` (100) and `max_jobs_total`; the same in groups, `concurrency` and
@@ -75,7 +77,7 @@ class FleetManager(FleetActions, FleetAccounts):
         self._near = _nearest(self._config_path)
         self.store = JobStore(state_dir or state_folder(self._near))
         self._log = logger or logging.getLogger("gitfleet.jobs")
-        self._listeners = Listeners(self._log)
+        self._listeners, self._readers = Listeners(self._log), set()
         own = Bounds(per_agent, fleet_wide, max_jobs_per_agent, max_jobs_total)
         bounds = options.bounds(own, concurrency, history)
         self._shared = SharedJobs(self.store, self._near, self._current, self._log)
@@ -105,7 +107,7 @@ class FleetManager(FleetActions, FleetAccounts):
         self._configuration: Configuration | None = None
         self._seat = ManagerSeat(self.store, self._listeners, self._log, self._carry_out)
         self._starting, self._reloading = asyncio.Lock(), asyncio.Lock()
-        self._begun = asyncio.get_running_loop().create_task(self._begin()) if auto_start else None
+        self._begun = self._soon() if auto_start else None
 
     @property
     def state(self) -> str:
@@ -124,8 +126,9 @@ class FleetManager(FleetActions, FleetAccounts):
         for outside in joined.demand_any(found):
             self._log.warning("%s", outside.message)
         self._configuration = found
+        self._starting, self._reloading = asyncio.Lock(), asyncio.Lock()  # this may be another event loop
         with self.store.lock.held(_LOOK_EVERY):
-            os.makedirs(os.path.join(self.store.folder, "open"), exist_ok=True)
+            files.folder(os.path.join(self.store.folder, "open"))
         self._state = ManagerState.INITIALIZED
 
     async def start(self) -> None:
@@ -138,26 +141,48 @@ class FleetManager(FleetActions, FleetAccounts):
             self._seat.take(self._config_path)
             self._state, self._since = ManagerState.RUNNING, clock.elapsed()
             self._tell("started", events.ManagerStarted(clock.milliseconds()))
+            begun = asyncio.create_task(self._begin_all())
             try:
-                await asyncio.to_thread(self._ticker.mend)
-                await asyncio.to_thread(self._keeper.renew)
-                await self._dispatcher.start()
-                self._keeper.start(self._dispatcher.heard)
-                await self._ticker.start()
-                self._archivist.start()
-                self._seat.listen()
+                await asyncio.shield(begun)
             except BaseException:
-                self._state = ManagerState.INITIALIZED
-                await asyncio.to_thread(self._keeper.close)
-                await self._seat.leave("it could not start")
+                self._state = ManagerState.STOPPING
+                self._shut = self._end = asyncio.create_task(self._fall(begun))
+                await asyncio.shield(self._end)
                 raise
+
+    async def _begin_all(self) -> None:
+        await asyncio.to_thread(self._ticker.mend)
+        await asyncio.to_thread(self._keeper.renew)
+        await self._dispatcher.start()
+        self._keeper.start(self._dispatcher.heard)
+        await self._ticker.start()
+        self._archivist.start()
+        self._seat.listen()
+
+    async def _fall(self, begun: asyncio.Task[None]) -> None:
+        """Undo a start that failed, or that nobody waits for any more, as far as it came. What runs goes on."""
+        await asyncio.wait([begun])
+        try:
+            await self._ticker.close()
+            await self._dispatcher.leave()
+            await self._close_all("it could not start")
+        finally:
+            self._state = ManagerState.INITIALIZED
+            self._tell("stopped", events.ManagerStopped(clock.milliseconds(), "it could not start"))
+
+    async def _close_all(self, reason: str) -> None:
+        async with AsyncExitStack() as last:
+            last.push_async_callback(self._seat.leave, reason)
+            last.push_async_callback(asyncio.to_thread, self._archivist.close)
+            last.push_async_callback(self._dispatcher.close)
+            last.push_async_callback(asyncio.to_thread, self._keeper.close)
 
     async def stop(
         self,
         *,
         wait_for_jobs: bool = True,
         timeout: int | str | None = WAIT,
-        on_progress: Callable[[int], object] | None = None,
+        on_progress: Callable[[StopProgress], object] | None = None,
         reason: str = "",
         leave_running: bool = False,
     ) -> None:
@@ -182,6 +207,7 @@ class FleetManager(FleetActions, FleetAccounts):
             await self._drain(limit, on_progress)
         await self.cancel_all()
         await asyncio.shield(self._end)
+        await self._listeners.settle()
 
     async def _begin_nothing(self) -> None:
         await self._ticker.close()
@@ -193,20 +219,17 @@ class FleetManager(FleetActions, FleetAccounts):
         while self._dispatcher.running:
             await asyncio.wait(list(self._dispatcher.running.values()))
         try:
-            await asyncio.to_thread(self._keeper.close)
-            await self._dispatcher.close()
-            await asyncio.to_thread(self._archivist.close)
-            await self._seat.leave(reason)
+            await self._close_all(reason)
         finally:
             self._state = ManagerState.STOPPED
             self._tell("stopped", events.ManagerStopped(clock.milliseconds(), reason))
 
-    async def _drain(self, limit: float | None, on_progress: Callable[[int], object] | None) -> None:
+    async def _drain(self, limit: float | None, on_progress: Callable[[StopProgress], object] | None) -> None:
         until = None if limit is None else clock.elapsed() + limit
         running = self._dispatcher.running
         while running and (until is None or clock.elapsed() < until):
             if on_progress is not None:
-                on_progress(len(running))
+                on_progress(StopProgress(len(running)))
             left = None if until is None else max(0.0, until - clock.elapsed())
             await asyncio.wait(running.values(), timeout=left, return_when=asyncio.FIRST_COMPLETED)
 
@@ -237,6 +260,16 @@ class FleetManager(FleetActions, FleetAccounts):
         if self._begun is not None:
             await asyncio.shield(self._begun)
 
+    def _soon(self) -> asyncio.Task[None]:
+        try:
+            return asyncio.get_running_loop().create_task(self._begin())
+        except RuntimeError as error:
+            raise InvalidStateError(
+                "A manager that starts by itself has to be made in an event loop that runs.",
+                hint="Make it in a coroutine, or without auto_start.",
+                current_state="no event loop", expected_state="an event loop", operation="auto_start",
+            ) from error  # fmt: skip
+
     async def _begin(self) -> None:
         await self.initialize()
         await self.start()
@@ -256,7 +289,7 @@ class FleetManager(FleetActions, FleetAccounts):
     # Who listens.
 
     def on(self, event: str, listener: Listener) -> None:
-        """Call `listener` with each event of that name (`events.NAMES`), in the event loop. Raises ValueError."""
+        """Call `listener` with each event of that name (`events.NAMES`), in the event loop. Raises ArgumentError."""
         self._listeners.add(event, listener)
 
     def off(self, event: str, listener: Listener) -> None:

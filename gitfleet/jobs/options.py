@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gitfleet.base.text import display
-from gitfleet.jobs.dispatcher import Bounds
+from gitfleet.jobs.admission import Bounds
 from gitfleet.jobs.durations import milliseconds
 from gitfleet.jobs.errors import ConfigurationError
 from gitfleet.jobs.schedules.ticker import CHECK_INTERVAL

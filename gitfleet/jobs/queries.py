@@ -11,6 +11,7 @@ from gitfleet.jobs import outputs, submission, waiting
 from gitfleet.jobs.archives import everywhere
 from gitfleet.jobs.archives.everywhere import Replay
 from gitfleet.jobs.definitions.configuration import Configuration
+from gitfleet.jobs.errors import ArgumentError
 from gitfleet.jobs.logs.streaming import LogStreams
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter
@@ -65,9 +66,19 @@ class FleetQueries(LogStreams):
     ) -> list[JobRecord]:
         """The jobs that are asked for, newest first; times in milliseconds since 1970. Those of other nodes as last heard of here.
 
-        Raises ValueError for what is no status.
+        Raises ArgumentError for what is no status, or no number.
         """
-        statuses = tuple(map(JobStatus, (status,) if isinstance(status, str) else status))
+        try:
+            statuses = tuple(map(JobStatus, (status,) if isinstance(status, str) else status))
+        except (TypeError, ValueError) as error:
+            raise ArgumentError(
+                f"{status!a:.80} is no status.", hint=f"There are: {', '.join(JobStatus)}.", argument="status"
+            ) from error
+        for name, number in (("since", since), ("until", until), ("limit", limit)):
+            if type(number) is not int or number < 0:
+                raise ArgumentError(
+                    f"`{name}` has to be a whole number, and is {number!a:.40}.", argument=name
+                )
         wanted = JobFilter(agent_name, statuses, since, until, limit)
         with fleet_of(self._near) as clone:
             return everywhere.find(self.store, clone, wanted)

@@ -64,5 +64,5 @@ def fleet_state(store: JobStore, known: Configuration, state: str, uptime: int) 
     counts = {"active": sum(job.status is JobStatus.RUNNING for job in jobs)}
     counts["queued"] = len(jobs) - counts["active"]
     agents = {"total": total, "running": len(at_work), "idle": total - len(at_work)}
-    told = {"completed": 0, "failed": 0, **counts, **store.counts()}
+    told = {"completed": 0, "failed": 0, **counts, **store.counts({job.id for job in jobs})}
     return FleetState(state, uptime, agents, told, manager=presence.present(store.folder))

@@ -6,13 +6,19 @@ import os
 
 from gitfleet.base import clock
 from gitfleet.base.text import display
+from gitfleet.codec import Broken
 from gitfleet.errors import UNCHANGED, NoRepository
 from gitfleet.git.repository import discover
 from gitfleet.jobs import joined
 from gitfleet.jobs.definitions import configuration
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
-from gitfleet.jobs.errors import AgentNotFoundError, ConfigurationError, ScheduleNotFoundError
+from gitfleet.jobs.errors import (
+    AgentNotFoundError,
+    ArgumentError,
+    ConfigurationError,
+    ScheduleNotFoundError,
+)
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
@@ -26,6 +32,7 @@ def load(path: str) -> Configuration:
 
 def agent_of(known: Configuration, name: str) -> Agent:
     """The agent of that name. Raises AgentNotFoundError."""
+    name = str(name)
     if name not in known.agents:
         names = ", ".join(known.agents) or "none"
         raise AgentNotFoundError(
@@ -75,12 +82,15 @@ def new(
     planned_at: int = 0,
     forked_from: str = "",
 ) -> JobRecord:
-    """The same job, which nobody knows of yet. Raises ScheduleNotFoundError, NoRepository, NoFleet, ConfigurationError."""
+    """The same job, which nobody knows of yet.
+
+    Raises ScheduleNotFoundError, NoRepository, NoFleet, ConfigurationError, ArgumentError.
+    """
     if schedule:
         check_schedule(agent, schedule)
     said = agent.schedules[schedule].prompt if schedule else None
     _look_for_repository(agent, working_directory)
-    return JobRecord(
+    made = JobRecord(
         id=job_ids.new(),
         agent_name=agent.name,
         status=JobStatus.QUEUED,
@@ -92,6 +102,22 @@ def new(
         forked_from=forked_from,
         planned_at=planned_at,
     )
+    return _checked(made)
+
+
+def _checked(job: JobRecord) -> JobRecord:
+    """The same; raises ArgumentError where it could not be read again."""
+    try:
+        job.prompt.encode("utf-8", "surrogateescape")
+        return JobRecord.decode(job.encode())
+    except (Broken, AttributeError) as error:
+        name = error.field if isinstance(error, Broken) else "prompt"
+        why = error.reason if isinstance(error, Broken) else "a text was expected"
+        raise ArgumentError(f"A job cannot have this `{name}`: {why}.", argument=name) from error
+    except UnicodeEncodeError as error:
+        raise ArgumentError(
+            "A job cannot have this `prompt`: it is no valid text.", argument="prompt"
+        ) from error
 
 
 def _look_for_repository(agent: Agent, given: str) -> None:
@@ -114,6 +140,7 @@ def _look_for_repository(agent: Agent, given: str) -> None:
 
 def check_schedule(agent: Agent, name: str) -> None:
     """Raise ScheduleNotFoundError unless the file of the agent has a schedule of that name."""
+    name = str(name)
     if name not in agent.schedules:
         words = f"The agent {agent.name} has no schedule '{display(name[:80])}'."
         hint = f"Its schedules are: {', '.join(agent.schedules) or 'none'}."

@@ -28,7 +28,7 @@ HostState = Literal["waiting", "merged", "refused", "closed"]
 _STATES = {"land": ("waiting", "merged", "refused"), "close": ("waiting", "merged", "closed")}
 
 
-class HostAnswer(Struct):
+class HostVerdict(Struct):
     """What the host says of one entry."""
 
     state: HostState
@@ -78,7 +78,7 @@ def recall(target: str, entries: Sequence[QueueEntry], kept: Collection[str]) ->
 
 def ask(
     command: Sequence[str], wanted: Mapping[str, Any], folder: str, *, limit: float = TIME
-) -> dict[str, HostAnswer]:
+) -> dict[str, HostVerdict]:
     """Ask the host; by entry, what it says. An entry of which it says nothing waits.
 
     Raises HubUnreachable where the command could not be run to its end, and HubRefused where its answer is none.
@@ -105,7 +105,7 @@ def ask(
 
 def _answers(
     name: str, said: bytes, asked: Sequence[str], states: Sequence[str]
-) -> list[tuple[str, HostAnswer]]:
+) -> list[tuple[str, HostVerdict]]:
     if len(said) > _MOST:
         raise _wrong(name, f"it is longer than {_MOST} bytes")
     try:
@@ -118,7 +118,7 @@ def _answers(
     return [_answer(name, row, asked, states) for row in rows]
 
 
-def _answer(name: str, row: Any, asked: Sequence[str], states: Sequence[str]) -> tuple[str, HostAnswer]:
+def _answer(name: str, row: Any, asked: Sequence[str], states: Sequence[str]) -> tuple[str, HostVerdict]:
     if not isinstance(row, dict) or row.get("id") not in asked:
         raise _wrong(name, "it tells of an entry that was not asked about")
     state: Any = row.get("state")
@@ -126,7 +126,7 @@ def _answer(name: str, row: Any, asked: Sequence[str], states: Sequence[str]) ->
     if state not in states or not all(isinstance(text, str) for text in texts):
         raise _wrong(name, f"a state is one of {', '.join(states)}, and words and url are texts")
     words, url = (one_line(display(text), _WORDS) for text in texts)
-    return row["id"], HostAnswer(state, f"{words} ({url})" if words and url else words or url)
+    return row["id"], HostVerdict(state, f"{words} ({url})" if words and url else words or url)
 
 
 def _wrong(name: str, why: str) -> HubRefused:

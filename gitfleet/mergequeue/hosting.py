@@ -18,7 +18,7 @@ from gitfleet.git.program import Git, GitFailed
 from gitfleet.mergequeue import host_hook, model, offers, states, target_line, testing, trials
 from gitfleet.mergequeue.candidates import ChainStep
 from gitfleet.mergequeue.evidence import Candidate
-from gitfleet.mergequeue.host_hook import Asked, HostAnswer
+from gitfleet.mergequeue.host_hook import Asked, HostVerdict
 from gitfleet.mergequeue.model import EntryEvidence, EntryPin, QueueEntry
 from gitfleet.mergequeue.offers import EntryOffer, HostOrder, Recall
 from gitfleet.mergequeue.outlook import Outlook
@@ -113,7 +113,7 @@ class Host:
             )
         return any(one.state == "merged" for one in answers.values())
 
-    def _ask(self, wanted: Mapping[str, Any]) -> dict[str, HostAnswer]:
+    def _ask(self, wanted: Mapping[str, Any]) -> dict[str, HostVerdict]:
         folder = self._site.repository.worktree or self._site.repository.common_dir
         return host_hook.ask(self._site.rules.pull_request, wanted, folder)
 
@@ -141,7 +141,7 @@ class Host:
             entry, tree, [one_line(text) for text in (*named, *(f"Fleet-Claim: {one}" for one in claims))]
         )
 
-    def _back(self, look: Outlook, candidate: Candidate, answers: dict[str, HostAnswer]) -> list[QueueEntry]:
+    def _back(self, look: Outlook, candidate: Candidate, answers: dict[str, HostVerdict]) -> list[QueueEntry]:
         """The entries that the host refuses, as they have gone back to their sessions."""
         back: list[QueueEntry] = []
         for entry in candidate:
@@ -154,7 +154,7 @@ class Host:
                 back += self._site.request(trials.reject, body).entries
         return back
 
-    def _note(self, look: Outlook, offered: HostOrder, answers: dict[str, HostAnswer]) -> None:
+    def _note(self, look: Outlook, offered: HostOrder, answers: dict[str, HostVerdict]) -> None:
         """Keep what the host says, where that is news."""
         known = {entry.id: entry.evidence.words for entry in self._site.live() if entry.reason == "host"}
         rows = tuple(

@@ -58,7 +58,7 @@ class NodeArchives:
         where that name has other content; then nothing was changed.
         """
         ref = self._ref(name)
-        _check(files)
+        check_files(files)
         oid, known = self._stored(files, name), self._own()
         if known.get(name, oid) != oid or (name not in known and not self._begin(ref, oid, known)):
             words = f"This node has an archive '{name}' with other content. It was left alone."
@@ -187,7 +187,7 @@ def _name(what: str, name: str) -> str:
     return name
 
 
-def _check(files: Mapping[str, bytes]) -> None:
+def check_files(files: Mapping[str, bytes]) -> None:
     """Raise Blocked for what `read` would refuse, BadName for a path that leads elsewhere."""
     size = sum(map(len, files.values()))
     if size > MOST_BYTES or len(files) > MOST_FILES:

@@ -41,7 +41,7 @@ def sync(clone: Clone) -> Exchange:
     node_ref = clone.node_ref
     tip = ledger.sync(*node_ref.wanted)
     hub_head.ask(clone.repository, clone.ledger)
-    warnings = [*_archived(clone), *node_ref.exchange()]
+    warnings = [*_archived(clone), *_planned(clone), *node_ref.exchange()]
     warnings += policy_file.refresh(clone.repository, ledger.node)
     warnings += hub_head.news(clone.ledger, once=True)
     brought = max(0, before - _waiting(clone))
@@ -61,6 +61,15 @@ def _archived(clone: Clone) -> list[str]:
         return telling_others.exchange(clone)
     except FleetError as error:
         return [f"ended jobs were not archived: {error.message}"]
+
+
+def _planned(clone: Clone) -> list[str]:
+    """Bring along plans over hosts that the hub does not have yet; warnings back. Costs a look at a folder where none was made."""
+    if not os.path.isdir(os.path.join(clone.ledger.state, "triage")):
+        return []
+    from gitfleet.triage.plans import PlanRefs  # of no use to who plans nothing
+
+    return PlanRefs(clone.repository, clone.ledger).send_all()
 
 
 def lost(clone: Clone) -> list[str]:

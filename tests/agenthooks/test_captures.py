@@ -58,6 +58,7 @@ def test_run_of_a_real_client_has_one_session_that_claims_what_it_edits_and_ends
 
 
 @pytest.mark.parametrize("client", ["codex", "claude"])
+@pytest.mark.always
 def test_edits_of_a_real_client_are_refused_where_another_holds_the_file(
     start: Starter, alone: Gated, client: str
 ) -> None:

@@ -88,6 +88,7 @@ def fleet(copies: Copies, git: Git, gitfleet: Gitfleet, tmp_path: Path) -> GateF
         ("kill -9 $$", "indeterminate", 13, "a signal ended it (SIGKILL)"),
     ],
 )
+@pytest.mark.always
 def test_verdict_of_one_node_is_known_to_the_other_with_its_exit_code(
     fleet: GateFleet, script: str, word: str, code: int, said: str
 ) -> None:

@@ -130,6 +130,7 @@ def test_conflict_with_a_plain_commit_names_its_author_and_subject_among_others(
     assert "entry" not in evidence
 
 
+@pytest.mark.always
 def test_rejected_entry_has_the_end_of_the_log_and_another_clone_fetches_all_of_it(pair: Pair) -> None:
     pair.branch("bad", "BAD\n")
     pair.add()

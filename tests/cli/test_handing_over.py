@@ -157,6 +157,7 @@ def test_other_side_is_told_once_at_its_next_hook(
     assert logged
 
 
+@pytest.mark.always
 def test_claim_that_is_offered_is_its_holders_until_it_is_accepted_and_moves_once(two: Two) -> None:
     two.ada("claim", "src/").ok()
     two.ada("offer", "--to", "bob-1", "src/").ok()

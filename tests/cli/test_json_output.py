@@ -40,6 +40,7 @@ def agent_in() -> Iterator[Callable[[Path], str]]:
         process.wait()
 
 
+@pytest.mark.always
 def test_json_of_every_command_in_a_fleet_of_two_is_as_its_schema_says(
     ask: Ask, agent_in: Callable[[Path], str], clone: Callable[[str], Path], git: Git
 ) -> None:

@@ -86,6 +86,7 @@ def github(hub_cli: Cli, tmp_path: Path) -> GitHub:
 
 
 @pytest.mark.parametrize("method", ["merge", "squash"])
+@pytest.mark.always
 def test_entries_land_as_pull_requests_in_the_order_in_which_they_were_tested(
     github: GitHub, method: str
 ) -> None:

@@ -40,6 +40,7 @@ def clones(members: Callable[[str], Path], gitfleet: Gitfleet) -> Clones:
     return Clones(members, gitfleet)
 
 
+@pytest.mark.always
 def test_job_for_any_node_is_run_by_another_clone_and_seen_by_both(
     clones: Clones, gitfleet: Gitfleet
 ) -> None:

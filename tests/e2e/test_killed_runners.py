@@ -20,6 +20,7 @@ STEPS = 120
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("at", counted("killed runners", STEPS, step=60))
+@pytest.mark.always
 def test_runner_that_is_killed_at_a_step_leaves_what_the_next_one_finishes(
     bench: Bench, at: int, after: bool
 ) -> None:

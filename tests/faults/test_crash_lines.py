@@ -44,6 +44,7 @@ DRIVER = ROOT / "tests/faults/crash_driver.py"
         for shard in shards(f"crash {name}", PARTS * LONG if "process" in name else PARTS)
     ],
 )
+@pytest.mark.always
 def test_crash_after_every_effect_is_mended_by_the_next_command(
     prepared_fleet: Path, tmp_path: Path, scenario: str, shard: str
 ) -> None:

@@ -270,6 +270,7 @@ def test_gate_that_hangs_floods_and_leaves_processes_is_ended_by_its_time_limit(
 
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("fault", pushes.KILLED)
+@pytest.mark.always
 def test_runner_that_is_killed_while_it_lands_is_settled_by_another_clone(
     hubqueue: Queue, faults: Path, crowd: Crowd, fleets: Fleets, git: Git, fault: str
 ) -> None:

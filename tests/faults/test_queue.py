@@ -29,6 +29,7 @@ def test_landing_whose_push_lost_its_answer_has_landed_once(
 
 
 @pytest.mark.parametrize("fault", pushes.KILLED)
+@pytest.mark.always
 def test_landing_of_a_killed_process_is_settled_by_the_next_and_nobody_lands_it_again(
     fleets: Fleets, git: Git, faults: Path, crowd: Crowd, fault: str
 ) -> None:

@@ -34,7 +34,7 @@ NewProcess = Callable[[], "subprocess.Popen[bytes]"]
 
 def test_public_names_are_these_and_each_is_there() -> None:
     assert gitfleet.__all__ == [
-        "AgentNotFoundError", "Blocked", "Claim", "Claimed", "CleanupTerms", "ConcurrencyLimitError",
+        "AgentNotFoundError", "ArgumentError", "Blocked", "Claim", "Claimed", "CleanupTerms", "ConcurrencyLimitError",
         "ConfigurationError", "Conflict", "Fleet", "FleetError", "FleetManager", "FleetManagerError", "HubRefused",
         "HubUnreachable", "InvalidStateError", "JobNotFoundError", "Lost", "NoSession", "Options", "Queued",
         "Released", "ScheduleNotFoundError", "Selection", "SessionId", "Start", "State", "Terms", "UsageError", "Wish",

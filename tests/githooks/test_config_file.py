@@ -98,9 +98,9 @@ def test_what_git_changes_in_between_is_the_same_without_us(
     ("below", "left"),
     [
         ("[x]\n\ty = 1\n", "[x]\n\ty = 1\n"),
-        ("# mine\n", '[includeIf "gitdir:/**"]\n# mine\n'),
-        ("\n; mine\n[x]\n\ty = 1\n", '[includeIf "gitdir:/**"]\n\n; mine\n[x]\n\ty = 1\n'),
-        ("\tpath = ../mine\n", '[includeIf "gitdir:/**"]\n\tpath = ../mine\n'),
+        ("# mine\n", "[include]\n# mine\n"),
+        ("\n; mine\n[x]\n\ty = 1\n", "[include]\n\n; mine\n[x]\n\ty = 1\n"),
+        ("\tpath = ../mine\n", "[include]\n\tpath = ../mine\n"),
     ],
 )
 def test_what_somebody_wrote_below_our_section_stays(here: Clone, below: str, left: str) -> None:
@@ -121,7 +121,7 @@ def test_file_of_ours_is_for_whom_the_config_file_is(here: Clone) -> None:
 
 
 def test_file_that_leads_to_another_of_ours_is_led_anew(here: Clone) -> None:
-    key = "includeIf.gitdir:/**.path"
+    key = "include.path"
     before = here.config.read_bytes()
     here.git(here.path, "config", key, f"/gone/{NAME}.worktree-x")
     assert not here.file.leads_to_ours()
@@ -131,8 +131,27 @@ def test_file_that_leads_to_another_of_ours_is_led_anew(here: Clone) -> None:
     assert here.config.read_bytes() == before
 
 
-def test_sections_of_somebody_with_the_same_name_stay(here: Clone) -> None:
-    theirs = '[includeIf "gitdir:/**"]\n\tpath = ../mine\n'
+def test_condition_is_written_only_where_somebody_has_an_include_already(here: Clone) -> None:
+    here.config.write_text(START)
+    here.lead()
+    assert b"includeIf" not in here.config.read_bytes()
+    here.config.write_text(START + f'[includeIf "gitdir:/**"]\n\tpath = {NAME}\n')
+    assert not here.file.leads_to_ours()  # tools that want to know what git would run refuse conditions
+    here.file.lead_to_ours()
+    assert here.config.read_text() == START + f"[include]\n\tpath = {NAME}\n"
+    here.git(here.path, "config", "--add", "include.path", "../mine")
+    assert here.file.leads_to_ours()
+    here.file.lead_to_ours()
+    theirs = START + "[include]\n\tpath = ../mine\n"
+    assert here.config.read_text() == theirs + f'[includeIf "gitdir:/**"]\n\tpath = {NAME}\n'
+    assert here.file.leads_to_ours()
+    here.file.lead_away("")
+    assert here.config.read_text() == theirs
+
+
+@pytest.mark.parametrize("header", ['[includeIf "gitdir:/**"]', "[include]"])
+def test_sections_of_somebody_with_the_same_name_stay(here: Clone, header: str) -> None:
+    theirs = f"{header}\n\tpath = ../mine\n"
     for before in (theirs, START + theirs + "[x]\n\ty = 1\n" + theirs):
         here.config.write_text(before)
         here.lead()

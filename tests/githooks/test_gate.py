@@ -112,6 +112,7 @@ def in_the_past(clone: Gated, seconds: int, *paths: str, ttl: int = 2700) -> Non
 
 
 @pytest.mark.parametrize("kind", CHANGES)
+@pytest.mark.always
 def test_commit_of_a_change_needs_a_claim_on_each_of_its_paths(alone: Gated, kind: str) -> None:
     change, claims = CHANGES[kind]
     before = head(alone)

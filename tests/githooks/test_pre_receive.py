@@ -77,6 +77,7 @@ def test_push_with_made_up_claims_is_declined(ada: Gated, hub: Path) -> None:
     declined(push(ada, "main"), f"{A}: not claimed")
 
 
+@pytest.mark.always
 def test_push_of_what_another_holds_or_was_granted_since_is_declined(
     ada: Gated, bob: Gated, hub: Path
 ) -> None:

@@ -213,6 +213,7 @@ def test_push_of_a_commit_that_names_real_claims_passes_whatever_made_it(ada: Ga
     push(ada)
 
 
+@pytest.mark.always
 def test_push_is_refused_as_stale_when_another_has_been_granted_the_path_since(
     ada: Gated, bob: Gated
 ) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base import private_folders
 from gitfleet.base.names import SessionId
 from gitfleet.fleet import doctor
 from gitfleet.git import ssh_sharing
@@ -144,7 +145,7 @@ def test_connections_are_each_their_own_where_that_is_the_user_s_wish_or_sharing
     elif how == "ControlPath":
         server.configure(f"ControlPath={runtime}/own")
     else:
-        monkeypatch.setattr(ssh_sharing, "_TEMPORARY", "")
+        monkeypatch.setattr(private_folders, "_TEMPORARY", "")
         (runtime / "there").mkdir(mode=0o700)
         (runtime / "gitfleet-ssh").symlink_to("there") if how == "a link" else (
             runtime / "gitfleet-ssh"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.ledger.test_connections import Counter
 from tests.queuebench import Queue, hubqueue, queue
 from tests.workbench import Git
@@ -11,6 +13,7 @@ from tests.workbench import Git
 __all__ = ["hubqueue", "queue"]
 
 
+@pytest.mark.always
 def test_entries_land_as_what_was_tested_and_each_tree_is_tested_once(queue: Queue) -> None:
     entries = [queue.add(name) for name in ("a", "b", "c")]
     queue.process().ok()

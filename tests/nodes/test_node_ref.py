@@ -145,6 +145,7 @@ def test_update_of_a_ref_that_git_left_locked_ends_with_who_holds_it(fleets: Fle
             fleet.node_ref.update(put("jobs/2"))
 
 
+@pytest.mark.always
 def test_update_killed_at_any_line_loses_nothing_and_the_next_one_goes_on(fleets: Fleets, git: Git) -> None:
     clone = fleets.clone("ada")
     with fleets.open() as fleet:

@@ -84,6 +84,7 @@ def test_claim_of_one_file_by_real_command_lines_at_once_has_one_winner(
     assert fleets.chain().holders("src/api/") == [held]
 
 
+@pytest.mark.always
 def test_claim_of_one_file_through_two_clones_at_once_has_one_winner(fleets: Fleets, crowd: Crowd) -> None:
     names = {"ada": [f"a{number}" for number in range(8)], "bob": [f"b{number}" for number in range(8)]}
     for clone, sessions in names.items():

@@ -15,6 +15,7 @@ COUNT = 6
 
 
 @pytest.mark.slow
+@pytest.mark.always
 def test_random_histories_break_no_promise() -> None:
     seed = secrets.randbelow(10**9)
     argv = [sys.executable, "-m", "tests.races.histories", str(seed), str(COUNT)]  # forks: not from threads

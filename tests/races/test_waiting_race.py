@@ -195,6 +195,7 @@ def test_waiter_that_was_killed_loses_what_the_line_gave_it_to_the_next(fleets: 
     assert fleets.chain().holders("src/") == ["bob-1"]
 
 
+@pytest.mark.always
 def test_ticket_of_a_waiter_that_was_killed_lapses_and_keeps_nobody(fleets: Fleets, line: Line) -> None:
     fleets.claim("bob", "bob-2", "src/")
     line.wait("ada", "ada-2", "src/", "docs/").signal(signal.SIGKILL)

@@ -79,6 +79,7 @@ def pairs(found: Any) -> list[tuple[str, str]]:
     return [(row["a"]["branch"], row["b"]["branch"]) for row in found["conflicts"]]
 
 
+@pytest.mark.always
 def test_conflict_of_two_nodes_is_told_to_the_later_session_once_and_again_after_it_was_cleared(
     pond: Pond,
 ) -> None:
@@ -231,6 +232,7 @@ def test_two_radars_at_once_tell_each_conflict_once(pond: Pond, race: Race) -> N
 
 @pytest.mark.sample(2)
 @pytest.mark.parametrize("after", [1, 6, 11, 16])
+@pytest.mark.always
 def test_radar_killed_in_the_middle_leaves_all_to_the_next_one(
     pond: Pond, git: Git, tmp_path: Path, after: int
 ) -> None:

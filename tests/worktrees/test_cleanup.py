@@ -736,6 +736,7 @@ def test_command_line_says_what_it_did_and_ends_with_21_when_one_failed(
     assert not sound.exists()
 
 
+@pytest.mark.always
 def test_command_line_archives_lists_restores_and_drops(yard: Yard, gitfleet: Gitfleet) -> None:
     def command(*args: str, at: Path = yard.top) -> Ran:
         return gitfleet(at, "worktree", *args)

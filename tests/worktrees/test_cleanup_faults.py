@@ -68,6 +68,7 @@ def test_session_that_wants_the_worktree_meanwhile_gets_it_or_another_whole_one(
     ("scenario", "shard"),
     [(name, shard) for name, count in PARTS.items() for shard in shards(f"kill {name}", count)],
 )
+@pytest.mark.always
 def test_kill_after_any_effect_loses_nothing(
     prepared_fleet: Path, tmp_path: Path, scenario: str, shard: str
 ) -> None:

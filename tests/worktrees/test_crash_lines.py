@@ -22,6 +22,7 @@ DRIVER = ROOT / "tests/worktrees/crash_driver.py"
     ("scenario", "shard"),
     [(name, shard) for name, count in PARTS.items() for shard in shards(f"crash {name}", count)],
 )
+@pytest.mark.always
 def test_crash_before_every_effect_is_mended_by_the_next_run(
     prepared_fleet: Path, tmp_path: Path, scenario: str, shard: str
 ) -> None:

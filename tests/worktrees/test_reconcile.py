@@ -38,6 +38,7 @@ def parents(git: Git, path: Path) -> list[str]:
         ("none", "behind", "behind"),
     ],
 )
+@pytest.mark.always
 def test_reconcile_with_each_strategy_brings_in_what_it_can(
     yard: Yard, git: Git, strategy: str, behind: str, diverged: str
 ) -> None:

@@ -12,8 +12,8 @@ from typing import Any, Literal, TypedDict, cast
 class Envelope(TypedDict):
     """What every command prints with `--json`: one JSON document on standard output."""
 
-    schema_version: Literal["1"]
-    """The version of this form and of all data."""
+    schema_version: Literal["1", "1.0.0"]
+    """The version of this form and of all data. `1.0.0`: the commands of `fleet`, whose `status` is `success`, `partial` or `error`."""
     command: str
     """Which command answers, e.g. `session start`."""
     status: str
@@ -41,10 +41,29 @@ class FailureAnswer(TypedDict):
     error: ErrorRow
 
 
+_OVER_HOSTS = "fleet "
+"""What commands over hosts begin with: their form was agreed on before there was ours."""
+SUCCESS, PARTIAL, ERROR = "success", "partial", "error"
+
+
 def envelope(command: str, status: str, data: Mapping[str, Any], warnings: Iterable[str] = ()) -> Envelope:
     """An answer in the form that all have."""
+    if command.startswith(_OVER_HOSTS):
+        return _over_hosts(command, status, data, warnings)
     return {
         "schema_version": "1", "command": command, "status": status, "data": dict(data), "warnings": list(warnings),
+    }  # fmt: skip
+
+
+def _over_hosts(command: str, status: str, data: Mapping[str, Any], warnings: Iterable[str]) -> Envelope:
+    """The same in the form of commands over hosts: which error it was is told in the error."""
+    told = dict(data)
+    if "error" in told:
+        told["error"] = {**told["error"], "kind": status}
+    word = {"ok": SUCCESS, "tentative": SUCCESS}.get(status, status)
+    return {
+        "schema_version": "1.0.0", "command": command, "status": word if word in {SUCCESS, PARTIAL} else ERROR,
+        "data": told, "warnings": list(warnings),
     }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from gitfleet.jobs.attempts import (
     places,
     plan,
     postponing,
+    running_on,
     submodules_left,
     successors,
     traces,
@@ -101,7 +102,13 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
         facts = {**_facts(end, verdict, said), "left": tuple(left), **traces.of(store, job, folder, end)}
         facts |= {"delivery": delivery} | ({"why": EndCause.POSTPONED} if postponed else {})
         unheld = budgets.settle(store, folder, job, replace(job.attempts[-1], **facts))
-        notes = (*job.attempts[-1].notes, *confinement.noted(end), *verdict.notes, *unheld)
+        notes = (
+            *job.attempts[-1].notes,
+            *confinement.noted(end),
+            *running_on.notes(end),
+            *verdict.notes,
+            *unheld,
+        )
         plan.change(store, job_id, **facts, notes=notes)
         if delivery.open:
             store.expect(job_id)

@@ -55,6 +55,8 @@ def of_attempt(
     env |= _trace(environ, job.id)
     env["PWD"] = attempt.worktree
     env[VARIABLE] = attempt.session
+    if STATE in environ:
+        env[STATE] = environ[STATE]
     return env
 
 

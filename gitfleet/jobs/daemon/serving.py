@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from gitfleet.jobs.errors import FleetManagerError
+from gitfleet.jobs.events import StopProgress
 from gitfleet.jobs.fleet_manager import FleetManager
 from gitfleet.jobs.words import ManagerState
 
@@ -17,7 +18,7 @@ async def until_stopped(
     fleet: FleetManager,
     *,
     limit: int | None,
-    on_progress: Callable[[int], object] | None = None,
+    on_progress: Callable[[StopProgress], object] | None = None,
     reloads: bool = False,
     until_idle: bool = False,
     on_ready: Callable[[], object] | None = None,
@@ -52,7 +53,7 @@ class _Service:
     """What a process does about its manager; `over` ends when that has stopped, or with what went wrong."""
 
     def __init__(
-        self, fleet: FleetManager, limit: int | None, on_progress: Callable[[int], object] | None
+        self, fleet: FleetManager, limit: int | None, on_progress: Callable[[StopProgress], object] | None
     ) -> None:
         self._fleet, self._limit, self._on_progress = fleet, limit, on_progress
         self._tasks: set[asyncio.Task[Any]] = set()

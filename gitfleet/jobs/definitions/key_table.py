@@ -18,6 +18,7 @@ _KINDS: Mapping[Any, str] = {
     values.Argv: "a command: a text, which is split as a shell splits words, or a list of words",
     values.Texts: "a text, or a list of texts",
     values.Paths: "a path, or a list of paths, in the repository",
+    values.Claims: "a path or a glob, or a list of them",
     values.Resources: "a resource, or a list of them: `res:port`, `res:gpu:2`",
     values.Mounts: "a list of mounts: `SOURCE:TARGET[:ro]`",
     values.Milliseconds: _DURATION,

@@ -11,6 +11,7 @@ from gitfleet.jobs.definitions.values import (
     ApiAddress,
     Argv,
     Bytes,
+    Claims,
     Count,
     Crontab,
     Image,
@@ -24,7 +25,6 @@ from gitfleet.jobs.definitions.values import (
     Resources,
     Rhythm,
     Runtime,
-    Texts,
     Variable,
     Variables,
     Words,
@@ -288,8 +288,10 @@ class Agent(Section):
     repo: Words | None = Field(
         default=None, description="The repository, where it is not that of the working directory."
     )
-    base: Words | None = Field(default=None, description="The branch or commit that attempts begin at.")
-    claims: Texts = Field(default=(), description="Paths that each attempt claims before it starts.")
+    base: Words | None = Field(
+        default=None, description="The branch of the hub that attempts begin at; its trunk."
+    )
+    claims: Claims = Field(default=(), description="Paths that each attempt claims before it starts.")
     claim_on_edit: bool = Field(
         default=True, strict=True, description="Whether it claims what it edits besides."
     )

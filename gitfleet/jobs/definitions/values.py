@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from gitfleet.errors import BadPattern
+from gitfleet.errors import BadPath, BadPattern
 from gitfleet.jobs.durations import milliseconds, size
 from gitfleet.jobs.schedules import crontab
 from gitfleet.patterns import language, resources
@@ -92,6 +92,14 @@ def _resource(value: str) -> str:
     return value
 
 
+def _claim(value: str) -> str:
+    try:
+        language.parse(value)
+    except (BadPath, BadPattern) as error:
+        raise ValueError(error.message) from error
+    return value
+
+
 def _lease(value: Any) -> int:
     found = milliseconds(value, least=LEAST_LEASE)
     if found > LONGEST_LEASE:
@@ -137,6 +145,7 @@ Words = Annotated[str, AfterValidator(_text)]
 Argv = Annotated[tuple[Words, ...], BeforeValidator(_words)]
 Texts = Annotated[tuple[Words, ...], BeforeValidator(_listed)]
 Paths = Annotated[tuple[Annotated[str, AfterValidator(_inside)], ...], BeforeValidator(_listed)]
+Claims = Annotated[tuple[Annotated[Words, AfterValidator(_claim)], ...], BeforeValidator(_listed)]
 Resources = Annotated[tuple[Annotated[str, AfterValidator(_resource)], ...], BeforeValidator(_listed)]
 Mounts = Annotated[tuple[Annotated[Words, AfterValidator(_mount)], ...], BeforeValidator(_listed)]
 Milliseconds = Annotated[int, BeforeValidator(milliseconds)]

@@ -8,6 +8,7 @@ from typing import Any
 
 from gitfleet.base.text import one_line
 from gitfleet.codec import Struct
+from gitfleet.jobs.errors import ArgumentError
 
 LEVELS = ("debug", "info", "warning", "error")
 """From the least to the most urgent."""
@@ -35,9 +36,11 @@ class LogEntry(Struct):
 
 
 def rank(level: str) -> int:
-    """How urgent a level is. Raises ValueError for a word that is none."""
+    """How urgent a level is. Raises ArgumentError for a word that is none."""
     if level not in LEVELS:
-        raise ValueError(f"{level[:40]!a} is no level; there are: {', '.join(LEVELS)}")
+        raise ArgumentError(
+            f"{level!a:.40} is no level.", hint=f"There are: {', '.join(LEVELS)}.", argument="level"
+        )
     return LEVELS.index(level)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar, overload
@@ -20,11 +21,12 @@ _T = TypeVar("_T")
 class LogStreams:
     """Each method gives an async iterable; with a function, a task that calls it with each piece, which one may await or cancel.
 
-    A function that raises is logged, and gets the next piece all the same.
+    A function that raises is logged, and gets the next piece all the same; one that is asynchronous is awaited before the next.
     """
 
     store: JobStore
     _log: logging.Logger
+    _readers: set[asyncio.Task[None]]
 
     @overload
     def stream_logs(
@@ -52,7 +54,7 @@ class LogStreams:
         """The log of the manager: what is kept of it from `since` on (ms since 1970), then each entry as it comes.
 
         Ends when this manager is stopped; of one that does not run, it goes on with whoever runs the jobs, until nobody reads any
-        more; without `follow`, with what is there now. Raises ValueError for a level that there is not.
+        more; without `follow`, with what is there now. Raises ArgumentError for a level that there is not.
         """
         entries.rank(level)
         return self._given(
@@ -69,23 +71,23 @@ class LogStreams:
     def stream_agent_logs(
         self,
         agent_name: str,
+        on_entry: Callable[[LogEntry], object],
         *,
         level: str = "info",
         since: int = 0,
         follow: bool = True,
-        on_entry: Callable[[LogEntry], object],
     ) -> asyncio.Task[None]: ...
 
     def stream_agent_logs(
         self,
         agent_name: str,
+        on_entry: Callable[[LogEntry], object] | None = None,
         *,
         level: str = "info",
         since: int = 0,
         follow: bool = True,
-        on_entry: Callable[[LogEntry], object] | None = None,
     ) -> AsyncIterator[LogEntry] | asyncio.Task[None]:
-        """The same for one agent, with what its jobs write: those that have ended, too. Raises AgentNotFoundError, ValueError."""
+        """The same for one agent, with what its jobs write: those that have ended, too. Raises AgentNotFoundError, ArgumentError."""
         entries.rank(level)
         self.get_agent(agent_name)
         wanted = LogFilter(level, since, agent_name)
@@ -126,12 +128,19 @@ class LogStreams:
     def _given(
         self, pieces: AsyncIterator[_T], to: Callable[[_T], object] | None
     ) -> AsyncIterator[_T] | asyncio.Task[None]:
-        return pieces if to is None else asyncio.get_running_loop().create_task(self._each(pieces, to))
+        if to is None:
+            return pieces
+        task = asyncio.get_running_loop().create_task(self._each(pieces, to))
+        self._readers.add(task)  # whoever asked for it may not keep it
+        task.add_done_callback(self._readers.discard)
+        return task
 
     async def _each(self, pieces: AsyncIterator[_T], to: Callable[[_T], object]) -> None:
         async for piece in pieces:
             try:
-                to(piece)
+                answer = to(piece)
+                if inspect.isawaitable(answer):
+                    await answer
             except Exception:  # noqa: BLE001 - whatever it does is its own affair
                 self._log.exception("whoever reads a stream failed")
 

@@ -202,13 +202,13 @@ class JobStore:
                     break
         return found
 
-    def counts(self) -> dict[str, int]:
-        """How many jobs have ended with each status, of those that are kept."""
+    def counts(self, but: Collection[str] = ()) -> dict[str, int]:
+        """How many jobs have ended with each status, of those that are kept, `but` these."""
         counts = dict.fromkeys(JobStatus, 0)
         for agent in files.names(self._ended()):
             for name in files.names(os.path.join(self._ended(), agent)):
-                status = name.partition(".")[2]
-                if status in counts:
+                job_id, _, status = name.partition(".")
+                if status in counts and job_id not in but:
                     counts[JobStatus(status)] += 1
         return {str(status): count for status, count in counts.items() if count}
 

@@ -83,6 +83,7 @@ class Ticker:
         """Set while no work source is looked at for a time that has come."""
         self.quiet.set()
         self._going: asyncio.Task[None] | None = None
+        self._home: asyncio.AbstractEventLoop | None = None
 
     def mend(self) -> None:
         """Put right what a crash has left half done. Before any job is run, so that none is let go of meanwhile."""
@@ -97,6 +98,9 @@ class Ticker:
     async def start(self) -> None:
         """Make the jobs of the times that have come, and go on with that. The desk is open already."""
         self._loop, self._news, self._bell = asyncio.get_running_loop(), asyncio.Event(), Bell()
+        if self._home is not self._loop:  # it was started in another one before
+            self._home, self.quiet = self._loop, asyncio.Event()
+            self.quiet.set()
         self._closed = False
         wait = await self._looked()
         self._ear = threading.Thread(target=self._listen, name="schedules news", daemon=True)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from gitfleet.base.text import display
 from gitfleet.codec import replace
-from gitfleet.errors import Conflict, UsageError
+from gitfleet.errors import Conflict
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
-from gitfleet.jobs.errors import InvalidStateError
+from gitfleet.jobs.errors import ArgumentError, InvalidStateError
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.work_item import WorkItem
 from gitfleet.jobs.shared import offering
@@ -29,20 +29,22 @@ def submit(
 
     An agent that has a work source does the tasks of it that are named here, each by its `url` or `path`, else the next one. One that has none
     is told of what is named, with a `title` and a `body`, if given. Raises InvalidStateError where there is nothing to do, Conflict where
-    somebody else does a task that is named, UsageError for one that is not there, SourceAway; and what `offering.submit` raises.
+    somebody else does a task that is named, ArgumentError for what is no task, UsageError for one that is not there, SourceAway; and what `offering.submit` raises.
     """
     rules = known_sources.rules_of(agent, job.schedule_name)
     named = [_named(one) for one in work_items[: _MOST + 1]]
     if len(named) > _MOST:
-        raise UsageError(f"A job can have {_MOST} tasks at most.", hint="Trigger several jobs.")
+        raise _wrong(f"A job can have {_MOST} tasks at most.", "Trigger several jobs.")
     if rules is None:
         if named:
             items = tuple(WorkItem(one.type, one.url, one.path, one.title) for one in named)
             job = replace(job, items=items, prompt=telling.prompt(job.prompt, named))
         return offering.submit(desk.store, known, agent, job, anywhere=anywhere)
     if anywhere:
-        raise UsageError(
-            "A task of a work source is done by the node that takes it.", hint="Trigger it on that node."
+        raise ArgumentError(
+            "A task of a work source is done by the node that takes it.",
+            hint="Trigger it on that node.",
+            argument="anywhere",
         )
     if named:
         wanted = desk.named(rules, [one.url or one.path for one in named])
@@ -61,15 +63,17 @@ def submit(
 
 
 def _named(one: Mapping[str, str] | WorkItem) -> FoundTask:
-    """What somebody names. Raises UsageError."""
+    """What somebody names. Raises ArgumentError."""
+    if not isinstance(one, (Mapping, WorkItem)):
+        raise _wrong("A work item is a mapping.")
     given = one.encode() if isinstance(one, WorkItem) else dict(one)
     texts = {key: given.get(key, "") for key in _KEYS}
     odd = [key for key in given if key not in _KEYS] if not isinstance(one, WorkItem) else []
     if odd or not all(isinstance(value, str) for value in texts.values()):
         what = f"has no {display(str(odd[0])[:60])!a}" if odd else "has texts only"
-        raise UsageError(f"A work item {what}; it has {', '.join(_KEYS)}.", hint="Correct `work_items`.")
+        raise _wrong(f"A work item {what}; it has {', '.join(_KEYS)}.")
     if not (texts["url"] or texts["path"] or texts["title"]):
-        raise UsageError("A work item needs a `url`, a `path` or a `title`.", hint="Correct `work_items`.")
+        raise _wrong("A work item needs a `url`, a `path` or a `title`.")
     return FoundTask(
         ref=texts["url"] or texts["path"] or texts["title"],
         type=texts["type"] or "task",
@@ -78,3 +82,7 @@ def _named(one: Mapping[str, str] | WorkItem) -> FoundTask:
         url=texts["url"],
         path=texts["path"],
     )
+
+
+def _wrong(words: str, hint: str = "Correct `work_items`.") -> ArgumentError:
+    return ArgumentError(words, hint=hint, argument="work_items")

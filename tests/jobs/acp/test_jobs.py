@@ -59,6 +59,7 @@ def ran(ada: Path, gitfleet: Gitfleet) -> Ran:
     return job
 
 
+@pytest.mark.always
 def test_work_of_an_agent_that_was_allowed_is_on_its_branch(ran: Ran, ada: Path, git: Git) -> None:
     job = ran(
         "say=hello",

@@ -143,13 +143,15 @@ def test_agent_gets_only_what_it_is_allowed_and_whose_it_is(
     monkeypatch.setenv("SECRET", "s")
     monkeypatch.setenv("MY_ONE", "1")
     monkeypatch.setenv("TRACEPARENT", f"00-{'a' * 32}-{'b' * 16}-01")
-    job = bench.ran("env; cat", env={"allow": "MY_*", "set": {"MODE": "fast"}})
+    theirs = {"MODE": "fast", "GITFLEET_SESSION": "another", "GITFLEET_JOBS": "/nowhere"}
+    job = bench.ran("env; cat", env={"allow": "MY_*", "set": theirs})
     found = dict(line.partition("=")[::2] for line in bench.said(job) if "=" in line)
     assert (found["MY_ONE"], found["MODE"], found["GITFLEET_SESSION"]) == (
         "1",
         "fast",
         job.attempts[0].session,
     )
+    assert found["GITFLEET_JOBS"] == bench.store.folder
     assert "SECRET" not in found
     assert found["TRACEPARENT"].startswith(f"00-{'a' * 32}-")
     assert "b" * 16 not in found["TRACEPARENT"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -148,3 +150,19 @@ def test_what_an_agent_does_inside_submodules_is_told_where_it_is_not_on_the_bra
     attempt = job.attempts[0]
     assert git(bench.clone, "diff", "--name-only", attempt.base, attempt.commit) == "lib"
     assert attempt.notes[-1] == "the commits that submodules are at now are pushed by nobody: lib"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux makes orphans the shepherd's")
+def test_daemon_that_gave_up_the_session_and_its_mark_is_named(bench: Bench) -> None:
+    daemon = "env -u GITFLEET_SESSION setsid -f sh -c 'echo $$ > ../../place; exec sleep 1000'"
+    job = bench.ran(f"mkfifo ../../place; {daemon}; read pid < ../../place; rm ../../place; echo $pid")
+    pid = int(bench.said(job)[0])
+    try:
+        (note,) = job.attempts[0].notes
+        assert (
+            note
+            == f"runs on, outside of the attempt's session and without its mark: process {pid} (sleep 1000)"
+        )
+        assert job.outcome is AttemptOutcome.NO_CHANGE
+    finally:
+        os.kill(pid, signal.SIGKILL)

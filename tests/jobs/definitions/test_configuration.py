@@ -93,6 +93,8 @@ def test_single_file_is_read_with_the_fleet_file_beside_it(tmp_path: Path) -> No
         ("prompt: 'a ${ b'\n", "a.yaml:2: prompt: has a ${ that begins no ${NAME} or ${NAME:-default}; $${ stands for ${ itself"),
         ("prompt: !!python/name:os.system x\n", "a.yaml:2: prompt: has a tag ('tag:yaml.org,2002:python/name:os.system'); values here are plain YAML"),
         ("setup: {resources: port}\n", "a.yaml:2: setup.resources[0]: 'port' is not a resource, such as res:port or res:gpu:2"),
+        ("claims: [src/, ../x]\n", "a.yaml:2: claims[1]: `../x` cannot be claimed: it goes up with `..`."),
+        ("claims: ''\n", "a.yaml:2: claims[0]: An empty path cannot be claimed: it names nothing."),
         ("setup: {files: [../x]}\n", "a.yaml:2: setup.files[0]: '../x' is not a path inside the repository"),
         ("runtime: docker\n", "a.yaml:1: the runtime docker and the section `docker` go together"),
         ("runtime: docker\ndocker: {image: -x}\n", "a.yaml:3: docker.image: '-x' is not an image, such as python:3.12"),

@@ -114,6 +114,7 @@ def test_failed_work_stays_on_its_branch_with_what_was_left(
     assert Path(attempt.worktree, "src/api/c.py").is_file()
 
 
+@pytest.mark.always
 def test_success_enters_the_queue_by_itself_for_its_session(bench: Bench, git: Git, hub: Path) -> None:
     job = ran(bench, queue=True)
     attempt, (entry,) = job.attempts[0], entries(bench)

@@ -97,6 +97,7 @@ def entries(place: Path) -> list[QueueEntry]:
         "JobStore, 'expect', after=True",
     ],
 )
+@pytest.mark.always
 def test_work_of_a_manager_that_was_killed_is_delivered_once(
     place: Path, git: Git, hub: Path, step: str
 ) -> None:

@@ -74,6 +74,7 @@ def started(bench: Bench, script: str, **more: Any) -> tuple[JobRecord, control.
     raise AssertionError(list(reader.read(path)))
 
 
+@pytest.mark.always
 def test_agent_works_in_a_container_with_the_worktree_and_gits_folder_where_they_are(
     bench: Bench, docker: Docker, git: Git
 ) -> None:

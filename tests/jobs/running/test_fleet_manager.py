@@ -68,6 +68,7 @@ def recorded(fleet: FleetManager) -> list[tuple[str, Any]]:
     return found
 
 
+@pytest.mark.always
 def test_job_goes_from_its_trigger_to_its_end_with_its_events_in_order(place: Path) -> None:
     agent(place, "tidy", QUICK)
 

@@ -112,6 +112,7 @@ def finished(place: Path) -> JobRecord:
 
 @pytest.mark.sample(4)
 @pytest.mark.parametrize("step", STEPS)
+@pytest.mark.always
 def test_job_of_a_manager_that_was_killed_ends_once(place: Path, step: str) -> None:
     (place / "agents/once.yaml").write_text(
         "command: [sh, -c, 'echo $GITFLEET_RES_PORT >> runs.txt']\nworking_directory: ..\nclaims: runs.txt\n"

@@ -11,7 +11,7 @@ import pytest
 
 from gitfleet import FleetManager
 from gitfleet.jobs import options
-from gitfleet.jobs.dispatcher import Bounds
+from gitfleet.jobs.admission import Bounds
 from gitfleet.jobs.errors import ConfigurationError, InvalidStateError
 
 
@@ -70,7 +70,7 @@ def test_manager_that_starts_by_itself_runs_jobs(agents: Path) -> None:
             await FleetManager(config_path=str(agents), auto_start=True).started()
 
     asyncio.run(main())
-    with pytest.raises(RuntimeError, match="no running event loop"):
+    with pytest.raises(InvalidStateError, match="event loop"):
         FleetManager(config_path=str(agents), auto_start=True)
 
 

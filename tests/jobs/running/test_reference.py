@@ -14,6 +14,7 @@ import pytest
 
 import gitfleet
 from gitfleet import FleetManager, FleetManagerError
+from gitfleet.jobs.events import StopProgress
 from gitfleet.jobs.words import JobStatus
 from tests.workbench import PATIENCE, ROOT
 
@@ -101,8 +102,8 @@ async def play(place: Path, fleet: FleetManager) -> tuple[Heard, dict[str, Any]]
     await fleet.start()
     answers |= dict.fromkeys(["on(event, listener)", "off(event, listener)", "initialize()", "start()"])
     answers["state"] = fleet.state
-    job = answers["trigger(agent_name, schedule_name, prompt_override)"] = await fleet.trigger(
-        "tidy", "often", prompt_override="Now"
+    job = answers["trigger(agent_name, schedule_name, prompt_override, work_items)"] = await fleet.trigger(
+        "tidy", "often", prompt_override="Now", work_items=[{"title": "The first"}]
     )
     await heard.until("job:completed")
     await fleet.trigger("wrong")
@@ -132,12 +133,12 @@ async def play(place: Path, fleet: FleetManager) -> tuple[Heard, dict[str, Any]]
         "stream_job_output(job_id)": await all_of(fleet.stream_job_output(job.id), lambda _: False),
         "stream_agent_logs(agent_name)": await all_of(fleet.stream_agent_logs("tidy"), bool),
     }
-    pending: list[int] = []
+    pending: list[StopProgress] = []
     await fleet.trigger("slow")
     await heard.until("job:created", 5)
     await fleet.stop(timeout=1, on_progress=pending.append)
     answers["stop(wait_for_jobs, timeout, on_progress)"] = None
-    assert pending[0] >= 1
+    assert pending[0].pending_jobs >= 1
     return heard, answers
 
 
@@ -228,6 +229,7 @@ PROVOKED: Mapping[str, Callable[[Path], Coroutine[Any, Any, None]]] = {
     "ScheduleNotFoundError": lambda place: _in(place, lambda fleet: fleet.trigger("tidy", "never")),
     "InvalidStateError": lambda place: _in(place, lambda fleet: fleet.start()),
     "ConcurrencyLimitError": lambda place: _in(place, _two_at_once),
+    "ArgumentError": lambda place: _in(place, lambda fleet: fleet.trigger("tidy", priority="high")),  # type: ignore[arg-type]
 }
 
 

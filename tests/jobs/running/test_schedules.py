@@ -16,9 +16,10 @@ from gitfleet import FleetManager
 from gitfleet.base import clock
 from gitfleet.codec import replace
 from gitfleet.jobs import submission
+from gitfleet.jobs.admission import Bounds
 from gitfleet.jobs.definitions import configuration
 from gitfleet.jobs.definitions.schema import Agent
-from gitfleet.jobs.dispatcher import Bounds, Dispatcher
+from gitfleet.jobs.dispatcher import Dispatcher
 from gitfleet.jobs.errors import AgentNotFoundError, InvalidStateError, ScheduleNotFoundError
 from gitfleet.jobs.events import NAMES, Listeners
 from gitfleet.jobs.records.job_record import JobRecord

@@ -55,6 +55,7 @@ def killed(line: Timeline, folder: Path, step: str, reason: str = "") -> None:
 
 @pytest.mark.sample(4)
 @pytest.mark.parametrize("step", [*FIRING, "Ticker, '_kept'"])
+@pytest.mark.always
 def test_time_of_a_manager_that_was_killed_makes_one_job(
     repository: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -76,6 +76,7 @@ def gone_on(agents: Path) -> JobRecord:
 
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("step", STEPS)
+@pytest.mark.always
 def test_shared_job_of_a_manager_that_was_killed_runs_once(lone_member: Path, step: str) -> None:
     agents = killed(lone_member, "echo 1 >> runs.txt", "anywhere: true\n", step)
     job = gone_on(agents)

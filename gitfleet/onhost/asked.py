@@ -1,0 +1,134 @@
+"""What a host is asked to look at: whether it can be asked at all, and a scan. Nothing is changed by either."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from typing import Any
+
+from gitfleet.onhost import candidate_form, facts, redaction, scanning, state
+from gitfleet.onhost.acting import slowing
+from gitfleet.onhost.records import KEEP, ScanRequest, TriageCandidate
+from gitfleet.onhost.serving import Body, OpRefused, Tell
+
+MOST_CANDIDATES = 4000
+MOST_UNDOING = 200
+"""Candidates of which it is looked up what could be taken back: the first, which are most likely to be acted on."""
+MOST_SECONDS = 30.0
+_HEX = re.compile(r"(?:[0-9a-f]{2}){16,64}\Z")
+_WORD = re.compile(r"[0-9A-Za-z_.:@+-]{1,128}\Z")
+
+
+def check(request: Body, tell: Tell) -> Body:
+    """The machine, and whether scans can be kept here."""
+    found = facts.gather(os.getuid())
+    hides = candidate_form.redactor(redaction.SAFE, b"", found)
+    return {
+        "facts": {**candidate_form.facts_form(found, hides), "host_name": "", "user": ""},
+        "state": _writable(),
+    }
+
+
+def _writable() -> str:
+    """Empty: snapshots can be kept; else why not."""
+    try:
+        os.makedirs(state.base(), mode=0o700, exist_ok=True)
+    except OSError as error:
+        return f"the state folder cannot be made: {error.strerror}"
+    return "" if os.access(state.base(), os.W_OK | os.X_OK) else "the state folder cannot be written to"
+
+
+def scan(request: Body, tell: Tell) -> Body:
+    """A scan: candidates redacted, in the order of their groups; the snapshot stays here, for this user alone."""
+    asked = decoded(request.get("asked"))
+    findings = scanning.look(asked)
+    session_id = asked.session_id or state.new_session(findings.table.taken)
+    try:
+        state.write(session_id, state.SNAPSHOT, candidate_form.snapshot_form(findings))
+        state.prune(findings.table.taken)
+    except state.BadSessionId as error:
+        raise OpRefused("bad-request", str(error)) from None
+    return {"session_id": session_id, **answer(findings, asked)}
+
+
+def answer(findings: scanning.ScanFindings, asked: ScanRequest) -> Body:
+    """What is said of a scan."""
+    found = findings.table.facts
+    hides = candidate_form.redactor(asked.profile, asked.key, found)
+    chosen = [_with_undoing(one) for one in findings.candidates[:MOST_UNDOING]]
+    chosen += findings.candidates[MOST_UNDOING:MOST_CANDIDATES]
+    gaps: dict[str, int] = {}
+    for one in findings.table.processes.values():
+        for gap in one.gaps if one.identity.uid == found.uid else ():
+            gaps[gap] = gaps.get(gap, 0) + 1
+    return {
+        "facts": candidate_form.facts_form(found, hides),
+        "candidates": [candidate_form.candidate_form(one, hides, asked.key) for one in chosen],
+        "counts": {
+            "processes": len(findings.origins), "judged": findings.judged,
+            "foreign": found.foreign, "unreadable": found.unreadable,
+        },
+        "gaps": {"fields": gaps, "hidden": found.hidden, "left_out": len(findings.candidates) - len(chosen)},
+    }  # fmt: skip
+
+
+def _with_undoing(candidate: TriageCandidate) -> TriageCandidate:
+    """The candidate with what could be taken back of it, on this host and by this user."""
+    if candidate.judgement.action == KEEP:
+        return candidate
+    return replace(candidate, reversible=slowing.reversible(candidate.group.members))
+
+
+def decoded(raw: Any) -> ScanRequest:
+    """What an asker says for a scan. Raises OpRefused for what makes no sense."""
+    known = raw if isinstance(raw, dict) else {}
+    profile, key, seconds = (
+        known.get("profile", redaction.SAFE),
+        known.get("key", ""),
+        known.get("seconds", 1.0),
+    )
+    session_id = known.get("session_id", "")
+    if profile not in redaction.PROFILES:
+        raise OpRefused("bad-request", "there is no such profile")
+    if not isinstance(key, str) or not (key == "" or _HEX.match(key)):
+        raise OpRefused("bad-request", "the key is none")
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= MOST_SECONDS:
+        raise OpRefused("bad-request", "the seconds are out of range")
+    if not isinstance(session_id, str):
+        raise OpRefused("bad-request", "the session id is none")
+    return ScanRequest(
+        sessions=_table(known.get("sessions"), ("live", "ended")), places=_places(known.get("places")),
+        protect=_list(known.get("protect")), key=bytes.fromhex(key), profile=profile, seconds=float(seconds),
+        session_id=session_id,
+    )  # fmt: skip
+
+
+def _table(raw: Any, words: tuple[str, ...]) -> dict[str, str]:
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict) or not all(
+        _WORD.match(name) and state in words for name, state in raw.items()
+    ):
+        raise OpRefused("bad-request", "sessions were expected")
+    return dict(raw)
+
+
+def _places(raw: Any) -> dict[str, str]:
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict) or not all(
+        isinstance(one, str) and _WORD.match(one) for one in raw.values()
+    ):
+        raise OpRefused("bad-request", "places were expected")
+    if not all(os.path.isabs(path) and "\0" not in path for path in raw):
+        raise OpRefused("bad-request", "a place is an absolute path")
+    return dict(raw)
+
+
+def _list(raw: Any) -> list[str]:
+    if raw is None:
+        return []
+    if not isinstance(raw, list) or not all(isinstance(one, str) and len(one) <= 1000 for one in raw):
+        raise OpRefused("bad-request", "patterns were expected")
+    return list(raw)

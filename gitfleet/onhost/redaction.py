@@ -1,0 +1,251 @@
+"""What of a process may leave the host, by the profile that the asker has chosen. Nothing is sent that has not been through here.
+
+minimal: signature and numbers only. safe: words that are known from signatures; of paths only such words; the rest as a keyed
+hash, so that equal words stay equal within a fleet and say nothing outside of it. forensic: full words, except what looks like a
+secret; names of users and home folders are never in it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import shlex
+from typing import Iterator, Sequence
+
+from gitfleet.onhost import secret_words, vocabulary
+
+MINIMAL, SAFE, FORENSIC = "minimal", "safe", "forensic"
+PROFILES = (MINIMAL, SAFE, FORENSIC)
+
+HIDDEN = "***"
+LONGEST = 400
+_WORDS = 60
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)")
+_OPTION = re.compile(r"(--?[A-Za-z][A-Za-z0-9_.-]*)(?:([=:])(.*))?\Z", re.DOTALL)
+_ASSIGNED = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)([=:])(.*)\Z", re.DOTALL)
+_HOME = re.compile(r"(?:/home|/Users|/export/home|/var/home)/[^/\s:]+")
+_PORT = re.compile(r"[0-9]{1,5}\Z")
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_GLUED = {
+    "mysql": "-p",
+    "mysqldump": "-p",
+    "mariadb": "-p",
+    "mysqladmin": "-p",
+    "sshpass": "-p",
+    "curl": "-u",
+    "wget": "-u",
+}
+_CREDENTIAL = frozenset(("--user", "--proxy-user", "--header", "--cookie", "--data"))
+_SHORT_CREDENTIAL = frozenset(("-u", "-U", "-H", "-b", "-d", "-a", "-A"))
+_TAKES_CREDENTIALS = frozenset(
+    (
+        "curl",
+        "wget",
+        "http",
+        "https",
+        "xh",
+        "psql",
+        "mysql",
+        "redis-cli",
+        "mongo",
+        "mongosh",
+        "ldapsearch",
+        "ab",
+        "hey",
+        "wrk",
+    )
+)
+_CODE = frozenset(("-c", "-e", "--eval", "--print", "-pe"))
+
+
+class Redactor:
+    """Redacts for one profile, with the fleet's key (empty: hidden words are not even told apart)."""
+
+    def __init__(self, profile: str, key: bytes, *, user: str = "", home: str = "") -> None:
+        if profile not in PROFILES:
+            raise ValueError("no such profile")
+        self.profile, self._key = profile, key
+        self._home = home if home not in ("", "/") else ""
+        self._user = user if len(user) > 2 and user != "root" else ""
+
+    def digest(self, word: str) -> str:
+        """What stands for a word: equal within a fleet, and nothing to guess from."""
+        if not self._key:
+            return HIDDEN
+        found = hmac.new(self._key, word.encode("utf-8", "surrogateescape"), hashlib.sha256)
+        return "h-" + found.hexdigest()[:8]
+
+    def command(self, words: Sequence[str]) -> str:
+        """A command line, at most `LONGEST` characters of it. Empty with minimal."""
+        if self.profile == MINIMAL:
+            return ""
+        shown = list(self._command(list(words[:_WORDS]), 0))
+        if len(words) > _WORDS:
+            shown.append("…")
+        return _fit(" ".join(shown))
+
+    def path(self, path: str | None) -> str:
+        """A folder or file, empty with minimal."""
+        if self.profile == MINIMAL or not path:
+            return ""
+        return _fit(self._path(path))
+
+    def text(self, text: str) -> str:
+        """A sentence of our own that names paths or programs; words that are no secret stay with every profile but paths do not."""
+        return _fit(
+            " ".join(self._path(word) if "/" in word else self._plain(word) for word in text.split(" "))
+        )
+
+    def name(self, name: str) -> str:
+        """The name of a program or a script: known ones stay."""
+        known = vocabulary.known(name) and not secret_words.SHAPES.search(name)
+        return _fit(name if known else self._word(name) if self.profile == FORENSIC else self.digest(name))
+
+    # a command line, word by word
+
+    def _command(self, words: Sequence[str], depth: int) -> Iterator[str]:
+        program = words[0].rpartition("/")[2].lstrip("-") if words else ""
+        glued = _GLUED.get(program, "")
+        hide = code = False
+        for number, word in enumerate(words):
+            if hide:
+                hide = word in ("=", ":", "==")
+                yield word if hide else HIDDEN
+            elif code:
+                code = False
+                yield self._code(word, program, depth)
+            elif glued and word.startswith(glued) and len(word) > len(glued) and not word.startswith("--"):
+                yield glued + HIDDEN
+            else:
+                yield self._program(word) if number == 0 else self._argument(word)
+                hide = bool(glued and word == glued) or _introduces(word, program)
+                code = word in _CODE and number > 0
+
+    def _program(self, word: str) -> str:
+        if _ASSIGNED.match(word):
+            return self._argument(word)
+        if " " in word:  # a title that a program has given itself
+            return " ".join(self._command([one for one in word.split(" ") if one], 1))
+        _folder, slash, name = word.rpartition("/")
+        if self.profile == FORENSIC:
+            return self._path(word) if slash else self._word(word)
+        return ("-" if name.startswith("-") else "") + self.name(name.lstrip("-"))
+
+    def _code(self, word: str, program: str, depth: int) -> str:
+        """A program text as an argument: of a shell's, the words; of others nothing, since anything may be in it."""
+        if depth < 2 and program in vocabulary.SHELLS and len(word) <= 1000:
+            try:
+                inner = shlex.split(word)
+            except ValueError:
+                inner = []
+            if inner:
+                return "'" + " ".join(self._command(inner[:_WORDS], depth + 1)) + "'"
+        return self.digest(word)
+
+    def _argument(self, word: str) -> str:
+        option = _OPTION.match(word)
+        if option:
+            name, sign, value = option.group(1), option.group(2), option.group(3)
+            shown = name if self._may_show(name) else "-" + self.digest(name)
+            if value is None:
+                return shown
+            return shown + sign + (HIDDEN if secret_words.named(name) else self._value(value))
+        assigned = _ASSIGNED.match(word)
+        if assigned and not _URL.match(word):
+            name, sign, value = assigned.groups()
+            shown = name if self._may_show(name) else self.digest(name)
+            return shown + sign + (HIDDEN if secret_words.named(name) else self._value(value))
+        return self._value(word)
+
+    def _may_show(self, name: str) -> bool:
+        if secret_words.holds(name):
+            return False
+        return self.profile == FORENSIC or vocabulary.known(name)
+
+    def _value(self, word: str) -> str:
+        """What is neither an option's nor a variable's name."""
+        if _PORT.match(word):
+            return word if self.profile == FORENSIC else self._number(word)
+        url = _URL.match(word)
+        if url:
+            return self._url(url)
+        if any(sign in word for sign in " \t\n\"'"):
+            return self._sentence(word)
+        if "/" in word:
+            return self._path(word)
+        if self.profile == FORENSIC:
+            return self._word(word)
+        return word if vocabulary.known(word) and not secret_words.holds(word) else self.digest(word)
+
+    def _number(self, word: str) -> str:
+        return word if int(word) < 65536 and len(word) in (4, 5) else self.digest(word)
+
+    def _sentence(self, word: str) -> str:
+        """Several words in one argument: a prompt, a header, a template. Full only with forensic, word by word."""
+        if self.profile != FORENSIC:
+            return self.digest(word)
+        return "'" + " ".join(self._command(["", *re.split(r"[\s\"']+", word)[:_WORDS]], 2)).strip() + "'"
+
+    def _url(self, url: re.Match[str]) -> str:
+        """A URL without user, password, query and fragment, which is where secrets are."""
+        scheme, host, path = url.groups()
+        host = host.rpartition("@")[2]
+        local = host.partition(":")[0] in ("localhost", "127.0.0.1", "0.0.0.0", "[")  # noqa: S104 - a word to compare
+        if self.profile == FORENSIC:
+            return "{}://{}{}".format(scheme, self._word(host), self._path(path) if path else "")
+        return f"{scheme}://{host if local and not secret_words.holds(host) else self.digest(host)}"
+
+    # paths and words
+
+    def _path(self, path: str) -> str:
+        path = _UNSEEN.sub("�", path)
+        if self._home and (path == self._home or path.startswith(self._home + "/")):
+            path = "~" + path[len(self._home) :]
+        path = _HOME.sub("~", path)
+        if secret_words.holds(path) and not any(map(secret_words.holds, path.split("/"))):
+            return self.digest(path)  # one with slashes in it
+        return "/".join(self._part(part) for part in path.split("/"))
+
+    def _part(self, part: str) -> str:
+        if part in ("", ".", "..", "~"):
+            return part
+        if self.profile == FORENSIC:
+            assigned = _ASSIGNED.match(part)
+            if assigned and secret_words.named(assigned.group(1)):
+                return assigned.group(1) + assigned.group(2) + HIDDEN
+            return self._word(part)
+        return part if vocabulary.known(part) else self.digest(part)
+
+    def _word(self, word: str) -> str:
+        if secret_words.holds(word):
+            return self.digest(word)
+        return self._plain(word)
+
+    def _plain(self, word: str) -> str:
+        word = _UNSEEN.sub("�", word)
+        if secret_words.SHAPES.search(word):
+            return self.digest(word)
+        if self._user and self._user.lower() in word.lower():
+            return re.sub(re.escape(self._user), "~user", word, flags=re.IGNORECASE)
+        return word
+
+
+def _introduces(word: str, program: str) -> bool:
+    """Whether what follows a word is a secret."""
+    option = _OPTION.match(word)
+    if option and option.group(3) is None and secret_words.named(word):
+        return True
+    short = program in _TAKES_CREDENTIALS and word in _SHORT_CREDENTIAL
+    return short or word in _CREDENTIAL or secret_words.introduces(word)
+
+
+def known_words() -> frozenset[str]:
+    """The words that leave a host with the profile safe."""
+    return vocabulary.WORDS
+
+
+def _fit(text: str) -> str:
+    text = _UNSEEN.sub("�", text)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -1,0 +1,95 @@
+"""What the fleet knows of sessions, for hosts that are asked what is left of them: which live, which have ended, and where.
+
+A session that has ended is in the ledger no more; that it was there is told by the chain of operations. Nothing is guessed: an
+id that the chain does not name is unknown, and what carries it is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from gitfleet.codec import Struct
+from gitfleet.errors import FleetError
+from gitfleet.ledger import commits
+from gitfleet.nodes import liveness
+from gitfleet.nodes.records import DEAD
+from gitfleet.sessions import session_records
+
+if TYPE_CHECKING:
+    from gitfleet.clone import Clone
+
+LIVE, ENDED = "live", "ended"
+NOBODYS = "-"
+"""In place of a session: the place is the fleet's, but no session's alone."""
+GENERATIONS = 5000
+"""How far back the chain is read for sessions that have ended."""
+MOST = 10_000
+
+
+class KnownSessions(Struct):
+    """`states`: by id, live or ended. `places`: by absolute path the session that works there, or was the last to, or NOBODYS."""
+
+    states: dict[str, str]
+    places: dict[str, str]
+
+
+def known(clone: Clone) -> KnownSessions:
+    """All that is known here, without the network. A session whose process has ended counts as ended. Raises NoFleet, Corrupt."""
+    state, node = clone.current(), clone.ledger.node.id
+    states: dict[str, str] = {}
+    places: dict[str, tuple[bool, str]] = {}
+    shared: set[str] = set()
+    with clone.peers() as peers:
+        for session in session_records.everyone(state.view):
+            if isinstance(session, FleetError):
+                continue
+            ended = liveness.liveness(session, node, peers).word == DEAD
+            states[session.id] = ENDED if ended else LIVE
+            _settle(places, shared, session.worktree, (session.node == node, session.id))
+    for session_id, worktree in _before(clone):
+        if len(states) < MOST:
+            states.setdefault(session_id, ENDED)
+        if worktree.startswith("/") and worktree not in places:
+            places[worktree] = False, session_id
+    found = {path: NOBODYS if path in shared else one for path, (_, one) in places.items()}
+    main = clone.repository.main
+    return KnownSessions(states, {main: NOBODYS, **found} if main else found)
+
+
+def _settle(places: dict[str, tuple[bool, str]], shared: set[str], path: str, one: tuple[bool, str]) -> None:
+    """Keep whose a path is: this node's comes first. One that several share on equal terms is nobody's."""
+    if not path.startswith("/"):
+        return
+    there = places.get(path)
+    if there is None or (one[0] and not there[0]):
+        places[path] = one
+        shared.discard(path)
+    elif one[0] == there[0]:
+        shared.add(path)
+
+
+def _before(clone: Clone) -> Iterator[tuple[str, str]]:
+    """The sessions that the chain tells of, newest first, each with where it worked ("": not told)."""
+    tip = clone.ledger.tip()
+    objects = clone.ledger.objects
+    for _ in range(GENERATIONS):
+        if tip is None:
+            return
+        try:
+            carried = commits.transaction(objects, tip).raw
+            tip = commits.read(objects, tip.parent) if tip.parent else None
+        except FleetError:
+            return
+        for raw in reversed(carried):
+            yield from _named(raw)
+
+
+def _named(raw: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    actor, body = raw.get("actor"), raw.get("body")
+    session_id = actor.get("id") if isinstance(actor, dict) and actor.get("kind") == "session" else None
+    if isinstance(session_id, str) and session_id:
+        worktree = (
+            body.get("worktree") if raw.get("kind") == "session.start" and isinstance(body, dict) else ""
+        )
+        yield session_id, worktree if isinstance(worktree, str) else ""

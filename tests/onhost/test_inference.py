@@ -1,0 +1,254 @@
+"""What is thought of a group of processes: what is kept, what is abandoned, and which action that leads to."""
+
+from __future__ import annotations
+
+from math import log2
+from typing import Any
+
+import pytest
+
+from gitfleet.onhost import likelihoods as model
+from gitfleet.onhost.records import (
+    ABANDONED,
+    ACTIONS,
+    KEEP,
+    PAUSE,
+    RENICE,
+    TERMINATE,
+    THROTTLE,
+    USEFUL,
+    ZOMBIE,
+    HostProcess,
+    Origin,
+)
+from tests.onhost.tables import DAY, HOUR, OF_A_USER, OF_NOBODY, judged, of_session, process
+
+RUNAWAY: dict[str, Any] = {"cpu": 1.0, "cpu_total": 6 * HOUR, "age": 7 * HOUR}
+
+REACHED = [
+    (KEEP, OF_A_USER, process("vite")),
+    (RENICE, OF_A_USER, process("vite", cpu=1.0, cpu_total=20 * HOUR, age=3 * DAY)),
+    (PAUSE, of_session(by="place"), process("node server.js", age=DAY)),
+    (THROTTLE, OF_A_USER, process("pytest", **RUNAWAY)),
+    (TERMINATE, of_session(), process("node server.js", age=3 * DAY)),
+]
+
+
+@pytest.mark.parametrize(("action", "origin", "one"), REACHED, ids=[action for action, *_ in REACHED])
+def test_each_action_is_reached_by_a_process_of_its_own(
+    action: str, origin: Origin, one: HostProcess
+) -> None:
+    assert judged(origin, one).action == action
+
+
+def test_the_table_of_reached_actions_holds_all() -> None:
+    assert [action for action, *_ in REACHED] == list(ACTIONS)
+
+
+LEAKED = [
+    process("node server.js", age=3 * DAY),
+    process("npm run dev", age=HOUR),
+    process("python -m http.server 8000", listening=(8000,)),
+    process("node /w/node_modules/.bin/nodemon app.js"),
+    process("bash watch.sh"),
+    process("sleep 100000"),
+    process("npx @modelcontextprotocol/server-everything"),
+    process("node /w/node_modules/jest-worker/build/workers/processChild.js"),
+    process("chrome --headless"),
+    process("tail -f log"),
+]
+
+
+@pytest.mark.parametrize("one", LEAKED, ids=lambda one: " ".join(one.command)[:40])
+def test_leak_of_an_ended_session_is_ended_and_selectable_on_its_host(one: HostProcess) -> None:
+    found = judged(of_session(), one)
+
+    assert found.action == TERMINATE
+    assert found.posterior[ABANDONED] > 0.96
+    assert found.log_e >= log2(400 / 0.05)
+
+
+@pytest.mark.parametrize("one", LEAKED, ids=lambda one: " ".join(one.command)[:40])
+@pytest.mark.parametrize(
+    "origin",
+    [OF_A_USER, of_session("live"), of_session("live", supervised=True), of_session(supervised=True)],
+    ids=["a user's", "live session's", "live session's, supervised", "supervised"],
+)
+def test_same_process_of_someone_who_is_there_is_kept(origin: Origin, one: HostProcess) -> None:
+    assert judged(origin, one).action == KEEP
+
+
+@pytest.mark.parametrize("age", [0.0, HOUR, DAY, 400 * DAY])
+@pytest.mark.parametrize(
+    "command", ["node server.js", "vite", "sleep 1000", "python train.py", "redis-server"]
+)
+def test_orphan_of_nobody_is_never_judged_by_its_age(command: str, age: float) -> None:
+    found = judged(OF_NOBODY, process(command, age=age))
+
+    assert found.action == KEEP
+    assert found.log_e < log2(10 / 0.05)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "node /w/node_modules/jest-worker/build/workers/processChild.js",
+        "python -u -c 'import sys;exec(eval(sys.stdin.readline()))'",
+        "/w/node_modules/@esbuild/linux-x64/bin/esbuild --service=0.25 --ping",
+        "npx mcp-server-git",
+    ],
+)
+def test_orphaned_worker_of_nobody_is_ended(command: str) -> None:
+    found = judged(OF_NOBODY, process(command))
+
+    assert found.action == TERMINATE
+    assert found.log_e >= log2(400 / 0.05)
+    assert judged(OF_A_USER, process(command)).action == KEEP
+
+
+IDLE = [
+    "vim a.py", "nano a.py", "emacs", "code", "bash", "-zsh", "fish", "postgres", "redis-server *:6379", "mysqld",
+    "mongod", "sqlite3 a.db", "tmux new -d", "screen", "zellij", "claude", "codex app-server", "opencode serve",
+    "ssh-agent", "sshd: ada@pts/0", "gitfleet daemon", "dockerd", "less a.log", "jupyter lab",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", IDLE)
+@pytest.mark.parametrize("origin", [OF_A_USER, OF_NOBODY, of_session()], ids=["user's", "nobody's", "ended"])
+def test_what_holds_something_of_somebody_is_kept_whatever_else_is_known(
+    command: str, origin: Origin
+) -> None:
+    found = judged(origin, process(command, age=90 * DAY, cwd_deleted=True))
+
+    assert found.action == KEEP
+    assert found.protected
+
+
+@pytest.mark.parametrize(
+    "command", ["gopls", "pyright-langserver --stdio", "node /w/typescript/lib/tsserver.js", "clangd"]
+)
+@pytest.mark.parametrize("origin", [OF_A_USER, OF_NOBODY], ids=["user's", "nobody's"])
+def test_idle_language_server_is_kept(command: str, origin: Origin) -> None:
+    found = judged(origin, process(command, age=90 * DAY))
+
+    assert found.action == KEEP
+    assert found.log_e < log2(10 / 0.05)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"uid": 1001}, "another user's"),
+        ({"unit": "shop.service"}, "looked after by the service manager, which would start it again"),
+        ({"terminal": 34816, "pgid": 100, "tpgid": 100}, "in the foreground of a terminal"),
+        ({"state": "D"}, "waits in the kernel, where no signal reaches it"),
+    ],
+)
+def test_leak_that_must_not_be_touched_is_kept_and_says_why(fields: dict[str, Any], reason: str) -> None:
+    found = judged(of_session(), process("node server.js", **fields))
+
+    assert (found.action, found.protected) == (KEEP, reason)
+
+
+@pytest.mark.parametrize(
+    "unit", ["session-3.scope", "gitfleet-job-1.service", "cron.service", "user@1000.service", None]
+)
+def test_leak_in_a_unit_that_nobody_would_start_again_is_ended(unit: str | None) -> None:
+    assert judged(of_session(), process("node server.js", unit=unit)).action == TERMINATE
+
+
+@pytest.mark.parametrize(
+    ("command", "action"), [("python train.py", PAUSE), ("cargo build", PAUSE), ("pytest", TERMINATE)]
+)
+def test_leak_that_works_hard_is_paused_at_most_unless_it_is_a_test(command: str, action: str) -> None:
+    assert judged(of_session(), process(command, cpu=0.98, cpu_total=HOUR, age=HOUR)).action == action
+
+
+def test_mcp_server_with_a_connected_client_is_kept() -> None:
+    one = process("node /w/node_modules/.bin/mcp-server-everything", listening=(3001,), connections=1)
+
+    assert judged(of_session(), one).protected == "an MCP server that still serves a client"
+
+
+def test_dev_server_with_a_connected_client_is_not_selectable_on_a_host() -> None:
+    found = judged(of_session(), process("vite", listening=(5173,), connections=2))
+
+    assert found.log_e < log2(400 / 0.05)
+
+
+def test_the_one_who_asks_and_those_above_it_are_kept() -> None:
+    shell, asker = process("bash run.sh", 100), process("python scan.py", 101, ppid=100)
+
+    assert judged(of_session(), shell, asker, myself=101).action == KEEP
+
+
+def test_command_line_that_a_pattern_protects_is_kept() -> None:
+    one = process("node server.js --keep")
+
+    assert judged(of_session(), one, protect=["node server.js *"]).protected == "protected by a pattern"
+    assert not judged(of_session(), one, protect=["keep"]).protected
+
+
+def test_zombie_is_called_one_and_left_to_its_parent() -> None:
+    found = judged(of_session(), process(name="node", zombie=True, state="Z"))
+
+    assert found.posterior[ZOMBIE] > 0.99
+    assert found.action == KEEP
+
+
+def test_zombie_in_a_group_does_not_hide_what_lives_there() -> None:
+    wrapper = process(name="npm", pid=100, zombie=True, state="Z", cwd=None)
+
+    assert judged(of_session(), wrapper, process("vite", 101, pgid=100)).action == TERMINATE
+
+
+@pytest.mark.parametrize(
+    ("fields", "feature"),
+    [
+        ({"cpu": None}, "cpu"),
+        ({"io": None}, "input and output"),
+        ({"cwd": None}, "folder"),
+        ({"listening": None}, "clients"),
+        ({"listening": (80,), "connections": None}, "clients"),
+    ],
+)
+def test_what_could_not_be_read_is_named_and_moves_nothing(fields: dict[str, Any], feature: str) -> None:
+    found = judged(of_session(), process("vite", **fields))
+
+    assert found.missing == (feature,)
+    assert feature not in [each.feature for each in found.evidence]
+
+
+def test_unknown_program_has_no_age_and_nothing_is_missing_for_it() -> None:
+    found = judged(OF_NOBODY, process("frobnicate", age=400 * DAY))
+
+    assert found.missing == ()
+    assert [each.feature for each in found.evidence] == [
+        "provenance",
+        "folder",
+        "terminal",
+        "cpu",
+        "input and output",
+    ]
+
+
+def test_removed_worktree_makes_an_unmarked_orphan_more_than_kept() -> None:
+    one = process("vite", age=3 * DAY, cwd_deleted=True)
+
+    assert judged(OF_NOBODY, one).action in (PAUSE, TERMINATE)
+    assert judged(OF_A_USER, one).action == KEEP
+
+
+def test_session_of_unknown_state_is_no_ended_one() -> None:
+    found = judged(of_session("unknown"), process("vite", age=3 * DAY))
+
+    assert found.action == KEEP
+    assert found.posterior[USEFUL] > 0.5
+
+
+def test_evidence_says_each_feature_with_its_direction() -> None:
+    found = judged(of_session(), process("vite", listening=(5173,), connections=1))
+    bits = {each.feature: each.bits for each in found.evidence}
+
+    assert bits["provenance"] == model.FEATURE_CAPS["provenance"]
+    assert bits["clients"] < 0 < bits["terminal"]

@@ -1,0 +1,340 @@
+"""Whose a process is, and whether anybody looks after it: rules on tables made by hand, and real families."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gitfleet.onhost import places, provenance, snapshot
+from gitfleet.onhost.records import HostProcess, Identity, Origin, ProcessTable
+from tests.onhost.starting import LEAK, Programs, table_when
+from tests.onhost.tables import UID, host, process
+
+ENDED, LIVE, OTHER = "codex-7h3k9q2m", "claude-0123abcd", "claude-zzzz9999"
+SESSIONS = {ENDED: "ended", LIVE: "live", OTHER: "ended"}
+
+
+def init(pid: int = 1, name: str = "systemd", uid: int = 0) -> HostProcess:
+    return process(name, pid, uid=uid, ppid=0)
+
+
+def origins(*members: HostProcess, placed: dict[int, str] | None = None, **options: Any) -> dict[int, Origin]:
+    return provenance.origins(host(*members), SESSIONS, placed or {}, **options)
+
+
+def of(pid: int, *members: HostProcess, **options: Any) -> Origin:
+    return origins(*members, **options)[pid]
+
+
+ORPHAN: dict[str, Any] = {"ppid": 1, "pgid": 90, "sid": 90}  # the leader of its group and session is gone
+
+
+@pytest.mark.parametrize(
+    ("members", "session", "by"),
+    [
+        ([process("node s.js", 5, marker=ENDED)], ENDED, "marker"),
+        ([process("node s.js", 5, ppid=4), process("sh", 4, marker=ENDED)], ENDED, "parent"),
+        (
+            [process("x", 5, ppid=4), process("sh", 4, ppid=3), process("sh", 3, marker=ENDED)],
+            ENDED,
+            "parent",
+        ),
+        ([process("x", 5, gaps=("marker",)), process("y", 6, ppid=5, marker=ENDED)], ENDED, "child"),
+        ([process("x", 5, gaps=("marker",), pgid=9), process("y", 6, pgid=9, marker=ENDED)], ENDED, "group"),
+        ([process("x", 5, gaps=("marker",), sid=9), process("y", 6, sid=9, marker=ENDED)], ENDED, "terminal"),
+        (
+            [process("x", 5, zombie=True, state="Z", pgid=9), process("y", 6, pgid=9, marker=ENDED)],
+            ENDED,
+            "group",
+        ),
+        ([process("x", 5, cgroup=f"/user.slice/gitfleet-{ENDED}-1.scope")], ENDED, "cgroup"),
+        ([process("x", 5, cgroup=f"/user.slice/gitfleet-{ENDED}-1.scope/inner")], ENDED, "cgroup"),
+        ([process("x", 5)], None, "none"),
+    ],
+)
+def test_session_of_a_process_is_the_best_that_is_known(
+    members: list[HostProcess], session: str | None, by: str
+) -> None:
+    found = of(5, init(), *members)
+    assert (found.session, found.by) == (session, by)
+    assert found.state == ("ended" if session else "unknown")
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        process("y", 6, ppid=5, marker=ENDED),
+        process("y", 6, pgid=9, marker=ENDED),
+        process("y", 6, sid=9, marker=ENDED),
+    ],
+    ids=["child", "group", "terminal"],
+)
+def test_process_with_a_readable_environment_is_given_no_session_by_what_is_beside_it(
+    beside: HostProcess,
+) -> None:
+    """A user's shell from which a session was started is the user's."""
+    assert of(5, init(), process("bash", 5, pgid=9, sid=9), beside).session is None
+
+
+@pytest.mark.parametrize("tie", ["ppid", "pgid", "sid"])
+def test_neighbours_of_different_sessions_or_of_none_say_nothing(tie: str) -> None:
+    wiped = process("x", 5, gaps=("marker",), pgid=5, sid=5)
+    for marker in (OTHER, None):
+        others = [process("y", 6, **{tie: 5}, marker=ENDED), process("z", 7, **{tie: 5}, marker=marker)]
+        assert of(5, init(), wiped, *others).session is None
+
+
+def test_place_of_the_fleet_that_is_no_sessions_alone_gives_none() -> None:
+    assert of(5, init(), process("x", 5), placed={5: "-"}).session is None
+    assert of(5, init(), process("x", 5), placed={5: ENDED}).by == "place"
+
+
+def test_what_runs_in_a_multiplexer_is_not_of_the_session_that_started_it() -> None:
+    found = of(5, init(), process("vim", 5, ppid=4), process("tmux new", 4, marker=ENDED))
+    assert (found.session, found.supervised) == (None, True)
+
+
+def test_what_was_taken_over_is_not_of_the_session_of_who_took_it() -> None:
+    manager = process("systemd --user", 4, uid=UID, marker=ENDED)
+    assert of(5, init(), manager, process("node s.js", 5, ppid=4)).session is None
+
+
+@pytest.mark.parametrize(("placed", "state"), [({}, "unknown"), ({5: "ada-1"}, "ended"), ({5: "-"}, "ended")])
+def test_chosen_name_of_an_ended_session_is_believed_only_in_a_place_of_the_fleet(
+    placed: dict[int, str], state: str
+) -> None:
+    table = host(init(), process("node s.js", 5, marker="ada-1"))
+    assert provenance.origins(table, {"ada-1": "ended"}, placed)[5].state == state
+    assert provenance.origins(table, {"ada-1": "live"}, placed)[5].state == "live"
+
+
+SHELL = process("bash", 4, terminal=34816, sid=4, pgid=4)
+
+
+@pytest.mark.parametrize(
+    ("members", "supervisor"),
+    [
+        ([process("node s.js", 5, ppid=4, pgid=5, sid=4), SHELL], 4),
+        ([process("node s.js", 5, ppid=4), process("claude", 4)], 4),
+        ([process("x", 5, ppid=4), process("sh", 4, ppid=3), process("codex exec", 3)], 3),
+        ([process("x", 5, ppid=4), process("cron", 4, uid=0)], 4),
+        ([process("x", 5, ppid=4), process("anything", 4, uid=0, ppid=1)], 4),
+        ([process("x", 5, **{**ORPHAN, "pgid": 4}), process("claude", 4, pgid=4)], 4),
+        ([process("x", 5, ppid=1, sid=4), process("claude", 4, sid=4)], 4),
+        ([process("x", 5, ppid=4), process("/usr/bin/python /a/gitfleet/jobs/shepherd/run.py x", 4)], 4),
+        ([process("x", 5, ppid=77)], 77),
+        ([process("x", 5, ppid=0)], None),
+        ([process("tmux new -d", 5, ppid=1)], 5),
+        ([process("x", 5, unit="web.service", cgroup="/web.service")], 1),
+        ([process("x", 5, ppid=4), process("systemd --user", 4), ], None),
+    ],
+    ids=[
+        "terminal", "agent", "agent-further-up", "cron", "another-user", "group", "session-leader", "own-shepherd",
+        "hidden-parent", "outside-of-the-container", "itself", "unit", "user-manager",
+    ],
+)  # fmt: skip
+def test_live_supervisor_anywhere_above_or_in_the_group_exempts(
+    members: list[HostProcess], supervisor: int | None
+) -> None:
+    found = of(5, init(), *members)
+    if members[-1].name == "systemd":
+        assert (found.supervised, found.orphan) == (False, True)
+        return
+    assert (found.supervised, found.supervisor, found.orphan) == (True, supervisor, False)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [process("node s.js", 5, **ORPHAN)],
+        [process("node s.js", 5, ppid=4), process("npm run dev", 4, **ORPHAN)],
+        [process("node s.js", 5, **ORPHAN), process("node w.js", 6, **ORPHAN)],
+        [process("node s.js", 5, ppid=4, pgid=90, sid=90), process("systemd --user", 4)],
+        [process("node s.js", 5, **{**ORPHAN, "ppid": 77})],
+    ],
+    ids=["alone", "below-its-wrapper", "group-of-orphans", "user-manager", "parent-ended-meanwhile"],
+)
+def test_what_hangs_below_init_with_nobody_in_between_is_an_orphan(members: list[HostProcess]) -> None:
+    found = of(5, init(), *members, alive=lambda pid: False)
+    assert (found.supervised, found.supervisor, found.orphan) == (False, None, True)
+
+
+def test_leftover_in_a_service_is_an_orphan_only_if_its_session_has_ended() -> None:
+    service: dict[str, Any] = {"unit": "cron.service", "cgroup": "/system.slice/cron.service", "ppid": 1}
+    main = replace(process("cron", 4, **service), identity=Identity("boot", 4, 1, UID))
+    for marker, orphan in ((ENDED, True), (LIVE, False), (None, False)):
+        left = replace(
+            process("node s.js", 5, marker=marker, **service), identity=Identity("boot", 5, 9, UID)
+        )
+        assert of(5, init(), main, left).orphan is orphan
+
+
+@pytest.mark.parametrize(
+    ("fields", "orphan"),
+    [
+        ({"ppid": 1, "sid": 5}, False),
+        ({"ppid": 1, "sid": 90}, True),
+        ({"ppid": 1, "sid": 5, "marker": ENDED}, True),
+        ({"ppid": 1, "sid": 5, "marker": LIVE}, False),
+    ],
+)
+def test_child_of_a_first_process_that_may_have_started_it_is_an_orphan_by_better_evidence_only(
+    fields: dict[str, Any], orphan: bool
+) -> None:
+    """The first process of a container is often a program of its own."""
+    assert of(5, init(name="entrypoint"), process("node s.js", 5, **fields)).orphan is orphan
+
+
+def test_who_asks_and_what_it_runs_in_are_no_orphans() -> None:
+    found = origins(init(), process("sh", 4, **ORPHAN), process("python", 5, ppid=4), own_pid=5)
+    assert not found[4].orphan
+    assert not found[5].orphan
+
+
+def test_table_with_a_loop_of_parents_ends_and_keeps() -> None:
+    found = of(5, process("a", 5, ppid=6), process("b", 6, ppid=5))
+    assert (found.supervised, found.orphan) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ([(5, 1, ENDED)], ENDED),
+        ([(5, 1, ENDED), (6, 5, ENDED)], ENDED),
+        ([(5, 1, ENDED), (6, 1, LIVE)], LIVE),
+        ([(5, 1, None), (6, 5, ENDED)], None),
+        ([(5, 1, ENDED), (6, 1, None)], ENDED),
+    ],
+    ids=["one", "both", "the-more-alive", "a-user's-program-with-a-session-below", "beside-one-of-none"],
+)
+def test_group_is_of_a_session_unless_a_program_of_none_started_it(
+    states: list[tuple[int, int, str | None]], expected: str | None
+) -> None:
+    members = [process("x", pid, ppid=ppid, pgid=5, sid=5, marker=marker) for pid, ppid, marker in states]
+    assert provenance.of_group(members, origins(init(), *members)).session == expected
+
+
+def test_group_with_one_supervised_member_is_supervised() -> None:
+    known = {5: Origin(orphan=True, supervised=False), 6: Origin(supervisor=4)}
+    found = provenance.of_group([process("x", 5), process("y", 6)], known)
+    assert (found.supervised, found.supervisor, found.orphan) == (True, 4, False)
+
+
+# real families
+
+
+def asked(table: ProcessTable, placed: dict[int, str] | None = None) -> dict[int, Origin]:
+    return provenance.origins(table, SESSIONS, placed or {})
+
+
+def test_server_whose_starter_has_ended_is_an_orphan_of_its_session(start: Programs) -> None:
+    one = start.python(LEAK, "sleep", "600", env={**os.environ, "GITFLEET_SESSION": ENDED})
+    left = int(start.said)
+    found = asked(table_when(one.pid, "Z"))[left]
+    assert (found.session, found.by, found.state, found.orphan) == (ENDED, "marker", "ended", True)
+
+
+@pytest.mark.skipif(not shutil.which("perl"), reason="needs perl")
+def test_worker_that_wiped_its_environment_is_known_by_its_group_when_its_parent_has_ended(
+    start: Programs,
+) -> None:
+    text = LEAK.replace(
+        'print("ready", child',
+        'print("ready", child.pid, subprocess.Popen(["sleep", "600"], stdout=subprocess.DEVNULL)',
+    )
+    text = text.replace("subprocess.DEVNULL)\nprint", "subprocess.PIPE); child.stdout.readline()\nprint")
+    argv = ["perl", "-e", '$| = 1; $0 = "worker"; print "x\\n"; sleep 600']
+    one = start.python(text, *argv, env={**os.environ, "GITFLEET_SESSION": ENDED})
+    worker = int(start.said.split()[0])
+    table = table_when(one.pid, "Z")
+    assert "marker" in table.processes[worker].gaps
+    found = asked(table)[worker]
+    assert (found.session, found.by, found.orphan) == (ENDED, "group", True)
+
+
+@pytest.mark.skipif(not shutil.which("perl"), reason="needs perl")
+def test_wrapper_that_wiped_its_environment_is_known_by_its_child(start: Programs) -> None:
+    text = '$| = 1; if (!fork) { exec "sleep", "600" } $0 = "wrapper"; print "ready\\n"; sleep 600'
+    one = start.ready([shutil.which("perl") or "", "-e", text], env={**os.environ, "GITFLEET_SESSION": LIVE})
+    found = asked(snapshot.take(0))[one.pid]
+    assert (found.session, found.by, found.state) == (LIVE, "child", "live")
+
+
+@pytest.mark.parametrize("inner", ["", "src/api"])
+def test_place_is_told_by_the_folder_that_a_process_works_in(
+    start: Programs, tmp_path: Path, inner: str
+) -> None:
+    tree = tmp_path / "tree"
+    (tree / inner).mkdir(parents=True)
+    inside, outside = (
+        start(["/bin/sleep", "600"], cwd=tree / inner),
+        start(["/bin/sleep", "600"], cwd=tmp_path),
+    )
+    found = places.placed(snapshot.take(0), {str(tree): LIVE})
+    assert found.get(inside.pid) == LIVE
+    assert outside.pid not in found
+
+
+def test_worktree_made_anew_at_the_same_path_is_not_the_place_of_what_worked_in_the_old_one(
+    start: Programs, tmp_path: Path
+) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    old = start(["/bin/sleep", "600"], cwd=tree)
+    tree.rmdir()
+    known = {str(tmp_path): OTHER, str(tree): ENDED}
+    assert places.placed(snapshot.take(0), known)[old.pid] == ENDED
+    tree.mkdir()
+    new = start(["/bin/sleep", "600"], cwd=tree)
+    found = places.placed(snapshot.take(0), known)
+    assert old.pid not in found
+    assert found[new.pid] == ENDED
+
+
+def test_place_in_another_mount_namespace_is_unknown(tmp_path: Path) -> None:
+    table = snapshot.take(0)
+    mine = table.processes[os.getpid()]
+    moved = replace(mine, identity=replace(mine.identity, mount_namespace=1))
+    for one, known in ((mine, True), (moved, False)):
+        seen = replace(table, processes={os.getpid(): one})
+        assert (os.getpid() in places.placed(seen, {os.getcwd(): LIVE})) is known
+
+
+HIDDEN = """
+import ctypes, json, os, sys
+sys.path.insert(0, sys.argv[1])
+from gitfleet.onhost import provenance, scanning, snapshot
+os.setgroups([]); os.setgid(54321); os.setuid(54321)
+ctypes.CDLL(None).prctl(4, 1)
+table = snapshot.take(0)
+mine = table.processes[os.getpid()]
+origin = provenance.origins(table, {}, {}, alive=scanning.exists)[os.getpid()]
+print(json.dumps([table.facts.hidden, os.getppid() in table.processes, origin.supervised, origin.supervisor == mine.ppid, 1 in table.processes]))
+"""
+
+
+def unshare_works() -> bool:
+    try:
+        words = ["unshare", "--mount", "sh", "-c", "mount -t proc -o hidepid=2 proc /proc"]
+        return subprocess.run(words, capture_output=True, timeout=30, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not unshare_works(), reason="needs a mount namespace of its own")
+@pytest.mark.parametrize("level", ["1", "2"])
+def test_ancestor_that_proc_hides_counts_as_a_live_supervisor(level: str) -> None:
+    from tests.workbench import ROOT, run
+
+    mount = f'mount -t proc -o hidepid={level} proc /proc && "$@"'
+    python = [os.path.realpath(sys.executable), "-I", "-S", "-c", HIDDEN, str(ROOT)]
+    done = run(["unshare", "--mount", "sh", "-c", mount + "; exit $?", "sh", *python], Path("/")).ok()
+    hidden, seen, supervised, by_parent, _ = done.json()
+    assert (hidden, seen, supervised, by_parent) == (True, False, True, True)
