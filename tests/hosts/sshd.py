@@ -43,19 +43,9 @@ needs_hosts = pytest.mark.skipif(
 )
 
 
-def shells() -> list[object]:
-    """A parameter for each login shell; those that are not installed are skipped."""
-    return [
-        pytest.param(
-            shell, marks=pytest.mark.skipif(not shutil.which(shell), reason=f"{shell} is not installed")
-        )
-        for shell in SHELLS
-    ]
-
-
-def installed(*names: str) -> list[str]:
-    """Those of the login shells that are installed; bash always is."""
-    return [name for name in names if shutil.which(name)]
+needs_shells = pytest.mark.skipif(
+    not all(map(shutil.which, SHELLS)), reason=f"needs the login shells {', '.join(SHELLS)}"
+)
 
 
 TOOL = f'exec "{sys.executable}" -m gitfleet "$@"\n'

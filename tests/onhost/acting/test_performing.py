@@ -55,22 +55,28 @@ def group_of(pgid: int) -> list[int]:
     return sorted(one.pid for one in sighting.lines() if one.pgid == pgid)
 
 
+def sleepers_of(pgid: int, number: int) -> list[int]:
+    """The members of a group that have become `sleep`."""
+    while len(found := [pid for pid in group_of(pgid) if command_of(pid) == "sleep"]) < number:
+        time.sleep(0.005)
+    return found
+
+
 def test_terminate_of_a_group_ends_all_of_it(living: Living, tmp_path: Path) -> None:
     shell = living.start("sh", "-c", "sleep 1000 & sleep 1000 & echo ready; wait", ready="ready")
-    members = group_of(shell.pid)
-    assert len(members) == 3
-    said = do(request_of(TERMINATE, shell.pid, *sorted(set(members) - {shell.pid})), tmp_path)
+    members = [shell.pid, *sleepers_of(shell.pid, 2)]
+    said = do(request_of(TERMINATE, *members), tmp_path)
     assert (said["outcome"], said["left"]) == ("done", [])
     assert [state_of(pid) for pid in members] == ["", "", ""]
 
 
 def test_terminate_whose_leader_has_ended_reaches_the_group(living: Living, tmp_path: Path) -> None:
-    shell = living.start(
-        "sh", "-c", "sleep 1000 & echo ready; read x <&9", ready="ready", into="9<>/dev/null"
-    )
+    shell = living.start("sh", "-c", "sleep 1000 & echo ready; wait", ready="ready")
+    sleepers_of(shell.pid, 1)
+    os.kill(shell.pid, signal.SIGKILL)
     while shell.runs:
         time.sleep(0.005)
-    (child,) = [pid for pid in group_of(shell.pid) if state_of(pid)]
+    (child,) = sleepers_of(shell.pid, 1)
     said = do(dataclasses.replace(request_of(TERMINATE, child), pgid=shell.pid), tmp_path)
     assert (said["outcome"], state_of(child)) == ("done", "")
 
