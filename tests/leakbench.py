@@ -69,8 +69,11 @@ class LeakCount(NamedTuple):
     lost: tuple[str, ...] = ()
 
 
-def measured(folder: Path, runs: int, *, seconds: float = 1.0) -> LeakCount:
-    """Start `runs` agents, each leaking in the next way, kill them, and scan."""
+def measured(folder: Path, runs: int, *, seconds: float = 1.0, machine: bool = True) -> LeakCount:
+    """Start `runs` agents, each leaking in the next way, kill them, and scan.
+
+    `machine`: whatever else runs here is a bystander, too. Beside a suite of tests it is not: they leak.
+    """
     names, live = [_name() for _ in range(runs)], _name()
     with _bystanders(folder, live) as innocent, _leaks(folder, names) as leaked:
         sessions = {**dict.fromkeys(names, "ended"), live: "live"}
@@ -83,13 +86,13 @@ def measured(folder: Path, runs: int, *, seconds: float = 1.0) -> LeakCount:
         ended = _selected(findings.candidates, findings.judged)
         others = findings.table.processes.keys() - leaked.keys()
         ours = {pid for pid in others if (findings.table.processes[pid].marker or "") in sessions}
-        harmed = (ended & (others - ours)) | (ended & innocent)
+        bystanders = (others - ours) | innocent if machine else innocent
         return LeakCount(
             len(leaked),
             len(right),
             len(ended & leaked.keys()),
-            len(others - ours),
-            len(harmed),
+            len(bystanders),
+            len(ended & bystanders),
             tuple(sorted({way for pid, (_, way) in leaked.items() if pid not in right})),
         )
 

@@ -17,6 +17,8 @@ LIVE, ENDED, UNKNOWN = "live", "ended", "unknown"
 NOBODYS = "-"
 """What a place is given to that is the fleet's, but no session's alone."""
 _SCOPE = re.compile(r"gitfleet-(.+)-[0-9]+\.scope\Z")
+_DESKTOP_APP = re.compile(r"app-.+\.scope\Z")
+"""What a desktop starts for its user is often a child of the user's service manager, and no orphan."""
 _MADE_UP = re.compile(r"-[0-9a-hjkmnp-tv-z]{8}\Z")
 _UNUSUAL = re.compile(r"[^A-Za-z0-9:_.-]+")
 
@@ -243,6 +245,8 @@ class Family:
         if one.unit and one.unit.endswith(".service") and not one.unit.startswith("user@"):
             main = self._mains.get(one.cgroup or "") == one.identity.pid
             return Supervision(True, by, weak=not main)
+        if one.unit and _DESKTOP_APP.match(one.unit):
+            return Supervision(True, by, weak=True)
         if supervisors.known_init(reaper):
             return _NOBODY
         leader = self.processes.get(one.sid)

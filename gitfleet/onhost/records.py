@@ -113,12 +113,16 @@ class HostFacts:
 
 @dataclass(frozen=True)
 class ProcessTable:
-    """All processes of one scan. `processes` by pid. `taken`: seconds since 1970 on the host's clock; `seconds`: between the samples."""
+    """All processes of one scan. `processes` by pid. `taken`: seconds since 1970 on the host's clock; `seconds`: between the samples.
+
+    `silent`: mounts of network disks that did not answer; nothing on them was looked at.
+    """
 
     facts: HostFacts
     processes: dict[int, HostProcess]
     taken: float
     seconds: float
+    silent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import Callable
 
-from gitfleet.onhost import facts, procfs, sockets
+from gitfleet.onhost import facts, procfs, silent_disks, sockets
 from gitfleet.onhost.procfs import Folder, ProcessEnded, Sample, ScanContext
 from gitfleet.onhost.records import HostProcess, ProcessTable
 
@@ -22,11 +22,11 @@ def take(
 
     What ends meanwhile is left out. What cannot be read is a gap of its process, or counted in the facts, never "gone".
     """
-    uid = os.getuid()
+    uid, silent = os.getuid(), silent_disks.silent(root)
     before, then = _samples(uid, root) if seconds > 0 else {}, time.monotonic()
     if seconds > 0:
         wait(seconds)
-    reading = ScanContext(facts.boot(root), uid, facts.uptime(root), root)
+    reading = ScanContext(facts.boot(root), uid, facts.uptime(root), root, silent)
     elapsed = time.monotonic() - then
     found: dict[int, HostProcess] = {}
     unseen = 0
@@ -45,7 +45,7 @@ def take(
     foreign = sum(one.identity.uid != uid and not one.kernel for one in found.values()) + unseen
     unreadable = sum(not MATTERS.isdisjoint(one.gaps) for one in own)
     host = facts.gather(uid, root, foreign=foreign, unreadable=unreadable)
-    return ProcessTable(host, found, facts.now(), elapsed if seconds > 0 else 0.0)
+    return ProcessTable(host, found, facts.now(), elapsed if seconds > 0 else 0.0, silent)
 
 
 def _samples(uid: int, root: str) -> dict[int, Sample]:

@@ -81,7 +81,7 @@ def merge(request: PlanRequest, replies: Sequence[ScanReply]) -> WholePlan:
     hosts = [_entry(one, number, parts, set(selected)) for number, one in enumerate(pool)]
     plan = FleetPlan(
         request.id, request.at, request.node, request.tool, request.profile, request.asked, request.alpha,
-        tested, round(min(1000.0, max(0.0, chosen.needed)), 6), tuple(hosts), selected, _offered(found, selected, request.alpha),
+        tested, round(min(1000.0, max(0.0, chosen.needed)), 6), tuple(hosts), selected, _offered(pairs, selected, request.alpha),
         {"bayes": len(chosen.bayes), "e_values": len(chosen.e_values)},
         patterns.across((host, one.pattern) for host, one in pairs),
     )  # fmt: skip
@@ -158,11 +158,17 @@ def _entry(one: _Read, number: int, parts: Mapping[str, HostPart], selected: set
     return replace(one.entry, candidates=len(one.kept), selected=chosen, part=where, digest=digest)
 
 
-def _offered(found: Sequence[PlannedCandidate], selected: Sequence[str], alpha: float) -> tuple[str, ...]:
+def _offered(
+    pairs: Sequence[tuple[str, PlannedCandidate]], selected: Sequence[str], alpha: float
+) -> tuple[str, ...]:
     """What can be slowed down or paused, and taken back, on somebody's word: only what is useful as it is would suffer.
 
-    No e-value speaks of that, so it is never selected; the Bayesian rule alone, on the probability of being useful, limits it.
+    No e-value speaks of that, so it is never selected; the Bayesian rule alone, on the probability of being useful and for each host by itself, limits it.
     """
-    soft = [one for one in found if one.action in REVERSIBLE and one.candidate_id not in selected]
-    chosen = selection.mean_lfdr([one.posterior[records.USEFUL] for one in soft], alpha=alpha)
-    return tuple(sorted(soft[position].candidate_id for position in chosen))
+    chosen: list[str] = []
+    for host in dict.fromkeys(host for host, _ in pairs):
+        own = [one for where, one in pairs if where == host]
+        soft = [one for one in own if one.action in REVERSIBLE and one.candidate_id not in selected]
+        fine = selection.mean_lfdr([one.posterior[records.USEFUL] for one in soft], alpha=alpha)
+        chosen += [soft[position].candidate_id for position in fine]
+    return tuple(sorted(chosen))

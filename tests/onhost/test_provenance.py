@@ -153,11 +153,12 @@ SHELL = process("bash", 4, terminal=34816, sid=4, pgid=4)
         ([process("x", 5, ppid=0)], None),
         ([process("tmux new -d", 5, ppid=1)], 5),
         ([process("x", 5, unit="web.service", cgroup="/web.service")], 1),
+        ([process("x", 5, unit="app-gnome-x-77.scope", cgroup="/app.slice/app-gnome-x-77.scope")], 1),
         ([process("x", 5, ppid=4), process("systemd --user", 4), ], None),
     ],
     ids=[
         "terminal", "agent", "agent-further-up", "cron", "another-user", "group", "session-leader", "own-shepherd",
-        "hidden-parent", "outside-of-the-container", "itself", "unit", "user-manager",
+        "hidden-parent", "outside-of-the-container", "itself", "unit", "desktop", "user-manager",
     ],
 )  # fmt: skip
 def test_live_supervisor_anywhere_above_or_in_the_group_exempts(

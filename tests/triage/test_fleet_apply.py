@@ -280,6 +280,8 @@ def test_controller_that_is_killed_leaves_the_host_to_do_no_more_and_is_resumed(
     wait_for(heard)
     os.killpg(controller.pid, signal.SIGKILL)
     controller.communicate()
+    while "on-host" in host.run("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'").stdout:
+        time.sleep(0.02)
     refused = bench("apply", "--session", bench.plan, "--recommended", "--yes").ended(20)
     assert "nobody knows what came" in refused.stderr
     assert (runs(host, pid), runs(other, second)) == (True, True)
@@ -289,6 +291,26 @@ def test_controller_that_is_killed_leaves_the_host_to_do_no_more_and_is_resumed(
     assert heard.read_bytes() == b"t"
     assert (runs(host, pid), runs(other, second)) == (False, False)
     assert outcomes(bench.apply("--grace", "0.2", verb="resume")) == {"build-01": "done", "build-02": "done"}
+
+
+@pytest.mark.parametrize("line", [1, 2, 3])
+def test_controller_that_dies_between_two_steps_is_resumed_and_nothing_is_done_twice(
+    bench: Bench, line: int
+) -> None:
+    """Its lines are: all that is to be done, the first intent, the first answer, and so on."""
+    host = bench.hosts.start("build-01")
+    heard = [host.home / "heard-0", host.home / "heard-1"]
+    once = COUNTS.replace("file.write(b't')", "file.write(b't')\n    os._exit(0)")
+    pids = [bench.leak(host, once, str(path)) for path in heard]
+    bench.make("build-01")
+    words = ["fleet", "apply", "--session", bench.plan, "--recommended", "--yes"]
+    argv = [sys.executable, "-P", "-m", "tests.triage.dying_controller", str(line), *words]
+    run(argv, bench.clone, env=bench.gitfleet.environment()).ended(-signal.SIGKILL)
+    data = bench.apply(verb="resume")
+    assert data["apply_summary"]["outcomes"] in ({"done": 2}, {"done": 1, "gone-before": 1})
+    assert [path.read_bytes() for path in heard] == [b"t", b"t"]
+    assert not any(runs(host, pid) for pid in pids)
+    assert bench.apply(verb="resume")["apply_summary"]["total_done"] == 2
 
 
 def test_host_that_dies_in_the_middle_is_unknown_and_asked_again(bench: Bench) -> None:

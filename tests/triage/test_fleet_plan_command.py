@@ -212,6 +212,8 @@ def test_mistake_that_is_reported_lowers_what_every_clone_may_risk(desk: Desk) -
     assert (fdr["asked"], 0.02 < fdr["alpha"] < 0.03) == (0.05, True)
     assert "mistakes of earlier plans" in ran.json()["warnings"][0]
     desk.data("mistake", "c-0000000000ff", "--session", name, code=2)
+    desk.gitfleet(desk.fleets.clone("ada"), "init").ok()  # has a session for its person
+    assert desk.data("trust", "--reason", "its signature is mended")["budget"]["wealth"] == 1.0
 
 
 NONSENSE: list[tuple[tuple[str, ...], str]] = [

@@ -253,6 +253,8 @@ def test_background_job_of_a_shell_is_not_paused_but_may_be_ended(living: Living
 def test_stranger_in_the_group_closes_the_gate(living: Living) -> None:
     shell = living.start("sh", "-c", "sleep 1000 & sleep 1000 & echo ready; echo $!; wait", ready="ready")
     one = int(shell.stdout.readline())
+    while command_of(one) != "sleep":
+        time.sleep(0.005)
     crowd = muster([identity(one)], shell.pid)
     assert (crowd.pgid, crowd.strangers) == (shell.pid, 2)
     assert shut(TERMINATE, one, strangers=crowd.strangers) == ["group"]
