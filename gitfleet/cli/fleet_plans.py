@@ -41,6 +41,9 @@ Profile = Annotated[
 ]
 Timeout = Annotated[float, Option("--timeout", metavar="SECONDS", help="How long a host may take.")]
 MaxParallel = Annotated[int, Option("--max-parallel", metavar="N", help="Hosts asked at the same time.")]
+LeftBy = Annotated[
+    str, Option("--left-by", metavar="SESSION", help="Only what this session, which has ended, left running.")
+]
 AsYaml = Annotated[bool, Option("--yaml", help="Print its YAML, with the comments of its last review.")]
 Output = Annotated[
     str,
@@ -65,6 +68,7 @@ def plan(
     profile: Profile = "safe",
     timeout: Timeout = 120.0,
     max_parallel: MaxParallel = 16,
+    left_by: LeftBy = "",
     format: Format = "text",
 ) -> Reply:
     """Scan hosts, and plan what to do about processes that nobody needs any more. Nothing is changed on any host.
@@ -73,7 +77,7 @@ def plan(
     """
     check_format(format)
     found = hosts_of(hosts)
-    options = PlanOptions(alpha, profile, timeout, max_parallel, bootstrap)
+    options = PlanOptions(alpha, profile, timeout, max_parallel, bootstrap, left_by)
     with Fleet.open(announce=render.note) as fleet:
         progress = _Progress(len(found.hosts))
         whole, warnings = FleetPlans(fleet, progress.told).make(found.hosts, options)
