@@ -96,6 +96,26 @@ def test_place_of_the_fleet_that_is_no_sessions_alone_gives_none() -> None:
     assert of(5, init(), process("x", 5), placed={5: ENDED}).by == "place"
 
 
+@pytest.mark.parametrize(
+    ("fields", "placed", "shared"),
+    [
+        ({"marker": ENDED}, LIVE, True),
+        ({"marker": ENDED}, OTHER, False),
+        ({"marker": ENDED}, ENDED, False),
+        ({"marker": LIVE}, LIVE, False),
+        ({"marker": ENDED, "cwd_deleted": True}, LIVE, False),
+    ],
+)
+def test_process_in_the_worktree_of_another_live_session_is_shared(
+    fields: dict[str, Any], placed: str, *, shared: bool
+) -> None:
+    one = process("vite", 5, **ORPHAN, **fields)
+    found = origins(init(), one, placed={5: placed})
+
+    assert found[5].shared is shared
+    assert provenance.of_group([one], found).shared is shared
+
+
 def test_what_runs_in_a_multiplexer_is_not_of_the_session_that_started_it() -> None:
     found = of(5, init(), process("vim", 5, ppid=4), process("tmux new", 4, marker=ENDED))
     assert (found.session, found.supervised) == (None, True)
