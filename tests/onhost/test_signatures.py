@@ -98,6 +98,8 @@ KINDS: list[tuple[list[str], str, str]] = [
     (["sshd: ada@pts/0"], "terminal", "remote terminal"),
     (["chrome", "--headless", "--remote-debugging-port=0"], "browser", "headless browser"),
     (["firefox"], "browser", "browser"),
+    (["/opt/google/chrome/chrome", "--remote-debugging-pipe"], "browser", "browser"),
+    (["/opt/google/chrome/chrome", "--type=renderer", "--lang=en"], "browser", "part of a browser"),
     (["gitfleet", "daemon"], "gitfleet", "gitfleet"),
     (["python", "-I", "-S", "/v/site-packages/gitfleet/jobs/shepherd/run.py", "/a"], "gitfleet", "gitfleet"),
     (["python", "/home/ada/gitfleet/server.py"], "dev-server", "server script"),
@@ -262,6 +264,14 @@ def test_kind_of_a_group_with_a_member_that_is_kept_is_kept(kept: str) -> None:
     members = (process("npm run dev", 1_000), process(kept, 1_001))
 
     assert kind_of_group(ProcessGroup(members[0], members)).kept
+
+
+def test_kind_of_a_browser_is_kept_by_its_first_process_and_not_by_its_parts() -> None:
+    parts = (process("chrome --type=zygote", 1_001), process("chrome --type=renderer", 1_002))
+    window, headless = process("chrome", 1_000), process("chrome --headless", 1_000)
+
+    assert kind_of_group(ProcessGroup(window, (window, *parts))).kept
+    assert not kind_of_group(ProcessGroup(headless, (headless, *parts))).kept
 
 
 def test_kind_of_a_group_that_a_shell_started_is_not_kept_for_the_shell() -> None:
