@@ -13,6 +13,7 @@ from gitfleet.onhost.records import ProcessGroup
 from gitfleet.onhost.signature_data import SIGNATURES
 from gitfleet.onhost.signatures import kind_of, kind_of_command, kind_of_group, pattern_of
 from tests.onhost.tables import process
+from tests.workbench import ROOT
 
 CLAUDE_SHELL = "source /home/ada/.claude/snap.sh && eval 'npm run dev' \\< /dev/null && pwd -P >| /tmp/cwd"
 XDIST = "import sys;exec(eval(sys.stdin.readline()))"
@@ -292,6 +293,12 @@ def test_every_category_has_its_weight_and_every_signature_its_category() -> Non
     assert categories == WEIGHTS.keys()
     assert KEPT.keys() <= categories
     assert LIVES.keys() <= categories
+
+
+def test_guide_names_every_category() -> None:
+    guide = (ROOT / "docs/guides/judging.md").read_text(encoding="utf-8")
+
+    assert [category for category in WEIGHTS if f"`{category}`" not in guide] == []
 
 
 def test_no_signature_stands_behind_one_that_takes_all_of_its_commands() -> None:
