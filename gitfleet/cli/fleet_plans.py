@@ -8,7 +8,7 @@ from typing import Annotated
 
 from gitfleet.base import advice, clock, files
 from gitfleet.base.text import amount, counted, display, duration
-from gitfleet.cli import render
+from gitfleet.cli import candidate_text, render
 from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.messages import as_session, person
@@ -41,6 +41,9 @@ Profile = Annotated[
 ]
 Timeout = Annotated[float, Option("--timeout", metavar="SECONDS", help="How long a host may take.")]
 MaxParallel = Annotated[int, Option("--max-parallel", metavar="N", help="Hosts asked at the same time.")]
+LeftBy = Annotated[
+    str, Option("--left-by", metavar="SESSION", help="Only what this session, which has ended, left running.")
+]
 AsYaml = Annotated[bool, Option("--yaml", help="Print its YAML, with the comments of its last review.")]
 Output = Annotated[
     str,
@@ -51,6 +54,9 @@ Output = Annotated[
 CandidateId = Annotated[str, Argument(metavar="CANDIDATE", help="A candidate's id, as the plan shows it.")]
 Reason = Annotated[str, Option("--reason", metavar="TEXT", help="What was wrong about it.")]
 TrustReason = Annotated[str, Option("--reason", metavar="TEXT", help="What was done about the mistakes.")]
+OneCandidate = Annotated[
+    str, Argument(metavar="[CANDIDATE]", help="One candidate alone, with all that is known of it.")
+]
 YamlFile = Annotated[str, Argument(metavar="FILE", help="The plan's YAML with your comments.")]
 _STATES = {"selected": "red", "offered": "yellow"}
 
@@ -62,6 +68,7 @@ def plan(
     profile: Profile = "safe",
     timeout: Timeout = 120.0,
     max_parallel: MaxParallel = 16,
+    left_by: LeftBy = "",
     format: Format = "text",
 ) -> Reply:
     """Scan hosts, and plan what to do about processes that nobody needs any more. Nothing is changed on any host.
@@ -70,7 +77,7 @@ def plan(
     """
     check_format(format)
     found = hosts_of(hosts)
-    options = PlanOptions(alpha, profile, timeout, max_parallel, bootstrap)
+    options = PlanOptions(alpha, profile, timeout, max_parallel, bootstrap, left_by)
     with Fleet.open(announce=render.note) as fleet:
         progress = _Progress(len(found.hosts))
         whole, warnings = FleetPlans(fleet, progress.told).make(found.hosts, options)
@@ -82,19 +89,37 @@ def plan(
     return Reply(rows.plan_answer(whole), lines, status=status, code=code, warnings=[*merged, *warnings])
 
 
-def show(session: FleetSession, yaml: AsYaml = False, output: Output = "", format: Format = "text") -> Reply:
-    """Show a plan with everything that it proposes; it then counts as reviewed in this clone."""
+def show(
+    session: FleetSession,
+    candidate: OneCandidate = "",
+    yaml: AsYaml = False,
+    output: Output = "",
+    format: Format = "text",
+) -> Reply:
+    """Show a plan with everything that it proposes; it then counts as reviewed in this clone. With a candidate, all that is known of it."""
     check_format(format)
     with Fleet.open(announce=render.note) as fleet:
         plans = FleetPlans(fleet)
         kept = plans.get(session)
+        answer = rows.plan_answer(kept.whole)
+        if candidate:
+            return _one(answer, candidate)
         lines: list[str | Grid] = [*_shown(kept.whole)]
         if output:
             lines = [_write(output, kept)]
         elif yaml:
             lines = [*service.latest_review(kept).splitlines()]
         plans.note_shown(kept.whole)
-    return Reply(rows.plan_answer(kept.whole), lines, status="success")
+    return Reply(answer, lines, status="success")
+
+
+def _one(answer: rows.FleetPlanAnswer, candidate_id: str) -> Reply:
+    """The answer with this candidate alone. Raises UsageError where there is none."""
+    found = [one for one in answer["candidates"] if one["candidate_id"] == candidate_id]
+    if not found:
+        words = f"The plan {answer['fleet_session_id']} has no candidate {display(candidate_id[:40])}."
+        raise UsageError(words, hint=f"See {advice.FLEET_SHOW.of(answer['fleet_session_id'])}.")
+    return Reply({**answer, "candidates": found}, candidate_text.shown(found[0]), status="success")
 
 
 def status(session: FleetSession, format: Format = "text") -> Reply:

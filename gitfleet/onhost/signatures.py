@@ -36,6 +36,9 @@ class ProcessKind:
     weight: int = 0
 
 
+_REMEMBERED = 4096
+"""Characters of a command line whose kind is remembered: it is asked for many times in one scan."""
+
 UNKNOWN_KIND = ProcessKind(categories.UNKNOWN, "unknown")
 
 
@@ -66,15 +69,22 @@ def kind_of_group(group: ProcessGroup) -> ProcessKind:
     return replace(named, kept=kept) if named.kept != kept else named
 
 
-@lru_cache(maxsize=4096)
 def kind_of_command(command: tuple[str, ...], name: str = "") -> ProcessKind:
     """The kind of what runs as `command`, or, without one, as a process that is called `name`."""
+    short = len(command) <= 64 and sum(map(len, command)) <= _REMEMBERED
+    return _remembered_kind(command, name) if short else _kind_of_words(command, name)
+
+
+def _kind_of_words(command: tuple[str, ...], name: str) -> ProcessKind:
     found = calls(command) or calls((name,) if name else ())
     for call in reversed(found):
         kind = _kind_of_call(call)
         if kind is not None and kind.category != categories.INTERPRETER:
             return kind
     return _kind_without_signature(found)
+
+
+_remembered_kind = lru_cache(maxsize=1024)(_kind_of_words)
 
 
 def pattern_of(command: Sequence[str], name: str = "") -> str:

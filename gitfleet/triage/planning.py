@@ -27,7 +27,7 @@ _SURELY_FIT = 5
 class PlanRequest(Struct):
     """What a plan is made for: its id, the time (seconds since 1970), the node and tool that make it, the redaction profile, and the levels.
 
-    `alpha` is what the fleet may risk of what was `asked`.
+    `alpha` is what the fleet may risk of what was `asked`. `left_by`: the session whose processes it is about ("": all).
     """
 
     id: str
@@ -37,6 +37,7 @@ class PlanRequest(Struct):
     profile: str
     asked: float
     alpha: float
+    left_by: str = ""
 
 
 class ScanReply(Struct):
@@ -65,7 +66,7 @@ class _Read(NamedTuple):
 
 def merge(request: PlanRequest, replies: Sequence[ScanReply]) -> WholePlan:
     """The plan, not yet kept nor sealed. Hosts stay in the order given."""
-    pool = _without_twins([_read(reply) for reply in replies])
+    pool = _without_twins([_read(reply, request.left_by) for reply in replies])
     pairs = [(one.entry.host_id, candidate) for one in pool for candidate in one.kept]
     found = [candidate for _, candidate in pairs]
     tested = sum(max(one.scan.counts.judged, len(one.kept)) for one in pool if not one.entry.twin)
@@ -100,7 +101,7 @@ def files_of(whole: WholePlan, secret: bytes) -> tuple[WholePlan, dict[str, byte
     }
 
 
-def _read(reply: ScanReply) -> _Read:
+def _read(reply: ScanReply, left_by: str = "") -> _Read:
     entry = PlanHost(
         reply.host_id, reply.user, reply.host, reply.port, reply.status, None,
         one_line(reply.words, 300), one_line(reply.hint, 300), bootstrap=reply.bootstrap,
@@ -112,7 +113,7 @@ def _read(reply: ScanReply) -> _Read:
     except Broken as error:
         words = f"its answer cannot be read ({one_line(str(error), 160)})"
         return _Read(replace(entry, status=ERROR, problem=words, hint=_OTHER), _EMPTY, None)
-    kept = tuple(one for one in scan.candidates if one.proposed)
+    kept = tuple(one for one in scan.candidates if one.proposed and left_by in {"", one.session})
     part = HostPart(scan.session_id, reply.host_id, facts, kept)
     if len(kept) > _SURELY_FIT and len(canonical.dump(part)) > canonical.MAX_BYTES:
         words = f"it proposes {len(kept)} candidates, more than a plan holds"

@@ -48,13 +48,17 @@ MOST_PLANS = 200
 
 
 class PlanOptions(Struct):
-    """How hosts are asked: the level asked for, the profile, seconds a host may take, how many at once, and whether Python alone must do."""
+    """How hosts are asked: the level asked for, the profile, seconds a host may take, how many at once, and whether Python alone must do.
+
+    With `left_by` the plan is about what this session has left running, and nothing else; as many count as tested.
+    """
 
     alpha: float = selection.ALPHA
     profile: str = "safe"
     timeout: float = 120.0
     at_once: int = AT_ONCE
     bootstrap: bool = False
+    left_by: str = ""
 
 
 class KeptPlan(NamedTuple):
@@ -183,7 +187,9 @@ class FleetPlans:
         granted = min(options.alpha, alpha_of(self.budget().level))
         name = f"fleet-{stamp}-{secrets.token_hex(2)}"
         node = self._clone.ledger.node.id
-        return PlanRequest(name, now, node, __version__, options.profile, options.alpha, round(granted, 6))
+        return PlanRequest(
+            name, now, node, __version__, options.profile, options.alpha, round(granted, 6), options.left_by
+        )
 
     async def _ask(self, hosts: Sequence[HostSpec], options: PlanOptions, secret: bytes) -> list[ScanReply]:
         known = known_sessions.known(self._clone)

@@ -22,6 +22,7 @@ from gitfleet.onhost.records import (
     HostProcess,
     Origin,
 )
+from gitfleet.triage.selection import ALPHA, select
 from tests.onhost.tables import DAY, HOUR, OF_A_USER, OF_NOBODY, judged, of_session, process
 
 RUNAWAY: dict[str, Any] = {"cpu": 1.0, "cpu_total": 6 * HOUR, "age": 7 * HOUR}
@@ -287,6 +288,25 @@ def test_removed_worktree_makes_an_unmarked_orphan_more_than_kept() -> None:
 
     assert judged(OF_NOBODY, one).action in (PAUSE, TERMINATE)
     assert judged(OF_A_USER, one).action == KEEP
+
+
+def test_strongest_evidence_is_selected_among_the_candidates_of_thirty_two_hosts() -> None:
+    strongest = judged(of_session(), process("vite", age=3 * DAY, cwd_deleted=True))
+    fresh = [judged(of_session(), process("vite", age=HOUR)) for _ in range(32)]
+    tested = 32 * 400
+
+    alone = select([1 - strongest.posterior[ABANDONED]], [strongest.log_e], alpha=ALPHA, tested=tested)
+    one_fresh = select([1 - fresh[0].posterior[ABANDONED]], [fresh[0].log_e], alpha=ALPHA, tested=tested)
+    one_on_each = select(
+        [1 - each.posterior[ABANDONED] for each in fresh],
+        [each.log_e for each in fresh],
+        alpha=ALPHA,
+        tested=tested,
+    )
+
+    assert len(alone.both) == 1
+    assert len(one_fresh.both) == 0
+    assert len(one_on_each.both) == 32
 
 
 def test_session_of_unknown_state_is_no_ended_one() -> None:

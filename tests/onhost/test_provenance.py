@@ -328,6 +328,25 @@ def test_place_in_another_mount_namespace_is_unknown(tmp_path: Path) -> None:
         assert (os.getpid() in places.placed(seen, {os.getcwd(): LIVE})) is known
 
 
+def unshare_works(*words: str) -> bool:
+    try:
+        argv = ["unshare", "--mount", "sh", "-c", *(words or ["true"])]
+        return subprocess.run(argv, capture_output=True, timeout=30, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not unshare_works(), reason="needs a mount namespace of its own")
+def test_marker_of_a_process_in_another_mount_namespace_is_read_and_its_place_is_not(
+    start: Programs, tmp_path: Path
+) -> None:
+    argv = ["/bin/sh", "-c", "exec unshare --mount sh -c 'echo ready; exec sleep 600'"]
+    one = start.ready(argv, cwd=tmp_path, env={**os.environ, "GITFLEET_SESSION": LIVE})
+    table = snapshot.take(0)
+    assert table.processes[one.pid].marker == LIVE
+    assert one.pid not in places.placed(table, {str(tmp_path): LIVE})
+
+
 HIDDEN = """
 import ctypes, json, os, sys
 sys.path.insert(0, sys.argv[1])
@@ -341,15 +360,10 @@ print(json.dumps([table.facts.hidden, os.getppid() in table.processes, origin.su
 """
 
 
-def unshare_works() -> bool:
-    try:
-        words = ["unshare", "--mount", "sh", "-c", "mount -t proc -o hidepid=2 proc /proc"]
-        return subprocess.run(words, capture_output=True, timeout=30, check=False).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-
-
-@pytest.mark.skipif(os.getuid() != 0 or not unshare_works(), reason="needs a mount namespace of its own")
+@pytest.mark.skipif(
+    os.getuid() != 0 or not unshare_works("mount -t proc -o hidepid=2 proc /proc"),
+    reason="needs a /proc of its own",
+)
 @pytest.mark.parametrize("level", ["1", "2"])
 def test_ancestor_that_proc_hides_counts_as_a_live_supervisor(level: str) -> None:
     from tests.workbench import ROOT, run

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gitfleet.onhost.call_data import SHELLS
 from gitfleet.onhost.calls import DEPTH, calls
@@ -168,6 +170,36 @@ HOSTILE = [
 
 @pytest.mark.parametrize("command", HOSTILE, ids=lambda value: repr(value)[:40])
 def test_any_command_line_is_read_within_bounds(command: list[str]) -> None:
+    assert len(calls(command)) <= DEPTH
+    assert kind_of_command(tuple(command)).category in WEIGHTS
+    assert len(pattern_of(command)) <= 80
+
+
+WORDS = [
+    "sh",
+    "-c",
+    "env",
+    "npx",
+    "node",
+    "python",
+    "-m",
+    "uv",
+    "run",
+    "java",
+    "-cp",
+    "eval x",
+    "'",
+    "a=b",
+    "/",
+    "",
+    "--",
+    "vite",
+    "\0module",
+]
+
+
+@given(st.lists(st.one_of(st.sampled_from(WORDS), st.text(max_size=20)), max_size=12))
+def test_no_command_line_raises(command: list[str]) -> None:
     assert len(calls(command)) <= DEPTH
     assert kind_of_command(tuple(command)).category in WEIGHTS
     assert len(pattern_of(command)) <= 80
