@@ -85,7 +85,7 @@ class Ssh:
             case _Shared.ALIVE:  # past any jump host: the user may have been asked for more than a key there
                 return Route(self._files.shared)
         jump = found.get("proxyjump", "none")
-        return Route(self._files.shared) if jump == "none" else await self._through(_last_hop(jump))
+        return Route(self._files.shared) if jump == "none" else await self._through(last_hop(jump))
 
     async def _through(self, hop: tuple[str, ...]) -> Route:
         """The way behind a jump host: over the connection to it that all share, made by whoever comes first."""
@@ -217,7 +217,7 @@ def _target(spec: HostSpec) -> list[str]:
     ]
 
 
-def _last_hop(jump: str) -> tuple[str, ...]:
+def last_hop(jump: str) -> tuple[str, ...]:
     """The arguments by which ssh itself is told of the last of `[user@]host[:port],…`, as its connection to a target tells it."""
     before, _, last = jump.rpartition(",")
     user, _, host = last.rpartition("@")
