@@ -68,9 +68,10 @@ def test_terminate_of_a_group_ends_all_of_it(living: Living, tmp_path: Path) -> 
 
 
 def test_terminate_whose_leader_has_ended_reaches_the_group(living: Living, tmp_path: Path) -> None:
-    shell = living.start(
-        "sh", "-c", "sleep 1000 & echo ready; read x <&9", ready="ready", into="9<>/dev/null"
-    )
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    shell = living.start("sh", "-c", "sleep 1000 & echo ready; read x <&9", ready="ready", into=f"9<>{gate}")
+    gate.write_text("go\n")
     while shell.runs:
         time.sleep(0.005)
     (child,) = [asleep(pid) for pid in group_of(shell.pid) if state_of(pid)]
