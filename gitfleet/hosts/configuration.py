@@ -89,12 +89,6 @@ class SshFiles:
         block = [f"Host {host}", "    ControlMaster no", f'    ControlPath "{path}"', ""]
         return self._write(f"behind-{self._jumps}", self._base + "\n".join(block))
 
-    def sockets(self) -> list[str]:
-        """The sockets of our shared connections."""
-        return [
-            os.path.join(self.folder, name) for name in os.listdir(self.folder) if name.startswith(_SOCKET)
-        ]
-
     def _write(self, name: str, content: str) -> str:
         path = os.path.join(self.folder, name)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -121,8 +115,15 @@ _FROM_8_7 = ("StdinNull no", "ForkAfterAuthentication no", "SessionType default"
 
 
 def quiet(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which neither our ssh nor one that it starts has anything to ask a person with."""
-    kept = {name: value for name, value in environment.items() if name not in _ASKING}
+    """An environment in which neither our ssh nor one that it starts has anything to ask a person with.
+
+    Nor do they belong to our session: a shared connection, or what keeps watch over paused processes, outlives it.
+    """
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if name not in _ASKING and not name.startswith("GITFLEET_")
+    }
     return {**kept, "SSH_ASKPASS_REQUIRE": "never"}
 
 

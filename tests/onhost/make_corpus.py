@@ -3,7 +3,7 @@
 
     tests/onhost/make_corpus.py --tools FOLDER [BATCH…]
 
-Needs Linux and root (for `unshare`). FOLDER holds a `node_modules` (vite, jest, vitest, mocha, nodemon, concurrently, tsx, webpack,
+Needs Linux, root (for `unshare`), chromium, postgres, redis, nginx, tmux, screen, vim, nano, emacs, zsh, fish, gopls and clangd. FOLDER holds a `node_modules` (vite, jest, vitest, mocha, nodemon, concurrently, tsx, webpack,
 webpack-cli, webpack-dev-server, typescript, typescript-language-server, pyright, serve, http-server and the two MCP servers)
 and a `venv` (pytest, pytest-xdist, flask, uvicorn, watchdog, mcp-server-git, python-lsp-server). Ages, and what a runaway has used of its processor, are
 set to what the table of batches says: nobody waits for days. Paths are replaced; of environments only the marker is kept.
@@ -132,13 +132,14 @@ def _start(
             [str(agent), "--run", *words], env={**os.environ, "GITFLEET_SESSION": session}
         )
     elif way == programs.TYPED:
-        for one in started:
+        for number, one in enumerate(started):
             pid, master = pty.fork()
             if pid == 0:
                 os.chdir(work[one.name])
                 os.execvp("bash", ["bash", "--norc", "-i"])
             keep[one.name] = master
-            os.write(master, ("stty -echo; " + one.line.removeprefix("exec ") + "\n").encode())
+            behind = " &" if number % 2 and not one.terminal and not one.name.endswith("-stopped") else ""
+            os.write(master, ("stty -echo; " + one.line.removeprefix("exec ") + behind + "\n").encode())
             os.set_blocking(master, False)
     elif way == programs.RUNNER_KILLED:
         for one in started:
@@ -215,7 +216,7 @@ def _store(
         for one in started
     ]  # fmt: skip
     spinning = {pid for case, one in zip(cases, started, strict=True) if one.spins for pid in case["pids"]}
-    names = {str(tools): "/home/ada/shop", str(HOME): "/home/ada"}
+    names = {str(tools): "/home/ada/shop", str(HOME): "/home/ada", str(ROOT): "/home/ada"}
     kept = [
         _replaced(one, age, spinning) for one in table.processes.values() if one.identity.pid != os.getpid()
     ]
@@ -223,7 +224,7 @@ def _store(
         "uid": UID, "seconds": round(table.seconds, 2), "sessions": sessions, "placed": placed, "cases": cases,
         "processes": [stored(one) for one in kept],
     })  # fmt: skip
-    for real, name in names.items():
+    for real, name in {**names, table.facts.boot: "boot"}.items():
         text = text.replace(real, name)
     (HOME / "out" / f"{batch}.json").write_text(_one_a_line(text))
     for case in cases:

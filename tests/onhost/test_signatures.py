@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gitfleet.onhost.call_data import SHELLS
 from gitfleet.onhost.calls import DEPTH, calls
@@ -11,6 +13,7 @@ from gitfleet.onhost.records import ProcessGroup
 from gitfleet.onhost.signature_data import SIGNATURES
 from gitfleet.onhost.signatures import kind_of, kind_of_command, kind_of_group, pattern_of
 from tests.onhost.tables import process
+from tests.workbench import ROOT
 
 CLAUDE_SHELL = "source /home/ada/.claude/snap.sh && eval 'npm run dev' \\< /dev/null && pwd -P >| /tmp/cwd"
 XDIST = "import sys;exec(eval(sys.stdin.readline()))"
@@ -96,17 +99,39 @@ KINDS: list[tuple[list[str], str, str]] = [
     (["sshd: ada@pts/0"], "terminal", "remote terminal"),
     (["chrome", "--headless", "--remote-debugging-port=0"], "browser", "headless browser"),
     (["firefox"], "browser", "browser"),
+    (["/opt/google/chrome/chrome", "--remote-debugging-pipe"], "browser", "browser"),
+    (["/opt/google/chrome/chrome", "--type=renderer", "--lang=en"], "browser", "part of a browser"),
     (["gitfleet", "daemon"], "gitfleet", "gitfleet"),
     (["python", "-I", "-S", "/v/site-packages/gitfleet/jobs/shepherd/run.py", "/a"], "gitfleet", "gitfleet"),
     (["python", "/home/ada/gitfleet/server.py"], "dev-server", "server script"),
     (["python", "-I", "-m", "gitfleet", "on-host"], "gitfleet", "gitfleet"),
     (["node", "index.js"], "interpreter", "node"),
-    (["sleep", "600"], "unknown", "unknown"),
+    (["sleep", "600"], "interpreter", "small tool"),
+    (["obsidian"], "unknown", "unknown"),
+    (["java", "-cp", "a.jar", "com.intellij.idea.Main"], "editor", "JetBrains"),
+    (["java", "-jar", "shop.jar"], "interpreter", "interpreter"),
+    (["bazel(shop)", "-XX:+UseG1GC"], "build-tool", "bazel server"),
+    (["node", "/w/node_modules/nx/src/daemon/server/start.js"], "build-tool", "build daemon"),
+    (["git", "fsmonitor--daemon", "run"], "build-tool", "git daemon"),
+    (["git", "gc"], "build-tool", "git"),
+    (["gopls", "serve", "-listen=unix;/tmp/a"], "language-server", "gopls daemon"),
+    # a source file of one's own is what it is called only where that keeps it
+    (["python3", "/home/ada/watch.py"], "interpreter", "Python"),
+    (["node", "vite.js"], "interpreter", "node"),
+    (["python3", "/usr/share/nodejs/npm/bin/npm-cli.js", "test"], "test-runner", "package script test"),
+    (["node", ".yarn/releases/yarn-4.9.cjs", "dev"], "dev-server", "package script server"),
+    (["python3", "claude.py"], "agent", "claude"),
+    (["node", "/home/ada/.vscode-server/bin/0/out/server-main.js"], "editor", "VS Code"),
+    (
+        ["node", "/home/ada/.vscode/extensions/eslint/out/eslintServer.js"],
+        "language-server",
+        "language server",
+    ),
     # parts of words are no words
     (["viteless"], "unknown", "unknown"),
     (["python", "vite_report.py"], "interpreter", "Python"),
-    (["cat", "vite"], "unknown", "unknown"),
-    (["grep", "-r", "jest", "."], "unknown", "unknown"),
+    (["cat", "vite"], "interpreter", "small tool"),
+    (["grep", "-r", "jest", "."], "interpreter", "small tool"),
     (["mcphail"], "unknown", "unknown"),
 ]
 
@@ -140,11 +165,44 @@ HOSTILE = [
     ["java", "-cp"],
     ["node_modules/"],
     ["\udcff\x1b[2J\n", "\0"],
+    ["\0module"],
+    ["\0class", "x"],
+    ["("],
 ]
 
 
 @pytest.mark.parametrize("command", HOSTILE, ids=lambda value: repr(value)[:40])
 def test_any_command_line_is_read_within_bounds(command: list[str]) -> None:
+    assert len(calls(command)) <= DEPTH
+    assert kind_of_command(tuple(command)).category in WEIGHTS
+    assert len(pattern_of(command)) <= 80
+
+
+WORDS = [
+    "sh",
+    "-c",
+    "env",
+    "npx",
+    "node",
+    "python",
+    "-m",
+    "uv",
+    "run",
+    "java",
+    "-cp",
+    "eval x",
+    "'",
+    "a=b",
+    "/",
+    "",
+    "--",
+    "vite",
+    "\0module",
+]
+
+
+@given(st.lists(st.one_of(st.sampled_from(WORDS), st.text(max_size=20)), max_size=12))
+def test_no_command_line_raises(command: list[str]) -> None:
     assert len(calls(command)) <= DEPTH
     assert kind_of_command(tuple(command)).category in WEIGHTS
     assert len(pattern_of(command)) <= 80
@@ -173,6 +231,23 @@ def test_kind_without_a_command_line_goes_by_the_name() -> None:
     assert kind_of(process(name="postgres")).category == "database"
 
 
+@pytest.mark.parametrize(
+    ("exe", "folder", "category"),
+    [
+        ("/home/ada/shop/target/debug/shop", "/home/ada/shop", "interpreter"),
+        ("/home/ada/shopping/shop", "/home/ada/shop", "unknown"),
+        ("/usr/bin/gimp", "/usr", "unknown"),
+        ("/usr/bin/gimp", "/", "unknown"),
+        (None, "/home/ada/shop", "unknown"),
+        ("/home/ada/shop/shop", None, "unknown"),
+    ],
+)
+def test_kind_of_an_unknown_program_is_that_of_the_folder_that_it_was_built_in(
+    exe: str | None, folder: str | None, category: str
+) -> None:
+    assert kind_of(process("shop", exe=exe, cwd=folder)).category == category
+
+
 def test_kind_of_a_kernel_thread_or_the_first_process_is_the_system_and_kept() -> None:
     for one in (process(name="kworker/0:1", kernel=True), process("vite", pid=1)):
         assert kind_of(one).category == "system"
@@ -190,6 +265,14 @@ def test_kind_of_a_group_with_a_member_that_is_kept_is_kept(kept: str) -> None:
     members = (process("npm run dev", 1_000), process(kept, 1_001))
 
     assert kind_of_group(ProcessGroup(members[0], members)).kept
+
+
+def test_kind_of_a_browser_is_kept_by_its_first_process_and_not_by_its_parts() -> None:
+    parts = (process("chrome --type=zygote", 1_001), process("chrome --type=renderer", 1_002))
+    window, headless = process("chrome", 1_000), process("chrome --headless", 1_000)
+
+    assert kind_of_group(ProcessGroup(window, (window, *parts))).kept
+    assert not kind_of_group(ProcessGroup(headless, (headless, *parts))).kept
 
 
 def test_kind_of_a_group_that_a_shell_started_is_not_kept_for_the_shell() -> None:
@@ -210,6 +293,12 @@ def test_every_category_has_its_weight_and_every_signature_its_category() -> Non
     assert categories == WEIGHTS.keys()
     assert KEPT.keys() <= categories
     assert LIVES.keys() <= categories
+
+
+def test_guide_names_every_category() -> None:
+    guide = (ROOT / "docs/guides/judging.md").read_text(encoding="utf-8")
+
+    assert [category for category in WEIGHTS if f"`{category}`" not in guide] == []
 
 
 def test_no_signature_stands_behind_one_that_takes_all_of_its_commands() -> None:

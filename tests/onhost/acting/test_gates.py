@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gitfleet.onhost.acting import sighting
+from gitfleet.onhost.acting import reachable, sighting
 from gitfleet.onhost.acting.gates import GateQuestion, closed, look_at_gates
 from gitfleet.onhost.acting.muster import muster
 from gitfleet.onhost.acting.written_files import (
@@ -64,6 +64,8 @@ def opener(living: Living, code: str) -> Left:
         ("f = open('x.log', 'a')", []),
         ("os.makedirs('node_modules/x'); f = open('node_modules/x/trace', 'w')", []),
         ("f = open('x.log', 'a'); os.unlink('x.log')", ["open-files"]),
+        ("import tempfile; f = tempfile.TemporaryFile(dir='.'); os.dup2(f.fileno(), 2)", []),
+        ("import tempfile; f = tempfile.TemporaryFile(dir='.')", ["open-files"]),
         ("f = os.memfd_create('x'); os.ftruncate(f, 10); m = mmap.mmap(f, 10)", []),
         ("f = os.open('m', os.O_RDWR | os.O_CREAT); os.ftruncate(f, 10); m = mmap.mmap(f, 10); os.close(f)", ["open-files"]),
         ("f = open('/dev/null', 'w'); p = os.pipe()", []),
@@ -73,7 +75,7 @@ def opener(living: Living, code: str) -> Left:
         ("f = open('a.db', 'w'); j = open('a.db-journal', 'w')", ["database"]),
         ("f = open('plain', 'w'); j = open('plain-wal', 'w')", ["database"]),
     ],
-    ids=["write", "read-write", "read", "path-only", "log", "cache", "unlinked", "memfd", "mapped", "device", "flock",
+    ids=["write", "read-write", "read", "path-only", "log", "cache", "unlinked", "caught", "temporary", "memfd", "mapped", "device", "flock",
          "lockf", "shared-lock", "journal", "wal"],
 )  # fmt: skip
 def test_files_of_a_process_close_the_gate_where_something_could_be_lost(
@@ -123,6 +125,16 @@ def test_files_that_cannot_be_read_are_unknown_and_close_the_gate(living: Living
         os.setuid(65534)
         os._exit(written_files([child.pid]).unknown)
     assert os.waitstatus_to_exitcode(os.waitpid(looker, 0)[1]) == 1
+
+
+def test_disk_that_does_not_answer_is_unknown_and_closes_the_gates(
+    living: Living, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = opener(living, "f = open('x.log', 'w')")
+    asked = question(TERMINATE, child.pid)
+    monkeypatch.setattr(reachable, "silent", lambda: (str(living.folder),))
+    states = {gate.name: gate.state for gate in closed(look_at_gates(asked))}
+    assert (states["open-files"], states["git"]) == ("unknown", "unknown")
 
 
 @pytest.mark.parametrize("name", ["MERGE_HEAD", "index.lock", "CHERRY_PICK_HEAD"])
@@ -253,6 +265,8 @@ def test_background_job_of_a_shell_is_not_paused_but_may_be_ended(living: Living
 def test_stranger_in_the_group_closes_the_gate(living: Living) -> None:
     shell = living.start("sh", "-c", "sleep 1000 & sleep 1000 & echo ready; echo $!; wait", ready="ready")
     one = int(shell.stdout.readline())
+    while command_of(one) != "sleep":
+        time.sleep(0.005)
     crowd = muster([identity(one)], shell.pid)
     assert (crowd.pgid, crowd.strangers) == (shell.pid, 2)
     assert shut(TERMINATE, one, strangers=crowd.strangers) == ["group"]
