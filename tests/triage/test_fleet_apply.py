@@ -133,6 +133,11 @@ def test_first_host_that_refuses_stops_all_the_others(bench: Bench) -> None:
     assert "only-copy" not in json.dumps(data)
     assert data["stopped"].startswith("build-01 refused")
     assert all(runs(host, pid) for host, pid in zip(hosts, pids, strict=True))
+    for words in (["apply", "--recommended", "--yes"], ["resume"]):
+        assert "was stopped" in bench(*words, "--session", bench.plan).ended(20).stderr
+    data = bench.apply("--yes", verb="resume", code=21)
+    assert outcomes(data) == {"build-01": "refused-gate", "build-02": "done", "build-03": "done"}
+    assert [runs(host, pid) for host, pid in zip(hosts, pids, strict=True)] == [True, False, False]
 
 
 def test_what_a_host_would_refuse_at_the_scan_is_shown_and_left_out(bench: Bench) -> None:
@@ -310,6 +315,7 @@ def test_controller_that_is_killed_leaves_the_host_to_do_no_more_and_is_resumed(
     assert outcomes(bench.apply("--grace", "0.2", verb="resume")) == {"build-01": "done", "build-02": "done"}
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("line", [1, 2, 3])
 def test_controller_that_dies_between_two_steps_is_resumed_and_nothing_is_done_twice(
     bench: Bench, line: int
@@ -349,6 +355,7 @@ def test_host_that_dies_in_the_middle_is_unknown_and_asked_again(bench: Bench) -
 ACTED = {"candidate_id": "c-000000000001", "action": "terminate", "outcome": "done"}
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("boot", "act", "code", "outcome", "detail"),
     [
