@@ -19,8 +19,8 @@ from tests.fleetbench import Fleets
 from tests.forms import held
 from tests.hosts.sshd import TOOL, Host, Hosts, needs_hosts
 from tests.triage.candidates import candidate, facts, identity, scan
-from tests.triage.test_fleet_plan_real import SERVER, ended, leak
-from tests.workbench import ROOT, Gitfleet, Ran, overlaid, run
+from tests.triage.test_fleet_plan_real import SECRETS, SERVER, ended, leak, objects
+from tests.workbench import ROOT, Git, Gitfleet, Ran, overlaid, run
 
 __all__ = ["ended"]
 pytestmark = needs_hosts
@@ -94,10 +94,12 @@ def outcomes(data: Any) -> dict[str, str]:
     return {row["host_id"]: row["outcome"] for row in data["actions"]}
 
 
-def test_plan_is_reviewed_applied_and_verified_on_hosts_with_and_without_gitfleet(bench: Bench) -> None:
+def test_plan_is_reviewed_applied_and_verified_on_hosts_with_and_without_gitfleet(
+    bench: Bench, git: Git
+) -> None:
     first = bench.hosts.start("build-01")
     second = bench.hosts.start("build-02", tool=None, login="echo noise; echo more >&2\n", banner="Beware!\n")
-    pids = {host: bench.leak(host) for host in (first, second)}
+    pids = {host: bench.leak(host, SERVER, "--password", SECRETS[0]) for host in (first, second)}
     bench.hosts.write()
     words = ["plan", "--hosts", "build-01,build-02", "--bootstrap", "--format", "json"]
     bench.plan = held(bench(*words).ok().json())["fleet_session_id"]
@@ -111,6 +113,9 @@ def test_plan_is_reviewed_applied_and_verified_on_hosts_with_and_without_gitflee
     assert [row["now"] for host in seen["hosts"] for row in host["actions"]] == ["gone", "gone"]
     undone = bench.apply(verb="undo", code=21)
     assert [row["undo"] for host in undone["hosts"] for row in host["actions"]] == ["cannot", "cannot"]
+    kept = objects(git, bench.clone) + json.dumps([data, seen, undone])
+    kept += "".join(path.read_text() for path in bench.clone.glob(".git/gitfleet/triage/applies/*.jsonl"))
+    assert SECRETS[0] not in kept
     again = bench.apply()
     assert [row["repeated"] for row in again["actions"]] == [True, True]
 
