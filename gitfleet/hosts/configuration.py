@@ -89,12 +89,6 @@ class SshFiles:
         block = [f"Host {host}", "    ControlMaster no", f'    ControlPath "{path}"', ""]
         return self._write(f"behind-{self._jumps}", self._base + "\n".join(block))
 
-    def sockets(self) -> list[str]:
-        """The sockets of our shared connections."""
-        return [
-            os.path.join(self.folder, name) for name in os.listdir(self.folder) if name.startswith(_SOCKET)
-        ]
-
     def _write(self, name: str, content: str) -> str:
         path = os.path.join(self.folder, name)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
