@@ -245,7 +245,7 @@ def test_pause_stops_a_group_and_undo_lets_it_go_on(living: Living, tmp_path: Pa
     assert row["now"] == "paused"
     assert row["paused_until"] > facts.now()
     (row,) = after_acts.undo(journal, OID, [])
-    assert (row["undo"], state_of(child.pid)) == ("undone", "S")
+    assert (row["undo"], row["paused_until"], state_of(child.pid)) == ("undone", None, "S")
     (row,) = after_acts.undo(journal, OID, [])
     assert row["undo"] == "nothing"
 
