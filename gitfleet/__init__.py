@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # hooks import this package on every commit, and `typing` wou
     from gitfleet.ledger.ledger import State
     from gitfleet.onhost.version import __version__
     from gitfleet.sessions.service import Start
+    from gitfleet.triage.service import PlanOptions
     from gitfleet.upkeep.maintainer import Options
     from gitfleet.worktrees.ensure import Wish
     from gitfleet.worktrees.removable import CleanupTerms
@@ -65,6 +66,7 @@ __all__ = [
     "Lost",
     "NoSession",
     "Options",
+    "PlanOptions",
     "Queued",
     "Released",
     "ScheduleNotFoundError",
@@ -92,6 +94,7 @@ _HOMES = {
     "InvalidStateError": "gitfleet.jobs.errors",
     "JobNotFoundError": "gitfleet.jobs.errors",
     "Options": "gitfleet.upkeep.maintainer",
+    "PlanOptions": "gitfleet.triage.service",
     "Released": "gitfleet.claims.asking",
     "ScheduleNotFoundError": "gitfleet.jobs.errors",
     "Selection": "gitfleet.worktrees.service",

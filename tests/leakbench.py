@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pty
+import secrets
 import signal
 import subprocess
 import sys
@@ -73,9 +74,10 @@ def measured(folder: Path, runs: int, *, seconds: float = 1.0, machine: bool = T
 
     `machine`: whatever else runs here is a bystander, too. Beside a suite of tests it is not: they leak.
     """
-    with _bystanders(folder) as innocent, _leaks(folder, runs) as leaked:
-        sessions = {session: "ended" for session, _ in leaked.values()} | {"01LIVE": "live"}
-        places = {str(folder / f"run-{number}"): f"01RUN{number}" for number in range(runs)}
+    names, live = [_name() for _ in range(runs)], _name()
+    with _bystanders(folder, live) as innocent, _leaks(folder, names) as leaked:
+        sessions = {**dict.fromkeys(names, "ended"), live: "live"}
+        places = {str(folder / f"run-{number}"): name for number, name in enumerate(names)}
         findings = scanning.look(ScanRequest(sessions=sessions, places=places, seconds=seconds))
         known = findings.origins
         right = {
@@ -95,6 +97,11 @@ def measured(folder: Path, runs: int, *, seconds: float = 1.0, machine: bool = T
         )
 
 
+def _name() -> str:
+    """The id of a session that no other run of this has."""
+    return "claude-" + "".join(secrets.choice("0123456789abcdefghjkmnpqrstvwxyz") for _ in range(8))
+
+
 def _selected(candidates: tuple[TriageCandidate, ...], tested: int) -> set[int]:
     chosen = select(
         [1.0 - one.judgement.posterior["abandoned"] for one in candidates],
@@ -111,10 +118,10 @@ def _selected(candidates: tuple[TriageCandidate, ...], tested: int) -> set[int]:
 
 
 @contextmanager
-def _leaks(folder: Path, runs: int) -> Iterator[dict[int, tuple[str, str]]]:
+def _leaks(folder: Path, names: list[str]) -> Iterator[dict[int, tuple[str, str]]]:
     """By pid the session and the way of each leak, once all agents are dead."""
-    agents = [_run(folder, number) for number in range(runs)]
-    told = [folder / f"told-{number}" for number in range(runs)]
+    agents = [_run(folder, number, name) for number, name in enumerate(names)]
+    told = [folder / f"told-{number}" for number in range(len(names))]
     try:
         _await(told)
         for number, agent in enumerate(agents):
@@ -123,14 +130,14 @@ def _leaks(folder: Path, runs: int) -> Iterator[dict[int, tuple[str, str]]]:
             if number % len(WAYS) == REMOVED:
                 rmtree(folder / f"run-{number}")
         yield {
-            int(path.read_text()): (f"01RUN{number}", WAYS[number % len(WAYS)][0])
+            int(path.read_text()): (names[number], WAYS[number % len(WAYS)][0])
             for number, path in enumerate(told)
         }
     finally:
-        _end_marked({f"01RUN{number}" for number in range(runs)}, told, agents)
+        _end_marked(set(names), told, agents)
 
 
-def _run(folder: Path, number: int) -> subprocess.Popen[bytes]:
+def _run(folder: Path, number: int, session: str) -> subprocess.Popen[bytes]:
     place = folder / f"run-{number}"
     _laid_out(place)
     line = WAYS[number % len(WAYS)][1].replace("{python}", sys.executable)
@@ -138,7 +145,7 @@ def _run(folder: Path, number: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [place / "claude", line.replace("$TOLD", told), "apart" if number % 2 else "together"],
         cwd=place,
-        env=_environment(GITFLEET_SESSION=f"01RUN{number}"),
+        env=_environment(GITFLEET_SESSION=session),
         start_new_session=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -169,7 +176,7 @@ def _environment(**more: str) -> dict[str, str]:
 
 
 @contextmanager
-def _bystanders(folder: Path) -> Iterator[set[int]]:
+def _bystanders(folder: Path, session: str) -> Iterator[set[int]]:
     """A user's editor and shell on terminals, a server that he keeps on, a database, a live agent with a server of its own."""
     place = folder / "user"
     _laid_out(place)
@@ -192,7 +199,7 @@ def _bystanders(folder: Path) -> Iterator[set[int]]:
         subprocess.Popen([place / "postgres", told[2]], env=_environment(), **quiet),
         subprocess.Popen(
             [place / "claude", f"{server} {told[3]}", "apart"],
-            env=_environment(GITFLEET_SESSION="01LIVE"),
+            env=_environment(GITFLEET_SESSION=session),
             **quiet,
         ),
     ]
@@ -209,7 +216,7 @@ def _bystanders(folder: Path) -> Iterator[set[int]]:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-        _end_marked({"01LIVE"}, told, started)
+        _end_marked({session}, told, started)
 
 
 def _on_terminal(line: str, place: Path) -> tuple[int, int]:

@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     advice.END: "gitfleet session end {}",
     advice.ENSURE: "gitfleet worktree ensure",
     advice.FLEET_PLAN: "gitfleet fleet plan --hosts {}",
+    advice.FLEET_PLAN_LEFT: "gitfleet fleet plan --hosts localhost --left-by {}",
     advice.FLEET_PLANS: "gitfleet fleet list",
     advice.FLEET_RESUME: "gitfleet fleet resume --session {}",
     advice.FLEET_SHOW: "gitfleet fleet show --session {}",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from gitfleet.base import clock
+from gitfleet.base.digests import sha256
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _NAME = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
@@ -21,11 +22,22 @@ def ulid() -> str:
     value = (clock.milliseconds() << 80) | int.from_bytes(os.urandom(10), "big")
     step = 1 + int.from_bytes(os.urandom(8), "big")  # not 1: forked processes all start from one `_last`
     value = max(value, _last + step)
-    _last, rest, text = value, value, ""  # from here on our own: other threads go on with `_last`
+    _last, mine = value, value  # from here on our own: other threads go on with `_last`
+    return _text(mine)
+
+
+def _text(value: int) -> str:
+    text = ""
     for _ in range(26):
-        text = ALPHABET[rest & 31] + text
-        rest >>= 5
+        text = ALPHABET[value & 31] + text
+        value >>= 5
     return text
+
+
+def derived(milliseconds: int, seed: str) -> str:
+    """The ULID of a moment (since 1970) and a text: the same wherever it is made of the same."""
+    rest = int.from_bytes(sha256(seed.encode("utf-8", "surrogateescape")).digest()[:10], "big")
+    return _text((milliseconds << 80) | rest)
 
 
 def made_at(text: str) -> int:

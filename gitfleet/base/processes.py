@@ -157,13 +157,14 @@ def _answer(handle: int, answered: Callable[[bytes], bool], end: float) -> bytes
 def detach(argv: Sequence[str], *, env: Mapping[str, str], handles: Mapping[int, int], log: str) -> int:
     """Start a program that goes on by itself, in a session of its own; its pid. It is ours to reap, should we live that long.
 
-    It has our `handles` open, each under a number of its own (3 and up), reads nothing, and writes to the file `log`.
-    Raises OSError.
+    It has our `handles` open, each under a number of its own (3 and up), and no other that we were given, such as the locks or pipes
+    of a script; it reads nothing, and writes to the file `log`. Raises OSError.
     """
-    actions: list[tuple[int, int, str, int, int] | tuple[int, int, int]] = [
+    actions: list[tuple[int, int, str, int, int] | tuple[int, int, int] | tuple[int, int]] = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
         (os.POSIX_SPAWN_DUP2, 1, 2),
+        *((os.POSIX_SPAWN_CLOSE, handle) for handle in _inherited()),
     ]
     moved = {number: fcntl.fcntl(handle, fcntl.F_DUPFD_CLOEXEC, 64) for number, handle in handles.items()}
     try:
@@ -172,6 +173,16 @@ def detach(argv: Sequence[str], *, env: Mapping[str, str], handles: Mapping[int,
     finally:
         for handle in moved.values():
             os.close(handle)
+
+
+def _inherited() -> list[int]:
+    """What a program that we start would have open, beside its inputs and outputs."""
+    found = []
+    for name in os.listdir("/dev/fd"):
+        with suppress(OSError):  # the one that the listing was made with
+            if int(name) > 2 and os.get_inheritable(int(name)):
+                found.append(int(name))
+    return found
 
 
 class Conversation:

@@ -193,6 +193,7 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "verify": CommandEntry("fleet_apply.verify", "Say what is there now of what was applied"),
         "undo": CommandEntry("fleet_apply.undo", "Take back what can be taken back"),
         "mistake": CommandEntry("fleet_plans.mistake", "Report that ending something was a mistake"),
+        "trust": CommandEntry("fleet_plans.trust", "Give back what mistakes have cost (people only)"),
     },
     "config": {
         "check": CommandEntry("agent_files.check", "Say what is wrong with agent files (the default)"),

@@ -162,12 +162,13 @@ def _ask_first(whole: WholePlan, chosen: ChosenActs) -> bool:
     """Show what would be done, and ask."""
     ids = {act.candidate.candidate_id for act in chosen.acts}
     found = [one for one in fleet_plan_rows.candidates(whole) if one["candidate_id"] in ids]
+    hosts = {one["host_id"] for one in found}
     for one in found:
         words = f"{one['category']} {one['command'] or one['pattern']}"
         render.note(
             f"{one['host_id']}: {one['action']} {one['candidate_id']} ({words}; in use: {one['mistake']:.3f})"
         )
-    return _ask(f"Do these {counted(len(found), 'action')}?")
+    return _ask(f"{counted(len(found), 'action')} on {counted(len(hosts), 'host')}. Do it?")
 
 
 def _ask(question: str) -> bool:

@@ -1,4 +1,4 @@
-"""`fleet plan|show|status|list|review|mistake`: processes of many hosts, looked at and planned for. Nothing here changes anything on a host."""
+"""`fleet plan|show|status|list|review|mistake|trust`: processes of many hosts, looked at and planned for. Nothing here changes anything on a host."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from typing import Annotated
 
 from gitfleet.base import advice, clock, files
 from gitfleet.base.text import amount, counted, display, duration
-from gitfleet.cli import render
+from gitfleet.cli import candidate_text, render
 from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.declaring import Argument, Option
+from gitfleet.cli.messages import as_session, person
+from gitfleet.cli.options import SessionFlag
 from gitfleet.dispatch import risk
 from gitfleet.errors import Blocked, HubError, UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import fleet_plan_rows as rows
 from gitfleet.hosts.inventory import hosts_of
-from gitfleet.triage import plan_view, service
+from gitfleet.triage import outcomes, plan_view, service
 from gitfleet.triage.plan_record import WholePlan
 from gitfleet.triage.planning import ScanReply
 from gitfleet.triage.service import FleetPlans, KeptPlan, PlanOptions
@@ -39,6 +41,9 @@ Profile = Annotated[
 ]
 Timeout = Annotated[float, Option("--timeout", metavar="SECONDS", help="How long a host may take.")]
 MaxParallel = Annotated[int, Option("--max-parallel", metavar="N", help="Hosts asked at the same time.")]
+LeftBy = Annotated[
+    str, Option("--left-by", metavar="SESSION", help="Only what this session, which has ended, left running.")
+]
 AsYaml = Annotated[bool, Option("--yaml", help="Print its YAML, with the comments of its last review.")]
 Output = Annotated[
     str,
@@ -48,6 +53,10 @@ Output = Annotated[
 ]
 CandidateId = Annotated[str, Argument(metavar="CANDIDATE", help="A candidate's id, as the plan shows it.")]
 Reason = Annotated[str, Option("--reason", metavar="TEXT", help="What was wrong about it.")]
+TrustReason = Annotated[str, Option("--reason", metavar="TEXT", help="What was done about the mistakes.")]
+OneCandidate = Annotated[
+    str, Argument(metavar="[CANDIDATE]", help="One candidate alone, with all that is known of it.")
+]
 YamlFile = Annotated[str, Argument(metavar="FILE", help="The plan's YAML with your comments.")]
 _STATES = {"selected": "red", "offered": "yellow"}
 
@@ -59,6 +68,7 @@ def plan(
     profile: Profile = "safe",
     timeout: Timeout = 120.0,
     max_parallel: MaxParallel = 16,
+    left_by: LeftBy = "",
     format: Format = "text",
 ) -> Reply:
     """Scan hosts, and plan what to do about processes that nobody needs any more. Nothing is changed on any host.
@@ -67,7 +77,7 @@ def plan(
     """
     check_format(format)
     found = hosts_of(hosts)
-    options = PlanOptions(alpha, profile, timeout, max_parallel, bootstrap)
+    options = PlanOptions(alpha, profile, timeout, max_parallel, bootstrap, left_by)
     with Fleet.open(announce=render.note) as fleet:
         progress = _Progress(len(found.hosts))
         whole, warnings = FleetPlans(fleet, progress.told).make(found.hosts, options)
@@ -79,19 +89,37 @@ def plan(
     return Reply(rows.plan_answer(whole), lines, status=status, code=code, warnings=[*merged, *warnings])
 
 
-def show(session: FleetSession, yaml: AsYaml = False, output: Output = "", format: Format = "text") -> Reply:
-    """Show a plan with everything that it proposes; it then counts as reviewed in this clone."""
+def show(
+    session: FleetSession,
+    candidate: OneCandidate = "",
+    yaml: AsYaml = False,
+    output: Output = "",
+    format: Format = "text",
+) -> Reply:
+    """Show a plan with everything that it proposes; it then counts as reviewed in this clone. With a candidate, all that is known of it."""
     check_format(format)
     with Fleet.open(announce=render.note) as fleet:
         plans = FleetPlans(fleet)
         kept = plans.get(session)
+        answer = rows.plan_answer(kept.whole)
+        if candidate:
+            return _one(answer, candidate)
         lines: list[str | Grid] = [*_shown(kept.whole)]
         if output:
             lines = [_write(output, kept)]
         elif yaml:
             lines = [*service.latest_review(kept).splitlines()]
         plans.note_shown(kept.whole)
-    return Reply(rows.plan_answer(kept.whole), lines, status="success")
+    return Reply(answer, lines, status="success")
+
+
+def _one(answer: rows.FleetPlanAnswer, candidate_id: str) -> Reply:
+    """The answer with this candidate alone. Raises UsageError where there is none."""
+    found = [one for one in answer["candidates"] if one["candidate_id"] == candidate_id]
+    if not found:
+        words = f"The plan {answer['fleet_session_id']} has no candidate {display(candidate_id[:40])}."
+        raise UsageError(words, hint=f"See {advice.FLEET_SHOW.of(answer['fleet_session_id'])}.")
+    return Reply({**answer, "candidates": found}, candidate_text.shown(found[0]), status="success")
 
 
 def status(session: FleetSession, format: Format = "text") -> Reply:
@@ -103,7 +131,14 @@ def status(session: FleetSession, format: Format = "text") -> Reply:
         whole, budget = kept.whole, plans.budget()
         staked = plans.staked(whole)
         shown = plans.is_shown(whole)
-    data = rows.status_answer(whole, ours=kept.ours, shown=shown, staked=staked, budget=budget)
+    data = rows.status_answer(
+        whole,
+        ours=kept.ours,
+        shown=shown,
+        staked=staked,
+        budget=budget,
+        ended=outcomes.counted(whole, kept.added),
+    )
     word, _ = rows.status_of(whole.plan)
     lines = [*_hosts(whole), *_selection(whole), *_fate(data, whole), _budget(budget)]
     return Reply(data, lines, status="success" if word == "success" else "partial")
@@ -174,6 +209,15 @@ def check_format(format: str) -> None:
         raise UsageError(f"'{display(format[:40])}' is no format.", hint="One of text, json.")
 
 
+def trust(reason: TrustReason, session: SessionFlag = None, format: Format = "text") -> Reply:
+    """Give plans back what mistakes have cost (persons only): something was done about them, or they were none."""
+    check_format(format)
+    with as_session(session, person("decides what plans may risk")) as (fleet, own):
+        told = FleetPlans(fleet).trust(own, reason)
+    data: rows.FleetTrustAnswer = {"changed": told.changed, "budget": rows.budget_row(told.budget)}
+    return Reply(data, [_budget(told.budget)], status="success", session=own)
+
+
 class _Progress:
     """How many hosts have answered, for whoever watches."""
 
@@ -241,7 +285,9 @@ def _selection(whole: WholePlan) -> Iterator[str]:
         yield f"on {len(one.hosts)} hosts alike: {one.pattern} ({counted(one.count, 'time')})"
     tested = counted(plan.tested, "group")
     yield f"{plan.id}: {len(plan.selected)} selected of {tested} on {counted(len(plan.hosts), 'host')}, at most {plan.alpha:g} of them mistakes"
-    if not plan.selected and any(host.candidates for host in plan.hosts):
+    if not plan.alpha:
+        yield "mistakes have used up what plans may risk: nothing is selected until a person says why they are to be trusted again"
+    elif not plan.selected and any(host.candidates for host in plan.hosts):
         yield f"nothing has evidence enough: the strongest would need {plan.needed:.1f} bits"
     if plan.offered:
         yield f"{len(plan.offered)} more could be paused or slowed down, if you name them"
@@ -259,6 +305,8 @@ def _fate(data: rows.FleetStatusAnswer, whole: WholePlan) -> Iterator[str]:
     age = duration(max(0, clock.now() - whole.plan.at))
     where = "here" if data["made_here"] else f"by node {whole.plan.node}"
     yield f"made {age} ago {where}; {'shown' if data['shown'] else 'not shown yet'}; {'applied' if data['applied'] else 'not applied'}"
+    if data["outcomes"]:
+        yield f"what came of it: {', '.join(f'{count} {word}' for word, count in data['outcomes'].items())}"
     if data["mistakes"]:
         yield f"reported as mistakes: {', '.join(data['mistakes'][:5])}"
 

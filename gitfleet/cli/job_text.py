@@ -80,7 +80,7 @@ def _attempt(attempt: AttemptRecord) -> Iterator[str]:
     if attempt.commit and attempt.commit != attempt.base:
         yield f"  commit {attempt.commit[:12]}"
     if attempt.kept:
-        yield f"  {attempt.kept}"
+        yield f"  {text.one_line(attempt.kept)}"
     yield from _used(attempt)
     yield from (f"  {note}" for note in [*attempt.notes, *reports.lines(attempt.delivery)])
 

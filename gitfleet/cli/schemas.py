@@ -179,6 +179,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "fleet undo": CommandRow(fleet_apply_rows.FleetActsAnswer, (21, 30), _OVER_HOSTS),
     "fleet review": CommandRow(fleet_plan_rows.FleetReviewAnswer, (), _OVER_HOSTS),
     "fleet mistake": CommandRow(fleet_plan_rows.FleetMistakeAnswer, (), _OVER_HOSTS),
+    "fleet trust": CommandRow(fleet_plan_rows.FleetTrustAnswer, (16,), _OVER_HOSTS),
     "scan": CommandRow(scan_rows.ScanAnswer),
     "scan --by session": CommandRow(scan_rows.ScanBySessionAnswer),
     "demo": CommandRow(DemoAnswer),

@@ -17,7 +17,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import starting_rows
 from gitfleet.git.repository import discover
 from gitfleet.ledger.model import Status
-from gitfleet.sessions import session_records
+from gitfleet.sessions import left_running, session_records
 from gitfleet.sessions.service import Start
 from gitfleet.trunk import draft
 from gitfleet.worktrees.model import MANAGED_DIR
@@ -152,9 +152,11 @@ def end(
         lines += [f"released: {claim.pattern}" for claim in result.released]
         lines += kept(result.retained)
         lines += [f"{draft.CONFIG} is claimed for session {ended.heir} now"] if ended.heir else []
-        lines += left
+        lines += [*left, *left_running.told(session, ended.running)]
         warnings = fleet.ledger.notices.fresh(session)
-        return Reply(starting_rows.ended(result, left), lines, warnings=warnings, session=session)
+        return Reply(
+            starting_rows.ended(result, left, ended.running), lines, warnings=warnings, session=session
+        )
 
 
 def _check_id(id_: str | None) -> None:

@@ -12,7 +12,7 @@ lost are at most the initial wealth and what was earned, so with omega = ALPHA *
     lost stakes <= START + ALPHA * (stakes of plans that turned out well).
 
 A plan may stake no more than half of what there is, so that wealth is never used up, and each loss at the limit halves the level. Wealth never
-grows above START: good years buy no recklessness. Amounts are in billionths.
+grows above START: good years buy no recklessness. When all is lost, a person decides (`trust`). Amounts are in billionths.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from gitfleet.base import canonical
 from gitfleet.base.ids import is_oid
 from gitfleet.base.text import one_line
 from gitfleet.codec import FLAG, WHOLE, Many, One, Record, Struct, Text, Whole, field, replace
-from gitfleet.errors import PolicyRefused
+from gitfleet.errors import PolicyRefused, UsageError
 from gitfleet.ledger import filing
 from gitfleet.ledger.model import NODE_ID, Accepted, Answer, Changes, Operation, View
-from gitfleet.ledger.operations import BY_NODES, Decision, operation
+from gitfleet.ledger.operations import BY_NODES, BY_PERSONS, Decision, operation
+from gitfleet.sessions import session_rules
 
 UNIT = 1_000_000_000
 ALPHA = UNIT // 20
@@ -179,11 +180,37 @@ def report(view: View, operation: Operation, body: ReportMistake, generation: in
     if not known.reports:
         cost = min(now.wealth, stake_of(known.level))
         now = replace(now, wealth=now.wealth - cost, lost=now.lost + cost)
+    old = _old(staked(view), operation.at) if known.id not in {one.id for one in staked(view)} else []
     made = MistakeReport(body.candidate, operation.at, operation.node, body.reason)
     after = replace(known, reports=(*known.reports, made))
-    changes: Changes = {BUDGET: canonical.dump(now), _at(after.id): canonical.dump(after)}
+    changes: Changes = {_at(one.id): None for one in old}
+    changes |= {BUDGET: canonical.dump(now), _at(after.id): canonical.dump(after)}
     words = one_line(f"a mistake of the plan {body.plan}: {body.candidate} {body.reason}")
     return Accepted(changes, RiskTold(now), words)
+
+
+class RestoreTrust(Struct):
+    """Why plans may risk as much again as at the beginning."""
+
+    reason: str = field(_REASON)
+
+
+@operation("risk.trust", body=RestoreTrust, answer=RiskTold, actors=BY_PERSONS, waits=False)
+def trust(view: View, operation: Operation, body: RestoreTrust, generation: int) -> Decision[RiskTold]:
+    """`risk.trust`: a person gives plans back what mistakes have cost, with a reason. What was lost stays told. Raises PolicyRefused."""
+    del generation
+    session = session_rules.own(view, operation)
+    reason = body.reason.strip()
+    if not session.person:
+        raise PolicyRefused("Only a person may give back what mistakes have cost.", hint="Ask one.")
+    if not reason:
+        raise UsageError("This needs a reason.", hint="Say what was done about the mistakes.")
+    before = budget(view)
+    now = replace(before, wealth=START)
+    changes: Changes = {BUDGET: canonical.dump(now)} if now != before else {}
+    return Accepted(
+        changes, RiskTold(now, now != before), one_line(f"{session.id} trusts plans again: {reason}")
+    )
 
 
 def _settled(view: View, at: int) -> tuple[RiskBudget, Changes]:
@@ -219,4 +246,4 @@ def _shown(level: int) -> str:
     return f"{level / UNIT:.4g}"
 
 
-KINDS = (stake, report)
+KINDS = (stake, report, trust)

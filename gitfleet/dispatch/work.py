@@ -63,7 +63,7 @@ class WorkEnd(Struct):
 class TakenWork(Record):
     """`ref`: its name in its source; `version`: what of it was taken, where that can change. `takes`: how often it was begun.
 
-    `told`: whether its source has been told of its end.
+    `told`: whether its source has been told of its end. `entry`: that of the merge queue in which its work waits to land.
     """
 
     KIND = "takenwork"
@@ -77,6 +77,7 @@ class TakenWork(Record):
     lease: WorkLease | None = field(Maybe(One(WorkLease)), default=None)
     end: WorkEnd | None = field(Maybe(One(WorkEnd)), default=None)
     told: bool = field(FLAG, default=False)
+    entry: str = field(WORD, default="", omit=True)
 
 
 def key(ref: str) -> str:
@@ -168,9 +169,10 @@ class HeldTask(Struct):
 
 
 class RenewWork(Struct):
-    """All that a node has taken from one state directory."""
+    """All that a node has taken from one state directory; `entry`: that of the merge queue in which their work is."""
 
     leases: tuple[HeldTask, ...] = field(Many(One(HeldTask), least=1, most=MOST))
+    entry: str = field(WORD, default="", omit=True)
 
 
 class WorkRenewed(Answer):
@@ -189,7 +191,8 @@ def renew(view: View, operation: Operation, body: RenewWork, generation: int) ->
         found = _held(view, operation, held)
         if found is not None and found.lease is not None:
             kept.append(held)
-            changes |= _put(replace(found, lease=replace(found.lease, renewed=found.lease.renewed + 1)))
+            lease = replace(found.lease, renewed=found.lease.renewed + 1)
+            changes |= _put(replace(found, lease=lease, entry=body.entry or found.entry))
     return Accepted(changes, WorkRenewed(tuple(kept)), f"{operation.node} goes on with {len(kept)} tasks")
 
 

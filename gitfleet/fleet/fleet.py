@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gitfleet.mergequeue.service import MergeQueue
     from gitfleet.radar.radar import Radar
     from gitfleet.sessions.service import Start
+    from gitfleet.triage.service import FleetPlans
 
 _Found = TypeVar("_Found")
 ASK_EVERY = 15.0
@@ -149,6 +150,13 @@ class Fleet(Clone):
         from gitfleet.mergequeue.service import MergeQueue  # as above
 
         return MergeQueue(self.repository, self.ledger, lambda: self.policy)
+
+    @cached_property
+    def plans(self) -> FleetPlans:
+        """Plans over hosts: what nobody needs any more there."""
+        from gitfleet.triage.service import FleetPlans  # as above
+
+        return FleetPlans(self)
 
     def _priorities(self) -> dict[str, int]:
         from gitfleet.mergequeue import model  # as above

@@ -12,6 +12,7 @@ from gitfleet.git.repository import discover
 from gitfleet.launching import draft_claim
 from gitfleet.ledger.model import Status
 from gitfleet.nodes import checkouts
+from gitfleet.sessions.left_running import LeftRunning, left_running
 from gitfleet.telling import succession
 from gitfleet.trunk import policy_file
 
@@ -32,13 +33,14 @@ class SessionBegun(NamedTuple):
 
 
 class SessionFinished(NamedTuple):
-    """The session that has ended, what the ledger answered, what it `left` in its worktree, in words, and the `heir`: the
-    session that holds `gitfleet.yaml` in its place, if that waits to be landed.
+    """The session that has ended, what the ledger answered, what it `left` in its worktree, in words, what it has left
+    `running`, and the `heir`: the session that holds `gitfleet.yaml` in its place, if that waits to be landed.
     """
 
     session: SessionId
     result: Ended
     left: Sequence[str]
+    running: Sequence[LeftRunning] = ()
     heir: str = ""
 
 
@@ -57,7 +59,7 @@ def begin(clone: Clone, start: Start, *, timeout: float) -> SessionBegun:
 
 def finish(clone: Clone, session: SessionId, *, timeout: float) -> SessionFinished:
     """End it. The messages that it was not shown stay with what this clone has to tell it."""
-    left = _left_behind(clone, session)
+    left, running = _left_behind(clone, session), _running(clone, session)
     try:
         result = clone.sessions.end(session, timeout=timeout)
     except NoSession as error:
@@ -66,7 +68,7 @@ def finish(clone: Clone, session: SessionId, *, timeout: float) -> SessionFinish
     heir = draft_claim.hand_on(clone) if result.retained else ""
     for text in result.unheard:  # its inbox is gone with it
         clone.ledger.notices.leave(session, text, kind="message")
-    return SessionFinished(session, result, left, heir)
+    return SessionFinished(session, result, left, running, heir)
 
 
 def _left_behind(clone: Clone, session: SessionId) -> list[str]:
@@ -79,3 +81,8 @@ def _left_behind(clone: Clone, session: SessionId) -> list[str]:
     except NoRepository:  # it has been removed
         return []
     return checkouts.left_behind(repository) if repository.common_dir == clone.repository.common_dir else []
+
+
+def _running(clone: Clone, session: SessionId) -> Sequence[LeftRunning]:
+    here = clone.sessions.local.get(session)
+    return left_running({session: here.worktree if here else ""})[session]

@@ -121,8 +121,15 @@ _FROM_8_7 = ("StdinNull no", "ForkAfterAuthentication no", "SessionType default"
 
 
 def quiet(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which neither our ssh nor one that it starts has anything to ask a person with."""
-    kept = {name: value for name, value in environment.items() if name not in _ASKING}
+    """An environment in which neither our ssh nor one that it starts has anything to ask a person with.
+
+    Nor do they belong to our session: a shared connection, or what keeps watch over paused processes, outlives it.
+    """
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if name not in _ASKING and not name.startswith("GITFLEET_")
+    }
     return {**kept, "SSH_ASKPASS_REQUIRE": "never"}
 
 

@@ -49,7 +49,11 @@ class HostFailed(Exception):
 
 
 class HostRefused(HostFailed):
-    """A host that told of an error instead of its answer; it can be asked for more."""
+    """A host that told of an error instead of its answer; it can be asked for more. `code` is its word for it, for programs."""
+
+    def __init__(self, problem: HostProblem, code: str = "") -> None:
+        super().__init__(problem)
+        self.code = code
 
 
 class Connection:
@@ -116,7 +120,7 @@ class Connection:
         if frame.kind == "event" and on_event is not None:
             on_event(frame.body)
         elif frame.kind == "error":
-            raise HostRefused(_told(frame.body))
+            raise HostRefused(_told(frame.body), text.one_line(str(frame.body.get("code", "")), 40))
         elif frame.kind == "end":
             raise HostFailed(
                 HostProblem(HostStatus.DIED, "it stopped before it had answered", "Ask it again.")

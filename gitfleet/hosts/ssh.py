@@ -21,6 +21,8 @@ from gitfleet.hosts.wire import Wire
 _LOOK = 10.0
 """Seconds for what ssh answers by itself, without the network (but for names that its configuration has it look up)."""
 _MOST = 1 << 20
+_PAUSES = (0.5, 1.0, 2.0, 4.0)
+"""Seconds between two logins at a jump host that drops connections."""
 _PLAIN = re.compile(r"[A-Za-z0-9_.:%-]+")
 """Names of jump hosts that a configuration can have as they are."""
 
@@ -46,7 +48,8 @@ class Ssh:
     def __init__(self, files: SshFiles, *, within: float, check: float) -> None:
         """Seconds: `within` for the login at a jump host, `check` for a shared connection to say that it is there."""
         self._files = files
-        self._check = check
+        self._shared = check
+        self._pids: list[int] = []
         self._within = within
         self._masters: dict[tuple[str, ...], asyncio.Task[Route]] = {}
 
@@ -65,7 +68,7 @@ class Ssh:
             return Route(self._files.shared, _unread(told))
         rows = [row.partition(" ")[::2] for row in told.out.splitlines()]
         found = dict(rows)
-        if not await self._answers(found.get("controlpath", ""), [spec.host]):
+        if not await self._answers(found.get("controlpath", ""), spec.host):
             return Route(self._files.alone)
         jump = found.get("proxyjump", "none")
         if jump == "none":
@@ -89,10 +92,11 @@ class Ssh:
             return Route(configuration, _unread(told))
         path = dict(row.partition(" ")[::2] for row in told.out.splitlines()).get("controlpath", "")
         if os.path.exists(path):
-            return Route(configuration if await self._answers(path, [name]) else self._files.alone)
+            return Route(configuration if await self._answers(path, name) else self._files.alone)
         options = ("-o", "ControlMaster=yes", "-o", f"ControlPersist={IDLE}", "-N", "-f")
-        done = await self._run(["ssh", "-F", configuration, *options, *hop], self._within)
+        done = await self._logged_in(["ssh", "-F", configuration, *options, *hop])
         if done.code == 0:
+            self._pids.append(_pid_in(await self._check(path, name)))
             return Route(configuration)
         if done.code is None:
             words = f"its jump host {name} did not let us in within {self._within:.0f} s"
@@ -101,20 +105,36 @@ class Ssh:
         why = failure(done.said, done.code)
         return Route(configuration, HostProblem(why.status, f"its jump host {name}: {why.words}", why.hint))
 
-    async def _answers(self, path: str, target: list[str]) -> bool:
+    async def _logged_in(self, argv: Sequence[str]) -> Done:
+        """Log in at a jump host; again after a pause, where it drops connections before it looks at them."""
+        for pause in _PAUSES:
+            done = await self._run(argv, self._within)
+            if not done.code or not failure(done.said, done.code).dropped:
+                return done
+            await asyncio.sleep(pause)
+        return await self._run(argv, self._within)
+
+    async def _answers(self, path: str, target: str) -> bool:
         """Whether the shared connection at this path can be used; so it is where there is none. A hung one would hang us."""
         if not os.path.isabs(path) or not os.path.exists(path):
             return True
-        check = ["ssh", "-F", self._files.shared, "-S", path, "-O", "check", "--", target[-1]]
-        return (await self._run(check, self._check)).code is not None
+        return (await self._check(path, target)).code is not None
+
+    async def _check(self, path: str, target: str) -> Done:
+        return await self._run(
+            ["ssh", "-F", self._files.shared, "-S", path, "-O", "check", "--", target], self._shared
+        )
 
     async def end(self) -> None:
-        """End the connections that are ours. Those that do not end are left to their own time limit."""
+        """End the connections that are ours; those that do not listen are killed."""
         for task in self._masters.values():
             task.cancel()
         await asyncio.gather(*self._masters.values(), return_exceptions=True)
         exits = [["ssh", "-F", "none", "-S", path, "-O", "exit", "x"] for path in self._files.sockets()]
-        await asyncio.gather(*(self._run(argv, self._check) for argv in exits))
+        ended = await asyncio.gather(*(self._run(argv, self._shared) for argv in exits))
+        if any(one.code is None for one in ended):
+            for pid in self._pids:
+                _kill(pid, self._files.folder)
 
     async def _run(self, argv: Sequence[str], within: float) -> Done:
         """Run a short ssh to its end, however long its pipes stay open."""
@@ -134,6 +154,22 @@ class Ssh:
         finally:
             await wire.close()
         return Done(None if late else wire.code, out.decode("utf-8", "replace"), wire.said)
+
+
+def _pid_in(checked: Done) -> int:
+    """The process of a shared connection, as it says itself; 0 where it says none."""
+    found = re.search(r"\(pid=(\d{1,10})\)", checked.said)
+    return int(found[1]) if found else 0
+
+
+def _kill(pid: int, folder: str) -> None:
+    """Kill a process of ours: an ssh whose configuration lies in our folder."""
+    import psutil  # of no use to a run whose connections end by themselves
+
+    with suppress(psutil.Error, ValueError):
+        process = psutil.Process(pid)
+        if any(word.startswith(folder) for word in process.cmdline()):
+            process.kill()
 
 
 def _unread(told: Done) -> HostProblem:

@@ -89,8 +89,8 @@ class EndCause(StrEnum):
 
 
 class SkipReason(StrEnum):
-    """Why a schedule made no job at a planned time: limits, its last job has not ended, nothing ran here then, its pool was paused, or
-    its work source has nothing to do.
+    """Why a schedule made no job at a planned time: limits, its last job has not ended, nothing ran here then, its pool was paused, its work
+    source has nothing to do, or another node has made the job of that time.
     """
 
     CONCURRENCY_LIMIT = "concurrency_limit"
@@ -98,6 +98,7 @@ class SkipReason(StrEnum):
     MISSED = "missed"
     POOL_PAUSED = "pool_paused"
     NO_WORK = "no_work"
+    ELSEWHERE = "elsewhere"
 
 
 class ManagerState(StrEnum):

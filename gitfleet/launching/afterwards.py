@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from gitfleet.base import identity
 from gitfleet.base.identity import ProcessIdentity
 from gitfleet.base.names import SessionId
-from gitfleet.base.text import display
 from gitfleet.clients.acting import CLIENTS
 from gitfleet.clients.notes import Notes
 from gitfleet.clone import Clone
@@ -20,7 +19,6 @@ from gitfleet.errors import FleetError
 from gitfleet.sessions.local import VARIABLE
 from gitfleet.sessions.service import Start
 
-SHOWN = 5
 _OURS = ("agenthooks/run.py", "githooks/run.py")
 
 
@@ -54,11 +52,6 @@ def _daemons(session: str, client: str) -> list[ProcessIdentity]:
     running = {pid: words for pid, words in _named(session) if client in identity.program_name(words[0])}
     shared = sorted(running, key=lambda pid: (not CLIENTS[client].is_shared(running[pid]), pid))
     return [process for pid in shared if (process := identity.identify(pid))]
-
-
-def left_behind(session: str) -> list[str]:
-    """The processes that still run in a session's name, as `pid name`; our own that work beside it left out. Linux only."""
-    return [f"{pid} {display(identity.program_name(words[0]))[:40]}" for pid, words in _named(session)]
 
 
 def _named(session: str) -> Iterator[tuple[int, list[str]]]:

@@ -38,7 +38,7 @@ from gitfleet.launching.committing import Made
 from gitfleet.launching.keep_alive import KeepAlive
 from gitfleet.ledger.model import Status
 from gitfleet.obstacles import Obstacle
-from gitfleet.sessions import interrupted, session_records
+from gitfleet.sessions import interrupted, left_running, session_records
 from gitfleet.sessions.local import VARIABLE
 from gitfleet.sessions.service import Start, new_id
 from gitfleet.sessions.session_rules import Process
@@ -238,8 +238,8 @@ class Launcher:
         """
         session = launch.id
         how = "was interrupted" if end.interrupted else f"ended with exit code {end.code}"
-        behind = afterwards.left_behind(session)
-        words = [f"still running in its name: {', '.join(behind[: afterwards.SHOWN])}"] if behind else []
+        behind = left_running.left_running({session: self._place.path if self._place.made else ""})[session]
+        words: list[str] = []
         try:
             common = Repository(repository.common_dir, repository.common_dir, repository.main)
             with Clone.of(common, announce=self._announce) as clone:
@@ -249,6 +249,7 @@ class Launcher:
                         f"session {session} goes on: its agent works in process {process.pid}, and ends it"
                     ]
                     return end._replace(warnings=words, goes_on=True)
+                words += left_running.told(session, behind)
                 if end.code == 128 + signal.SIGTERM:
                     _note(clone, session)
                 made = committing.finish(clone, session, how)

@@ -2,7 +2,8 @@
 
 Statistics choose only within limits that no evidence moves: who is supervised, or belongs to a live session, is neither paused nor
 ended; and without a record of an end (a session that has ended, a worker without its runner, a folder that has been removed) nothing
-is done that is felt at once. What still works hard, and is no test, is paused at most: somebody may wait for its result. So nobody's process is judged by its age, its idleness or the lack of a terminal alone.
+is done that is felt at once. What still works hard, and is no test, is paused at most: somebody may wait for its result; and so is what nobody knows, which may be
+a window with unsaved work in it. So nobody's process is judged by its age, its idleness or the lack of a terminal alone.
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ from gitfleet.onhost.records import ABANDONED, ACTIONS, KEEP, RENICE, TERMINATE,
 _GENTLE = frozenset([KEEP, RENICE, THROTTLE])
 
 
-def allowed(observed: Mapping[str, str], *, kept: bool, hard_at_work: bool = False) -> frozenset[str]:
-    """The actions that are open for what was `observed`; `kept`: none but to keep it."""
+def allowed(observed: Mapping[str, str], *, kept: bool, careful: bool = False) -> frozenset[str]:
+    """The actions that are open for what was `observed`; `kept`: none but to keep it; `careful`: none that cannot be
+    undone.
+    """
     if kept:
         return frozenset([KEEP])
     origin = observed.get("provenance", observed.get("provenance of a worker", model.SUPERVISED))
     if origin in (model.LIVE, model.SUPERVISED, model.ENDED_SUPERVISED):
         return _GENTLE
     if origin in model.RECORDS or observed.get("folder") == "removed":
-        return frozenset(ACTIONS) - {TERMINATE} if hard_at_work else frozenset(ACTIONS)
+        return frozenset(ACTIONS) - {TERMINATE} if careful else frozenset(ACTIONS)
     return _GENTLE
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
-from typing import Any
+from typing import Any, Sequence
 
-from gitfleet.onhost import candidate_form, facts, redaction, scanning, state
+from gitfleet.onhost import candidate_form, facts, procfs, redaction, scanning, state
 from gitfleet.onhost.acting import slowing
 from gitfleet.onhost.records import KEEP, ScanRequest, TriageCandidate
 from gitfleet.onhost.serving import Body, OpRefused, Tell
 
 MOST_CANDIDATES = 4000
+MOST_MEMBERS = 4096
+"""Processes of one candidate: a larger group is not told of, rather than in part."""
+MOST_TOLD = 40_000
+"""Processes of all candidates together."""
 MOST_UNDOING = 200
 """Candidates of which it is looked up what could be taken back: the first, which are most likely to be acted on."""
 MOST_SECONDS = 30.0
@@ -22,12 +26,18 @@ _WORD = re.compile(r"[0-9A-Za-z_.:@+-]{1,128}\Z")
 
 def check(request: Body, tell: Tell) -> Body:
     """The machine, and whether scans can be kept here."""
+    _demand_proc()
     found = facts.gather(os.getuid())
     hides = candidate_form.redactor(redaction.SAFE, b"", found)
     return {
         "facts": {**candidate_form.facts_form(found, hides), "host_name": "", "user": ""},
         "state": _writable(),
     }
+
+
+def _demand_proc() -> None:
+    if not os.path.exists(procfs.PROC + "/self/stat"):
+        raise OpRefused("unsupported", "this system has no /proc, which is where processes are read from")
 
 
 def _writable() -> str:
@@ -41,6 +51,7 @@ def _writable() -> str:
 
 def scan(request: Body, tell: Tell) -> Body:
     """A scan: candidates redacted, in the order of their groups; the snapshot stays here, for this user alone."""
+    _demand_proc()
     asked = decoded(request.get("asked"))
     findings = scanning.look(asked)
     session_id = asked.session_id or state.new_session(findings.table.taken)
@@ -56,8 +67,8 @@ def answer(findings: scanning.ScanFindings, asked: ScanRequest) -> Body:
     """What is said of a scan."""
     found = findings.table.facts
     hides = candidate_form.redactor(asked.profile, asked.key, found)
-    chosen = [_with_undoing(one) for one in findings.candidates[:MOST_UNDOING]]
-    chosen += findings.candidates[MOST_UNDOING:MOST_CANDIDATES]
+    fitting = _fitting(findings.candidates)
+    chosen = [_with_undoing(one) for one in fitting[:MOST_UNDOING]] + fitting[MOST_UNDOING:]
     gaps: dict[str, int] = {}
     for one in findings.table.processes.values():
         for gap in one.gaps if one.identity.uid == found.uid else ():
@@ -71,6 +82,18 @@ def answer(findings: scanning.ScanFindings, asked: ScanRequest) -> Body:
         },
         "gaps": {"fields": gaps, "hidden": found.hidden, "left_out": len(findings.candidates) - len(chosen)},
     }  # fmt: skip
+
+
+def _fitting(candidates: Sequence[TriageCandidate]) -> list[TriageCandidate]:
+    """As many as an answer may hold, the first of them."""
+    found: list[TriageCandidate] = []
+    room = MOST_TOLD
+    for one in candidates[:MOST_CANDIDATES]:
+        size = len(one.group.members)
+        if size <= min(room, MOST_MEMBERS):
+            found.append(one)
+            room -= size
+    return found
 
 
 def _with_undoing(candidate: TriageCandidate) -> TriageCandidate:

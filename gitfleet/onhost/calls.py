@@ -17,27 +17,17 @@ from gitfleet.onhost.call_data import INTERPRETERS, RUNNERS, SHELLS, TRIVIAL, WO
 DEPTH = 8
 """How many programs deep a command line is followed."""
 
+_MODULE, _CLASS = "\0module", "\0class"
+
 LONGEST = 4096
 """Characters of a shell's or an interpreter's text that are read; the rest does not change what is run."""
 
 _COMPOUND = frozenset(["while", "for", "if", "until", "case", "select", "function", "{", "("])
 _VERSION = re.compile(r"^(python|pypy|ruby|perl|php|node|lua|clang|gcc|g\+\+|clangd|java|pip)-?[0-9][0-9.]*$")
-_ENDINGS = (
-    ".js",
-    ".mjs",
-    ".cjs",
-    ".ts",
-    ".mts",
-    ".cts",
-    ".tsx",
-    ".py",
-    ".pyc",
-    ".rb",
-    ".exe",
-    ".jar",
-    ".phar",
-    ".bundle",
-)
+SOURCES = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".tsx", ".py", ".pyc", ".rb")
+"""Endings of files that an interpreter is given."""
+
+_ENDINGS = (*SOURCES, ".exe", ".jar", ".phar", ".bundle")
 _ASSIGNMENT = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*=")
 _TITLE = re.compile(r"^(?:node|nodejs) \((.+)\)$")
 
@@ -75,7 +65,7 @@ def calls(command: Sequence[str]) -> tuple[ProgramCall, ...]:
     words: list[str] | None = _plain(command)
     script = False
     while words and len(found) < DEPTH:
-        call = _module(words[1:]) if words[0] == "\0module" else _call(words, script=script)
+        call = _named(words) if words[0].startswith("\0") else _call(words, script=script)
         found.append(call)
         words, script = _within(call, words)
     return tuple(found)
@@ -83,7 +73,7 @@ def calls(command: Sequence[str]) -> tuple[ProgramCall, ...]:
 
 def _plain(command: Sequence[str]) -> list[str]:
     """The words; a program that has put a title over its command line has left one string, which is taken apart."""
-    words = [word[:LONGEST] for word in command[:512]]
+    words = [word[:LONGEST].replace("\0", "") for word in command[:512]]
     while words and not words[-1].strip():
         words.pop()
     if len(words) == 1 and " " in words[0] and not words[0].startswith("/"):
@@ -117,17 +107,19 @@ def _call(words: Sequence[str], *, script: bool) -> ProgramCall:
     )
 
 
-def _module(words: Sequence[str]) -> ProgramCall:
-    """A module that Python was told to run: `http.server` goes by that name, and by its package's."""
-    name = words[0]
-    top = name.split(".", 1)[0]
-    names = (name,) if top == name else (name, top)
-    return ProgramCall(names, tuple(words[1:]), (), packaged=True)
+def _named(words: Sequence[str]) -> ProgramCall:
+    """A module of Python goes by its name and its package's (`http.server`); a class of Java by its own and its full name."""
+    name = words[1]
+    short = name.split(".", 1)[0] if words[0] == _MODULE else name.rsplit(".", 1)[-1]
+    names = (name, short) if words[0] == _MODULE else (short, name)
+    return ProgramCall(names if short != name else (name,), tuple(words[2:]), (), packaged=True, file=short)
 
 
 def _bare(name: str) -> str:
     """The name of a file without its ending, a login shell's dash, the colon of a title, the number of an interpreter."""
     name = name.lstrip("-").rstrip(":,").strip()
+    if "(" in name[1:]:  # bazel(shop): a server that titles itself with what it serves
+        name = name[: name.index("(", 1) + 1]
     lowered = name.lower()
     for ending in _ENDINGS:
         if lowered.endswith(ending) and len(lowered) > len(ending):
@@ -139,6 +131,8 @@ def _bare(name: str) -> str:
 
 def _package(parts: tuple[str, ...]) -> str:
     """The package that a path lies in: below the last node_modules or site-packages, or a runner's own cache; else empty."""
+    if parts[-3:-1] == (".yarn", "releases"):
+        return "yarn"
     for folder in ("node_modules", "site-packages", "dist-packages"):
         if folder in parts[:-1]:
             at = len(parts) - 1 - parts[::-1].index(folder)
@@ -261,10 +255,10 @@ def _of_interpreter(name: str, words: list[str]) -> tuple[list[str] | None, bool
         word = words[at]
         if name == "python" and word.startswith("-m"):
             module = words[at + 1 :] if word == "-m" else [word[2:], *words[at + 1 :]]
-            return (["\0module", *module] if module else None), False
+            return ([_MODULE, *module] if module else None), False
         if word in texts:
             code = words[at + 1][:LONGEST] if at + 1 < len(words) else ""
-            return [name + "-text", *re.findall(r"\w+", code)[:64]], False
+            return [name + "-text", *_words_of(code)], False
         if word == "--":
             at += 1
             break
@@ -277,6 +271,12 @@ def _of_interpreter(name: str, words: list[str]) -> tuple[list[str] | None, bool
     return (rest or None), bool(rest)
 
 
+def _words_of(code: str) -> list[str]:
+    """The words of a program text; the first line that execnet, and so pytest-xdist, gives its workers is called by its name."""
+    words = re.findall(r"\w+", code)[:64]
+    return ["execnet"] if words[:5] == ["import", "sys", "exec", "eval", "sys"] else words
+
+
 def _of_java(words: list[str]) -> tuple[list[str] | None, bool]:
     """The jar or the main class of a Java program: the class goes by its last name."""
     at = 0
@@ -285,7 +285,7 @@ def _of_java(words: list[str]) -> tuple[list[str] | None, bool]:
         if word == "-jar":
             return words[at + 1 :] or None, True
         if not word.startswith("-"):
-            return [word.rsplit(".", 1)[-1], *words[at + 1 :]], True
+            return [_CLASS, *words[at:]], True
         at += 2 if word in ("-cp", "-classpath", "-p", "--module-path", "--add-opens", "--add-modules") else 1
     return None, False
 

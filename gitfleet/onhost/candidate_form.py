@@ -8,10 +8,12 @@ import json
 import os
 from typing import Any, Dict
 
-from gitfleet.onhost.records import HostFacts, HostProcess, Identity, TriageCandidate
+from gitfleet.onhost.records import HostFacts, HostProcess, Identity, Origin, TriageCandidate
 from gitfleet.onhost.redaction import Redactor
 from gitfleet.onhost.scanning import ScanFindings
 from gitfleet.onhost.signatures import pattern_of
+
+MOST_PORTS = 4096
 
 Form = Dict[str, Any]
 
@@ -57,7 +59,7 @@ def candidate_form(candidate: TriageCandidate, hides: Redactor, key: bytes) -> F
         "command": hides.command(leader.command or (leader.name,)),
         "cwd": hides.path(leader.cwd),
         **numbers(members, leader),
-        "session": origin.session,
+        "session": session_form(origin, hides),
         "origin": origin.by,
         "session_state": origin.state,
         "orphan": origin.orphan,
@@ -75,6 +77,12 @@ def candidate_form(candidate: TriageCandidate, hides: Redactor, key: bytes) -> F
     }  # fmt: skip
 
 
+def session_form(origin: Origin, hides: Redactor) -> str | None:
+    """The session, by its name if the asker knows it, or wants full words: another fleet's names are nobody's business."""
+    known = origin.session is None or origin.state != "unknown" or hides.profile == "forensic"
+    return origin.session if known else hides.digest(origin.session or "")
+
+
 def numbers(members: tuple[HostProcess, ...], leader: HostProcess) -> Form:
     """What a group uses together. A sum of which a part is unknown is unknown."""
     rates = [one.cpu for one in members]
@@ -86,7 +94,9 @@ def numbers(members: tuple[HostProcess, ...], leader: HostProcess) -> Form:
         "rss": sum(one.rss for one in members),
         "pss": _sum(weights),
         "processes": len(members),
-        "listening": None if None in ports else sorted({port for some in ports for port in some or ()}),
+        "listening": None
+        if None in ports
+        else sorted({port for some in ports for port in some or ()})[:MOST_PORTS],
     }
 
 

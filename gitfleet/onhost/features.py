@@ -7,6 +7,7 @@ named, so that nobody takes silence for innocence.
 from __future__ import annotations
 
 from gitfleet.onhost import likelihoods as model
+from gitfleet.onhost.categories import MCP_SERVER
 from gitfleet.onhost.records import HostProcess, Origin, ProcessGroup
 from gitfleet.onhost.signatures import ProcessKind
 
@@ -18,7 +19,9 @@ _CPU = ((0.0, "none"), (0.001, "under 0.1 %"), (0.01, "under 1 %"), (0.1, "under
 def observe(group: ProcessGroup, origin: Origin, kind: ProcessKind) -> tuple[dict[str, str], tuple[str, ...]]:
     """The bin of each feature that is known, and the names of those that apply and are not known."""
     found: dict[str, str | None] = {
-        "provenance of a worker" if kind.worker else "provenance": provenance(origin, worker=kind.worker),
+        "provenance of a worker" if kind.worker else "provenance": provenance(
+            origin, idle_worker=kind.worker and _works_for_nobody(group, kind)
+        ),
         "folder": _folder(group),
         "terminal": "a terminal" if any(one.terminal for one in group.members) else "none",
         "cpu": _cpu(busy(group)),
@@ -34,14 +37,14 @@ def observe(group: ProcessGroup, origin: Origin, kind: ProcessKind) -> tuple[dic
     return known, tuple(name for name, value in found.items() if value is None)
 
 
-def provenance(origin: Origin, *, worker: bool = False) -> str:
+def provenance(origin: Origin, *, idle_worker: bool = False) -> str:
     """Where a process comes from and who looks after it, as one bin: these depend on each other too much to be counted apart."""
     alone = not origin.supervised
     if origin.session is not None and origin.state == "ended":
-        return _ended(origin, worker=worker) if alone else model.ENDED_SUPERVISED
+        return _ended(origin, idle_worker=idle_worker) if alone else model.ENDED_SUPERVISED
     if origin.session is not None and origin.state == "live":
         return model.LIVE
-    if worker and alone and origin.orphan:
+    if idle_worker and alone and origin.orphan:
         return model.WITHOUT_RUNNER
     if origin.session is not None:
         return model.UNTOLD
@@ -49,12 +52,25 @@ def provenance(origin: Origin, *, worker: bool = False) -> str:
     return orphaned if alone else model.SUPERVISED
 
 
-def _ended(origin: Origin, *, worker: bool) -> str:
+def _ended(origin: Origin, *, idle_worker: bool) -> str:
+    if origin.shared:
+        return model.ENDED_SHARED
     if origin.by == "marker":
         return model.ENDED_MARKER if origin.orphan else model.ENDED_BELOW
-    if worker and origin.orphan:
+    if idle_worker and origin.orphan:
         return model.WITHOUT_RUNNER
     return model.ENDED_KIN if origin.by in _KIN else model.ENDED_PLACE
+
+
+def _works_for_nobody(group: ProcessGroup, kind: ProcessKind) -> bool:
+    """Whether nobody can give a worker work: it listens nowhere, and nobody holds what it reads from.
+
+    An MCP server may have been started for good, with nothing to read: of one it takes a line that has been let go of.
+    """
+    if group.client is not False or any(one.listening is None or one.listening for one in _alive(group)):
+        return False
+    let_go = any(one.stdin in ("pipe", "socket") and one.fed is False for one in group.members)
+    return let_go or not (group.mcp or kind.category == MCP_SERVER)
 
 
 def busy(group: ProcessGroup) -> float | None:

@@ -12,7 +12,7 @@ from typing import Mapping, Sequence
 from gitfleet.onhost import likelihoods as model
 from gitfleet.onhost import protection
 from gitfleet.onhost.actions import allowed, choose
-from gitfleet.onhost.categories import MCP_SERVER, TEST_RUNNER
+from gitfleet.onhost.categories import MCP_SERVER, TEST_RUNNER, UNKNOWN
 from gitfleet.onhost.features import busy, hard_at_work, observe
 from gitfleet.onhost.records import (
     ABANDONED,
@@ -51,8 +51,8 @@ def judge(
     kept = _kept(group, origin, kind, table, protect, myself)
     observed, missing = observe(group, origin, kind)
     posterior = posterior_of(observed, kind.category)
-    hard = kind.category != TEST_RUNNER and hard_at_work(group)
-    action, losses = choose(posterior, allowed(observed, kept=bool(kept), hard_at_work=hard), busy(group))
+    careful = kind.category == UNKNOWN or (kind.category != TEST_RUNNER and hard_at_work(group))
+    action, losses = choose(posterior, allowed(observed, kept=bool(kept), careful=careful), busy(group))
     evidence = tuple(
         FeatureEvidence(name.replace(" of a worker", ""), value, round(bits_of(name, value), 2))
         for name, value in observed.items()

@@ -59,6 +59,7 @@ ENDED_MARKER = "marked by a session that has ended, no supervisor"
 ENDED_BELOW = "marked by a session that has ended, below another such process"
 ENDED_KIN = "of a session that has ended, by its parent, child, group or cgroup"
 ENDED_PLACE = "of a session that has ended, by its folder or terminal"
+ENDED_SHARED = "of a session that has ended, in the worktree of a live one"
 ENDED_SUPERVISED = "of a session that has ended, but supervised"
 LIVE = "of a live session"
 UNTOLD = "of a session of which nobody knows whether it lives"
@@ -99,30 +100,32 @@ _RARE = 2.0**-15
 
 TABLES: dict[str, dict[str, Frequencies]] = {
     "provenance": {
-        ENDED_MARKER: (_RARE, _RARE, 0.51),
+        ENDED_MARKER: (_RARE, _RARE, 0.50),
         ENDED_BELOW: (_RARE / 2, _RARE / 2, 0.06),
-        ENDED_KIN: (_RARE, _RARE, 0.18),
+        ENDED_KIN: (_RARE, _RARE, 0.17),
         ENDED_PLACE: (0.002, 0.002, 0.06),
+        ENDED_SHARED: (0.002, 0.002, 0.02),
         ENDED_SUPERVISED: (0.01, 0.01, 0.005),
         LIVE: (0.08, 0.15, 0.005),
         UNTOLD: (0.01, 0.02, 0.01),
         WITHOUT_RUNNER: (0.0, 0.0, 0.0),
         ORPHANED: (0.035, 0.035, 0.08),
         UNSUPERVISED: (0.03, 0.03, 0.07),
-        SUPERVISED: (0.832, 0.752, 0.02),
+        SUPERVISED: (0.83, 0.75, 0.02),
     },
     "provenance of a worker": {
-        ENDED_MARKER: (_RARE, _RARE, 0.38),
+        ENDED_MARKER: (_RARE, _RARE, 0.36),
         ENDED_BELOW: (_RARE / 2, _RARE / 2, 0.04),
         ENDED_KIN: (_RARE, _RARE, 0.08),
         ENDED_PLACE: (0.002, 0.002, 0.005),
+        ENDED_SHARED: (0.002, 0.002, 0.02),
         ENDED_SUPERVISED: (0.01, 0.01, 0.005),
         LIVE: (0.30, 0.30, 0.005),
         UNTOLD: (0.01, 0.01, 0.01),
-        WITHOUT_RUNNER: (_RARE, _RARE, 0.45),
-        ORPHANED: (0.0, 0.0, 0.0),
+        WITHOUT_RUNNER: (_RARE, _RARE, 0.43),
+        ORPHANED: (0.01, 0.01, 0.02),
         UNSUPERVISED: (0.01, 0.01, 0.005),
-        SUPERVISED: (0.667, 0.667, 0.02),
+        SUPERVISED: (0.655, 0.655, 0.02),
     },
     "folder": {"removed": (0.01, 0.01, 0.20), "there": (0.99, 0.99, 0.80)},
     "terminal": {"a terminal": (0.40, 0.50, 0.05), "none": (0.60, 0.50, 0.95)},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from gitfleet.onhost import procfs
+from gitfleet.onhost import procfs, silent_disks
 from gitfleet.onhost.records import HostProcess, ProcessTable
 
 _DEEPEST = 64
@@ -24,6 +24,8 @@ def placed(table: ProcessTable, places: dict[str, str], root: str = procfs.PROC)
     here = _namespace(root)
     inodes = {}
     for path in places:
+        if silent_disks.lies_on(path, table.silent):
+            continue
         try:
             there = os.stat(path)
         except (OSError, ValueError):

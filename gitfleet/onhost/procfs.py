@@ -11,6 +11,7 @@ import os
 import re
 from typing import NamedTuple
 
+from gitfleet.onhost import silent_disks
 from gitfleet.onhost.records import HostProcess, Identity
 
 PROC = "/proc"
@@ -165,12 +166,13 @@ def sample(folder: Folder, own: bool) -> Sample | None:
 
 
 class ScanContext(NamedTuple):
-    """What is the same for all processes of a scan."""
+    """What is the same for all processes of a scan. `silent`: disks that do not answer, and are not looked at."""
 
     boot: str
     uid: int
     uptime: float
     root: str = PROC
+    silent: tuple[str, ...] = ()
 
 
 def process(folder: Folder, reading: ScanContext) -> HostProcess | None:
@@ -209,7 +211,7 @@ def _filled(
     spaces: tuple[int | None, int | None] = (None, None)
     marker = None
     if own:
-        exe, cwd = _place(folder, "exe", gaps), _place(folder, "cwd", gaps)
+        exe, cwd = (_place(folder, name, gaps, reading.silent) for name in ("exe", "cwd"))
         spaces = _namespace(folder, "ns/pid", gaps), _namespace(folder, "ns/mnt", gaps)
         marker = _marker(folder, gaps)
     cgroup = None if kernel else _cgroup(folder)
@@ -236,10 +238,14 @@ class LinkTarget(NamedTuple):
 _NOWHERE = LinkTarget(None, None, False)
 
 
-def _place(folder: Folder, name: str, gaps: list[str]) -> LinkTarget:
+def _place(folder: Folder, name: str, gaps: list[str], silent: tuple[str, ...]) -> LinkTarget:
     """The link itself has the word "(deleted)", but a name may end with it too: then the file it names is the same one."""
     try:
-        path, there = folder.link(name), folder.stat(name)
+        path = folder.link(name)
+        if silent and silent_disks.lies_on(path, silent):
+            gaps.append(name)
+            return LinkTarget(path, None, False)
+        there = folder.stat(name)
     except OSError:
         gaps.append(name)
         return _NOWHERE

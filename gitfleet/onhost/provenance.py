@@ -17,6 +17,8 @@ LIVE, ENDED, UNKNOWN = "live", "ended", "unknown"
 NOBODYS = "-"
 """What a place is given to that is the fleet's, but no session's alone."""
 _SCOPE = re.compile(r"gitfleet-(.+)-[0-9]+\.scope\Z")
+_DESKTOP_APP = re.compile(r"app-.+\.scope\Z")
+"""What a desktop starts for its user is often a child of the user's service manager, and no orphan."""
 _MADE_UP = re.compile(r"-[0-9a-hjkmnp-tv-z]{8}\Z")
 _UNUSUAL = re.compile(r"[^A-Za-z0-9:_.-]+")
 
@@ -60,7 +62,8 @@ def _origin(family: Family, one: HostProcess, session: str | None, by: str, ours
     pid = one.identity.pid
     above = Supervision(True, pid) if pid in ours else family.supervision(one)
     there = above.there and not (above.weak and state == ENDED)
-    return Origin(session, by, state, there, above.by if there else None, orphan=not there)
+    shared = family.lives_in_another(session, one)
+    return Origin(session, by, state, there, above.by if there else None, orphan=not there, shared=shared)
 
 
 def of_group(members: Iterable[HostProcess], known: dict[int, Origin]) -> Origin:
@@ -81,7 +84,7 @@ def of_group(members: Iterable[HostProcess], known: dict[int, Origin]) -> Origin
     above = next((one for one in found if one.supervised), None)
     return Origin(
         first.session, first.by, first.state, above is not None, above.supervisor if above else None,
-        orphan=above is None,
+        orphan=above is None, shared=any(one.shared for one in found),
     )  # fmt: skip
 
 
@@ -122,6 +125,12 @@ class Family:
             parent = self.processes.get(one.ppid)
             if one.cgroup and parent and supervisors.reaps(parent):
                 self._mains.setdefault(one.cgroup, one.identity.pid)
+
+    def lives_in_another(self, session: str | None, one: HostProcess) -> bool:
+        """Whether it works in the worktree of a live session that has not started it."""
+        place = self._placed.get(one.identity.pid)
+        elsewhere = place is not None and place != session and not one.cwd_deleted
+        return elsewhere and self.sessions.get(place or "") == LIVE
 
     def line(self, pid: int) -> list[int]:
         """It, and all above it."""
@@ -236,6 +245,8 @@ class Family:
         if one.unit and one.unit.endswith(".service") and not one.unit.startswith("user@"):
             main = self._mains.get(one.cgroup or "") == one.identity.pid
             return Supervision(True, by, weak=not main)
+        if one.unit and _DESKTOP_APP.match(one.unit):
+            return Supervision(True, by, weak=True)
         if supervisors.known_init(reaper):
             return _NOBODY
         leader = self.processes.get(one.sid)

@@ -113,12 +113,16 @@ class HostFacts:
 
 @dataclass(frozen=True)
 class ProcessTable:
-    """All processes of one scan. `processes` by pid. `taken`: seconds since 1970 on the host's clock; `seconds`: between the samples."""
+    """All processes of one scan. `processes` by pid. `taken`: seconds since 1970 on the host's clock; `seconds`: between the samples.
+
+    `silent`: mounts of network disks that did not answer; nothing on them was looked at.
+    """
 
     facts: HostFacts
     processes: dict[int, HostProcess]
     taken: float
     seconds: float
+    silent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,7 @@ class Origin:
 
     `state` is what the asker said of that session: live, ended, or unknown. `supervised`: a live supervisor stands above it or
     in its group (its pid in `supervisor`); unknown ancestors count as one. `orphan`: reparented, and no supervisor anywhere.
+    `shared`: it works in the worktree of a session that lives and is not its own, and may be of use to that one.
     """
 
     session: str | None = None
@@ -135,6 +140,7 @@ class Origin:
     supervised: bool = True
     supervisor: int | None = None
     orphan: bool = False
+    shared: bool = False
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,10 @@ _TAKES_CREDENTIALS = frozenset(
         "wrk",
     )
 )
+_SEVERAL = re.compile(r"([,;&])")
+_HEADER = re.compile(r"\s*([A-Za-z][A-Za-z0-9_-]*)\s*:")
+_PORTS = frozenset(("--port", "-p", "-P", "--inspect", "--inspect-brk", "http.server", "runserver", "PORT"))
+"""After these a number is a port; any other one may be a secret."""
 _CODE = frozenset(("-c", "-e", "--eval", "--print", "-pe"))
 
 
@@ -119,7 +123,8 @@ class Redactor:
             elif glued and word.startswith(glued) and len(word) > len(glued) and not word.startswith("--"):
                 yield glued + HIDDEN
             else:
-                yield self._program(word) if number == 0 else self._argument(word)
+                port = _PORT.match(word) and number and words[number - 1] in _PORTS
+                yield word if port else self._program(word) if number == 0 else self._argument(word)
                 hide = bool(glued and word == glued) or _introduces(word, program)
                 code = word in _CODE and number > 0
 
@@ -151,13 +156,26 @@ class Redactor:
             shown = name if self._may_show(name) else "-" + self.digest(name)
             if value is None:
                 return shown
-            return shown + sign + (HIDDEN if secret_words.named(name) else self._value(value))
+            return shown + sign + self._named_value(name, value)
         assigned = _ASSIGNED.match(word)
         if assigned and not _URL.match(word):
             name, sign, value = assigned.groups()
             shown = name if self._may_show(name) else self.digest(name)
-            return shown + sign + (HIDDEN if secret_words.named(name) else self._value(value))
+            return shown + sign + self._named_value(name, value)
         return self._value(word)
+
+    def _named_value(self, name: str, value: str) -> str:
+        """What an option or a variable is set to. There may be several more in it: `a=1,password=2`."""
+        if secret_words.named(name) or name in _CREDENTIAL:
+            return HIDDEN
+        if name in _PORTS and _PORT.match(value):
+            return value
+        parts = _SEVERAL.split(value)
+        if len(parts) == 1 or _URL.match(value) or not any("=" in part for part in parts[1:]):
+            return self._value(value)
+        return self._value(parts[0]) + "".join(
+            part if number % 2 == 0 else self._argument(part) for number, part in enumerate(parts[1:])
+        )
 
     def _may_show(self, name: str) -> bool:
         if secret_words.holds(name):
@@ -167,7 +185,7 @@ class Redactor:
     def _value(self, word: str) -> str:
         """What is neither an option's nor a variable's name."""
         if _PORT.match(word):
-            return word if self.profile == FORENSIC else self._number(word)
+            return word if self.profile == FORENSIC else self.digest(word)
         url = _URL.match(word)
         if url:
             return self._url(url)
@@ -179,13 +197,13 @@ class Redactor:
             return self._word(word)
         return word if vocabulary.known(word) and not secret_words.holds(word) else self.digest(word)
 
-    def _number(self, word: str) -> str:
-        return word if int(word) < 65536 and len(word) in (4, 5) else self.digest(word)
-
     def _sentence(self, word: str) -> str:
         """Several words in one argument: a prompt, a header, a template. Full only with forensic, word by word."""
         if self.profile != FORENSIC:
             return self.digest(word)
+        header = _HEADER.match(word)
+        if header and secret_words.named(header.group(1)):
+            return HIDDEN
         return "'" + " ".join(self._command(["", *re.split(r"[\s\"']+", word)[:_WORDS]], 2)).strip() + "'"
 
     def _url(self, url: re.Match[str]) -> str:

@@ -20,6 +20,9 @@ from gitfleet.onhost.signature_form import one
 from gitfleet.onhost.standing_data import STANDING
 
 MCP_WORDS = frozenset(["mcp", "modelcontextprotocol"])
+INSTALLED_FOLDERS = frozenset(["usr", "opt", "snap", "nix", "Applications", "Library", "lib"])
+"""Folders at the root where nothing is a user's own file."""
+
 OWN_FOLDERS = frozenset(["agenthooks", "base", "githooks", "jobs", "launching", "onhost", "upkeep"])
 """Folders of gitfleet whose files are started by their paths."""
 
@@ -45,6 +48,7 @@ COMMON_FILES = frozenset(
 LANGUAGE_SERVER_WORDS = frozenset(["lsp", "languageserver", "ls-server"])
 
 _PACKAGE_MANAGERS = "npm npm-cli pnpm yarn yarnpkg bun deno"
+_SHARED = "a daemon that is started by whoever needs it first, and then serves others"
 _MULTIPROCESSING = "spawn_main resource_tracker semaphore_tracker forkserver"
 
 SIGNATURES = (
@@ -95,7 +99,7 @@ SIGNATURES = (
         worker=True,
     ),
     one(TEST_RUNNER, "pytest worker", "[pytest-xdist pytest-xdist", worker=True),
-    one(TEST_RUNNER, "Python test worker", "python-text", words="readline", worker=True),
+    one(TEST_RUNNER, "Python test worker", "python-text", verbs="execnet", worker=True),
     # test runners
     one(TEST_RUNNER, "jest", "jest jest-cli"),
     one(WATCHER, "vitest watch", "vitest", flags="--watch -w --ui"),
@@ -119,7 +123,8 @@ SIGNATURES = (
     one(TEST_RUNNER, "make test", "make gmake ninja just task", words="test tests check e2e"),
     one(TEST_RUNNER, "Gradle test worker", "GradleWorkerMain", worker=True),
     one(TEST_RUNNER, "Surefire", "surefire ForkedBooter JUnitStarter", worker=True),
-    one(TEST_RUNNER, "Django tests", "manage django-admin", verbs="test"),
+    one(TEST_RUNNER, "Django tests", "manage", verbs="test", script=True),
+    one(TEST_RUNNER, "Django tests", "django-admin", verbs="test"),
     one(TEST_RUNNER, "package script test", _PACKAGE_MANAGERS, verbs="test t tst"),
     one(
         TEST_RUNNER,
@@ -159,7 +164,8 @@ SIGNATURES = (
     one(DEV_SERVER, "uvicorn", "uvicorn hypercorn daphne granian"),
     one(DEV_SERVER, "gunicorn", "gunicorn waitress-serve waitress"),
     one(DEV_SERVER, "fastapi", "fastapi", verbs="dev run"),
-    one(DEV_SERVER, "Django", "manage django-admin", verbs="runserver runserver_plus"),
+    one(DEV_SERVER, "Django", "manage", verbs="runserver runserver_plus", script=True),
+    one(DEV_SERVER, "Django", "django-admin", verbs="runserver runserver_plus"),
     one(DEV_SERVER, "http.server", "http.server SimpleHTTPServer"),
     one(DEV_SERVER, "streamlit", "streamlit gradio chainlit marimo"),
     one(
@@ -203,6 +209,9 @@ SIGNATURES = (
         "server serve dev-server devserver dev_server run_server runserver mock-server mock_server fake_server api-server",
         script=True,
     ),
+    # daemons that serve others, too
+    one(BUILD_TOOL, "build daemon", "turbo nx", verbs="daemon", kept=_SHARED),
+    one(BUILD_TOOL, "build daemon", "start nx", parts="daemon", kept=_SHARED),
     # watchers
     one(WATCHER, "nodemon"),
     one(
@@ -217,7 +226,7 @@ SIGNATURES = (
     one(
         WATCHER,
         "file watcher",
-        "chokidar onchange watchexec entr fswatch inotifywait inotifywatch watchman watchmedo watchfiles hivemind cargo-watch bacon",
+        "chokidar onchange watchexec entr fswatch inotifywait inotifywatch watchmedo watchfiles hivemind cargo-watch bacon",
         life=8 * HOUR,
     ),
     one(WATCHER, "cargo watch", "cargo", verbs="watch"),
@@ -239,6 +248,7 @@ SIGNATURES = (
         "pyright-langserver langserver basedpyright-langserver pylance pylsp pyls jedi-language-server ruff-lsp",
     ),
     one(LANGUAGE_SERVER, "ruff server", "ruff ty biome deno oxlint", verbs="server lsp lsp-proxy"),
+    one(LANGUAGE_SERVER, "gopls daemon", "gopls", flags="-listen -listen.timeout", kept=_SHARED),
     one(LANGUAGE_SERVER, "gopls"),
     one(LANGUAGE_SERVER, "rust-analyzer", "rust-analyzer rust-analyzer-proc-macro-srv rls"),
     one(LANGUAGE_SERVER, "clangd", "clangd ccls"),
@@ -249,11 +259,26 @@ SIGNATURES = (
     ),
     # build tools
     one(BUILD_TOOL, "esbuild service", "esbuild", flags="--service --ping", worker=True, life=8 * HOUR),
-    one(BUILD_TOOL, "Gradle daemon", "GradleDaemon KotlinCompileDaemon", life=3 * HOUR),
+    one(BUILD_TOOL, "Gradle daemon", "GradleDaemon KotlinCompileDaemon", kept=_SHARED),
+    one(
+        BUILD_TOOL,
+        "build daemon",
+        "watchman sccache bloop pantsd buck2d buckd dmypy adb distccd fsnotifier eslint_d prettierd nxd turbod",
+        kept=_SHARED,
+    ),
+    one(BUILD_TOOL, "bazel server", "bazel( blaze(", kept=_SHARED),
+    one(
+        BUILD_TOOL,
+        "git daemon",
+        "git",
+        verbs="fsmonitor--daemon credential-cache--daemon daemon",
+        kept=_SHARED,
+    ),
+    one(BUILD_TOOL, "git daemon", "git-credential-cache--daemon git-fsmonitor--daemon", kept=_SHARED),
     one(
         BUILD_TOOL, "gradle", "gradle gradlew GradleWrapperMain mvn mvnw Launcher sbt bazel bazelisk buck ant"
     ),
-    one(BUILD_TOOL, "cargo", "cargo rustc rustdoc clippy-driver cargo-clippy sccache"),
+    one(BUILD_TOOL, "cargo", "cargo rustc rustdoc clippy-driver cargo-clippy"),
     one(BUILD_TOOL, "go", "go compile link vet golangci-lint"),
     one(BUILD_TOOL, "make", "make gmake ninja cmake meson just task scons"),
     one(
@@ -269,7 +294,7 @@ SIGNATURES = (
     one(
         BUILD_TOOL,
         "linter",
-        "eslint prettier biome stylelint ruff black mypy dmypy pylint flake8 isort pre-commit rubocop shellcheck",
+        "eslint prettier biome stylelint ruff black mypy pylint flake8 isort pre-commit rubocop shellcheck",
     ),
     one(
         BUILD_TOOL,
@@ -293,6 +318,11 @@ SIGNATURES = (
         INTERPRETER,
         "interpreter",
         "ruby perl php lua java Rscript R julia elixir erl ghci scala irb bpython octave awk gawk",
+    ),
+    one(
+        INTERPRETER,
+        "small tool",
+        "sleep cat yes tee xargs socat nc ncat netcat curl wget find grep rg sed true pv",
     ),
     one(INTERPRETER, "package script", _PACKAGE_MANAGERS + " npx bunx pnpx uvx pipx"),
 )

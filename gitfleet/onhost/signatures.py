@@ -14,7 +14,7 @@ from typing import Sequence
 from gitfleet.onhost import categories
 from gitfleet.onhost import signature_data as data
 from gitfleet.onhost.call_data import SHELLS
-from gitfleet.onhost.calls import ProgramCall, calls
+from gitfleet.onhost.calls import SOURCES, ProgramCall, calls
 from gitfleet.onhost.records import HostProcess, ProcessGroup
 from gitfleet.onhost.signature_form import ProgramSignature
 
@@ -36,6 +36,9 @@ class ProcessKind:
     weight: int = 0
 
 
+_REMEMBERED = 4096
+"""Characters of a command line whose kind is remembered: it is asked for many times in one scan."""
+
 UNKNOWN_KIND = ProcessKind(categories.UNKNOWN, "unknown")
 
 
@@ -45,7 +48,16 @@ def kind_of(process: HostProcess) -> ProcessKind:
         return ProcessKind(categories.SYSTEM, "kernel thread", kept=categories.KEPT[categories.SYSTEM])
     if process.identity.pid == 1:
         return ProcessKind(categories.SYSTEM, "first process", kept=categories.KEPT[categories.SYSTEM])
-    return kind_of_command(process.command, process.name)
+    kind = kind_of_command(process.command, process.name)
+    if kind.category == categories.UNKNOWN and _is_of_its_folder(process):
+        return _kind(categories.INTERPRETER, "program of the folder")
+    return kind
+
+
+def _is_of_its_folder(process: HostProcess) -> bool:
+    """Whether its program lies in the folder in which it works: it was built there. No folder of many programs counts."""
+    exe, folder = process.exe or "", process.cwd or ""
+    return folder.count("/") > 1 and exe.startswith(folder.rstrip("/") + "/")
 
 
 def kind_of_group(group: ProcessGroup) -> ProcessKind:
@@ -57,15 +69,22 @@ def kind_of_group(group: ProcessGroup) -> ProcessKind:
     return replace(named, kept=kept) if named.kept != kept else named
 
 
-@lru_cache(maxsize=4096)
 def kind_of_command(command: tuple[str, ...], name: str = "") -> ProcessKind:
     """The kind of what runs as `command`, or, without one, as a process that is called `name`."""
+    short = len(command) <= 64 and sum(map(len, command)) <= _REMEMBERED
+    return _remembered_kind(command, name) if short else _kind_of_words(command, name)
+
+
+def _kind_of_words(command: tuple[str, ...], name: str) -> ProcessKind:
     found = calls(command) or calls((name,) if name else ())
     for call in reversed(found):
         kind = _kind_of_call(call)
         if kind is not None and kind.category != categories.INTERPRETER:
             return kind
     return _kind_without_signature(found)
+
+
+_remembered_kind = lru_cache(maxsize=1024)(_kind_of_words)
 
 
 def pattern_of(command: Sequence[str], name: str = "") -> str:
@@ -115,7 +134,19 @@ def _fits(signature: ProgramSignature, call: ProgramCall) -> bool:
         return False
     if signature.parts and not any(part in signature.parts for part in call.parts):
         return False
-    return not signature.script or (call.script and not call.packaged)
+    if signature.script:
+        return call.script and not call.packaged
+    return (
+        not _is_own_file(call)
+        or bool(_KINDS[signature].kept)
+        or signature.category == categories.LANGUAGE_SERVER
+    )
+
+
+def _is_own_file(call: ProgramCall) -> bool:
+    """Whether it is a source file of the user's own: `watch.py` is no `watch`. To keep something, its name is enough."""
+    installed = bool(call.parts) and call.parts[0] in data.INSTALLED_FOLDERS
+    return call.script and not call.packaged and not installed and call.file.endswith(SOURCES)
 
 
 def _by_words_of_name(name: str, call: ProgramCall) -> ProcessKind | None:

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import Callable
 
-from gitfleet.onhost import facts, procfs, sockets
+from gitfleet.onhost import facts, procfs, silent_disks, sockets
 from gitfleet.onhost.procfs import Folder, ProcessEnded, Sample, ScanContext
 from gitfleet.onhost.records import HostProcess, ProcessTable
 
@@ -16,17 +16,22 @@ MATTERS = frozenset(("exe", "cwd", "command", "marker", "ns/mnt"))
 
 
 def take(
-    seconds: float = 1.0, root: str = procfs.PROC, *, wait: Callable[[float], object] = time.sleep
+    seconds: float = 1.0,
+    root: str = procfs.PROC,
+    *,
+    wait: Callable[[float], object] = time.sleep,
+    connected: bool = True,
 ) -> ProcessTable:
     """All processes that can be seen; `seconds` between the two samples (0: one sample, no rates), in which `wait` waits.
+    Without `connected` sockets are not looked at, which is half of the cost; `connect` does that later.
 
     What ends meanwhile is left out. What cannot be read is a gap of its process, or counted in the facts, never "gone".
     """
-    uid = os.getuid()
+    uid, silent = os.getuid(), silent_disks.silent(root)
     before, then = _samples(uid, root) if seconds > 0 else {}, time.monotonic()
     if seconds > 0:
         wait(seconds)
-    reading = ScanContext(facts.boot(root), uid, facts.uptime(root), root)
+    reading = ScanContext(facts.boot(root), uid, facts.uptime(root), root, silent)
     elapsed = time.monotonic() - then
     found: dict[int, HostProcess] = {}
     unseen = 0
@@ -40,12 +45,18 @@ def take(
             continue
         if one is not None:
             found[pid] = one
-    found = sockets.attached(_adopted(found, reading), uid, root)
+    found = _adopted(found, reading)
+    found = sockets.attached(found, uid, root) if connected else found
     own = [one for one in found.values() if one.identity.uid == uid and not one.kernel]
     foreign = sum(one.identity.uid != uid and not one.kernel for one in found.values()) + unseen
     unreadable = sum(not MATTERS.isdisjoint(one.gaps) for one in own)
     host = facts.gather(uid, root, foreign=foreign, unreadable=unreadable)
-    return ProcessTable(host, found, facts.now(), elapsed if seconds > 0 else 0.0)
+    return ProcessTable(host, found, facts.now(), elapsed if seconds > 0 else 0.0, silent)
+
+
+def connect(table: ProcessTable, root: str = procfs.PROC) -> ProcessTable:
+    """The same table, with what its processes listen on and talk to."""
+    return replace(table, processes=sockets.attached(table.processes, table.facts.uid, root))
 
 
 def _samples(uid: int, root: str) -> dict[int, Sample]:

@@ -14,8 +14,11 @@ _TIME = Real(0, 1e11)
 _TEXT = Printable(400)
 FINE = frozenset(["done", "gone-before", "skipped"])
 """Outcomes with which nothing is wrong."""
-SURPRISES = frozenset(["refused-identity", "refused-gate", "refused"])
+REFUSED = "refused"
+SURPRISES = frozenset(["refused-identity", "refused-gate", REFUSED])
 """Outcomes that say that the plan is not about this host any more: nothing more is done without asking."""
+UNTOUCHED = frozenset(["bad-request", "no-scan", "unknown-op", "journal"])
+"""Codes of errors with which a host says that it did nothing, and never will upon this request."""
 UNKNOWN, NOT_ASKED = "unknown", "not-asked"
 """Outcomes of ours: it was asked for and nobody knows what came of it; it was never asked for."""
 

@@ -19,7 +19,7 @@ from gitfleet.errors import Blocked, FleetError, PolicyRefused, UsageError
 from gitfleet.hosts.asking import Reach
 from gitfleet.hosts.connection import HostFailed, HostLimits
 from gitfleet.hosts.inventory import HostSpec
-from gitfleet.triage import acts_wire, known_sessions
+from gitfleet.triage import acts_wire, known_sessions, outcomes
 from gitfleet.triage.acts_wire import ActAnswer, ActRow
 from gitfleet.triage.apply_journal import ActState, ApplyJournal
 from gitfleet.triage.applying import ActResult, Application, ApplyPace, Confirm, other_machine, spec_of
@@ -30,7 +30,6 @@ from gitfleet.triage.service import FleetPlans
 MOST_AGE = 4 * 3600
 """Seconds after which a plan is too old to be applied."""
 _EARLY = 300
-_FOLDER = "applied/"
 _LIVE = "live"
 
 
@@ -150,13 +149,17 @@ class Applications:
             found = self._ask(whole, self._touched(whole), lambda host: {
                 "op": "undo", "session_id": host.session_id, "plan_oid": whole.oid, "candidate_ids": list(targets),
             })  # fmt: skip
-        warnings = []
-        selected = set(whole.plan.selected)
-        for row in [row for host in found for row in host.rows]:
+        selected, undone = set(whole.plan.selected), list[dict[str, str]]()
+        warnings: list[str] = []
+        for host, row in [(one.host.host_id, row) for one in found for row in one.rows]:
+            if row.undo == "undone":
+                undone.append({
+                    "host_id": host, "candidate_id": row.candidate_id, "action": row.action, "outcome": row.undo,
+                })  # fmt: skip
             if row.undo == "undone" and row.candidate_id in selected:
                 told = self._plans.report(whole, row.candidate_id, reason or f"{row.action} undone")
                 warnings += [f"{row.candidate_id} counts as a mistake of this plan"] if told.changed else []
-        return whole, found, warnings
+        return whole, found, [*warnings, *self._keep(whole, undone, f"undone: {len(undone)}")]
 
     def states(self, whole: WholePlan) -> Mapping[tuple[str, str, str], ActState]:
         """What this clone knows of the plan's application."""
@@ -202,9 +205,12 @@ class Applications:
 
         run = Application(whole, journal, request, self._told, pace=pace, confirm=self._confirm)
         results = asyncio.run(self._reach(whole, pace, lambda reach: run.run(reach, acts))) if acts else []
-        return ApplyReport(
-            whole, tuple(results), left_out, run.stopped, tuple(self._keep(whole, results)) if results else ()
-        )
+        rows = [
+            {"host_id": one.act.host_id, "problem": one.problem, **one.answer.encode()} for one in results
+        ]
+        done = sum(one.fine for one in results)
+        warnings = self._keep(whole, rows, f"applied: {done} of {len(results)} done")
+        return ApplyReport(whole, tuple(results), left_out, run.stopped, tuple(warnings))
 
     async def _reach(self, whole: WholePlan, pace: ApplyPace, work: Any) -> Any:
         limits = HostLimits(answer=pace.grace + 120.0, deadline=86_400.0)
@@ -212,16 +218,16 @@ class Applications:
         async with Reach(os.environ, bootstrap=bootstrap, limits=limits) as reach:
             return await work(reach)
 
-    def _keep(self, whole: WholePlan, results: Sequence[ActResult]) -> list[str]:
+    def _keep(self, whole: WholePlan, rows: Sequence[Mapping[str, Any]], words: str) -> list[str]:
         """Keep what came of a run with the plan; warnings back. That it cannot be kept there undoes nothing."""
-        rows = [
-            {"host_id": one.act.host_id, "problem": one.problem, **one.answer.encode()} for one in results
-        ]
-        data = canonical.dump({"at": clock.now(), "node": self._clone.ledger.node.id, "acts": rows})
-        done = sum(one.fine for one in results)
-        subject = f"Fleet plan {whole.plan.id} applied: {done} of {len(results)} done"
+        if not rows:
+            return []
+        data = canonical.dump({"at": clock.now(), "node": self._clone.ledger.node.id, "acts": list(rows)})
+        where = f"{outcomes.FOLDER}{ids.ulid()}.json"
         try:
-            return self._plans.refs.append(whole.plan.id, {f"{_FOLDER}{ids.ulid()}.json": data}, subject)
+            return self._plans.refs.append(
+                whole.plan.id, {where: data}, f"Fleet plan {whole.plan.id} {words}"
+            )
         except FleetError as error:
             return [f"what came of it could not be kept with the plan: {error.message}"]
 

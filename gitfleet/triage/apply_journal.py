@@ -107,6 +107,11 @@ class ApplyJournal:
                     yield line
 
 
+def forget(state: str, fleet_session: str) -> None:
+    """Forget what was done of a plan, with the plan; hosts keep what they know. Raises LocalStorage."""
+    files.remove(os.path.join(state, _FOLDER, f"{fleet_session}.jsonl"))
+
+
 def _row(act: PlannedAct) -> dict[str, str]:
     return dict(zip(("host_id", "candidate_id", "action"), act.key, strict=True))
 

@@ -15,7 +15,7 @@ from gitfleet.hosts.asking import Reach
 from gitfleet.hosts.connection import Connection, HostFailed, HostRefused
 from gitfleet.hosts.inventory import HostSpec
 from gitfleet.triage import acts_wire, choosing
-from gitfleet.triage.acts_wire import FINE, NOT_ASKED, SURPRISES, UNKNOWN, ActAnswer
+from gitfleet.triage.acts_wire import FINE, NOT_ASKED, REFUSED, SURPRISES, UNKNOWN, UNTOUCHED, ActAnswer
 from gitfleet.triage.apply_journal import ApplyJournal
 from gitfleet.triage.choosing import PlannedAct
 from gitfleet.triage.plan_record import PlanHost, WholePlan
@@ -109,8 +109,10 @@ class Application:
                         self._tell(ActResult(act, _of(act, "refused-identity", surprise))) for act in acts
                     ]
                 for act in acts:
-                    if self._halted:
-                        results.append(self._not_asked(act, self._halted))
+                    lost = results[-1] if results and results[-1].problem else None
+                    if self._halted or lost:
+                        why = self._halted or "its connection was lost"
+                        results.append(self._not_asked(act, why, lost.problem if lost else ""))
                         continue
                     results.append(await self._act(connection, host, act))
                 await connection.leave()
@@ -127,7 +129,7 @@ class Application:
             body = await connection.request(self._request(act, spec_of(host)))
             answer = acts_wire.act_answer(body, act.candidate.candidate_id, act.action)
         except HostRefused as error:
-            answer = _of(act, "refused", error.problem.words)
+            answer = _of(act, REFUSED if error.code in UNTOUCHED else UNKNOWN, error.problem.words)
         except HostFailed as error:
             words = f"{error.problem.status}: {error.problem.words}"
             return self._tell(ActResult(act, _of(act, UNKNOWN, words), str(error.problem.status)))
@@ -135,10 +137,12 @@ class Application:
             return self._tell(
                 ActResult(act, _of(act, UNKNOWN, f"its answer cannot be read ({error})"), "error")
             )
-        self._journal.answer(act, answer)
-        if answer.outcome in SURPRISES:
+        if answer.outcome != UNKNOWN:
+            self._journal.answer(act, answer)
+        if answer.outcome in {*SURPRISES, UNKNOWN}:
+            words = "refused" if answer.outcome in SURPRISES else "does not say what came of"
             self._halted = (
-                self._halted or f"{act.host_id} refused {act.candidate.candidate_id}: {answer.detail}"
+                self._halted or f"{act.host_id} {words} {act.candidate.candidate_id}: {answer.detail}"
             )
         return self._tell(ActResult(act, answer))
 

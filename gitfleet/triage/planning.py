@@ -27,7 +27,7 @@ _SURELY_FIT = 5
 class PlanRequest(Struct):
     """What a plan is made for: its id, the time (seconds since 1970), the node and tool that make it, the redaction profile, and the levels.
 
-    `alpha` is what the fleet may risk of what was `asked`.
+    `alpha` is what the fleet may risk of what was `asked`. `left_by`: the session whose processes it is about ("": all).
     """
 
     id: str
@@ -37,6 +37,7 @@ class PlanRequest(Struct):
     profile: str
     asked: float
     alpha: float
+    left_by: str = ""
 
 
 class ScanReply(Struct):
@@ -65,7 +66,7 @@ class _Read(NamedTuple):
 
 def merge(request: PlanRequest, replies: Sequence[ScanReply]) -> WholePlan:
     """The plan, not yet kept nor sealed. Hosts stay in the order given."""
-    pool = _without_twins([_read(reply) for reply in replies])
+    pool = _without_twins([_read(reply, request.left_by) for reply in replies])
     pairs = [(one.entry.host_id, candidate) for one in pool for candidate in one.kept]
     found = [candidate for _, candidate in pairs]
     tested = sum(max(one.scan.counts.judged, len(one.kept)) for one in pool if not one.entry.twin)
@@ -81,7 +82,7 @@ def merge(request: PlanRequest, replies: Sequence[ScanReply]) -> WholePlan:
     hosts = [_entry(one, number, parts, set(selected)) for number, one in enumerate(pool)]
     plan = FleetPlan(
         request.id, request.at, request.node, request.tool, request.profile, request.asked, request.alpha,
-        tested, round(min(1000.0, max(0.0, chosen.needed)), 6), tuple(hosts), selected, _offered(found, selected, request.alpha),
+        tested, round(min(1000.0, max(0.0, chosen.needed)), 6), tuple(hosts), selected, _offered(pairs, selected, request.alpha),
         {"bayes": len(chosen.bayes), "e_values": len(chosen.e_values)},
         patterns.across((host, one.pattern) for host, one in pairs),
     )  # fmt: skip
@@ -100,7 +101,7 @@ def files_of(whole: WholePlan, secret: bytes) -> tuple[WholePlan, dict[str, byte
     }
 
 
-def _read(reply: ScanReply) -> _Read:
+def _read(reply: ScanReply, left_by: str = "") -> _Read:
     entry = PlanHost(
         reply.host_id, reply.user, reply.host, reply.port, reply.status, None,
         one_line(reply.words, 300), one_line(reply.hint, 300), bootstrap=reply.bootstrap,
@@ -112,7 +113,7 @@ def _read(reply: ScanReply) -> _Read:
     except Broken as error:
         words = f"its answer cannot be read ({one_line(str(error), 160)})"
         return _Read(replace(entry, status=ERROR, problem=words, hint=_OTHER), _EMPTY, None)
-    kept = tuple(one for one in scan.candidates if one.proposed)
+    kept = tuple(one for one in scan.candidates if one.proposed and left_by in {"", one.session})
     part = HostPart(scan.session_id, reply.host_id, facts, kept)
     if len(kept) > _SURELY_FIT and len(canonical.dump(part)) > canonical.MAX_BYTES:
         words = f"it proposes {len(kept)} candidates, more than a plan holds"
@@ -158,11 +159,17 @@ def _entry(one: _Read, number: int, parts: Mapping[str, HostPart], selected: set
     return replace(one.entry, candidates=len(one.kept), selected=chosen, part=where, digest=digest)
 
 
-def _offered(found: Sequence[PlannedCandidate], selected: Sequence[str], alpha: float) -> tuple[str, ...]:
+def _offered(
+    pairs: Sequence[tuple[str, PlannedCandidate]], selected: Sequence[str], alpha: float
+) -> tuple[str, ...]:
     """What can be slowed down or paused, and taken back, on somebody's word: only what is useful as it is would suffer.
 
-    No e-value speaks of that, so it is never selected; the Bayesian rule alone, on the probability of being useful, limits it.
+    No e-value speaks of that, so it is never selected; the Bayesian rule alone, on the probability of being useful and for each host by itself, limits it.
     """
-    soft = [one for one in found if one.action in REVERSIBLE and one.candidate_id not in selected]
-    chosen = selection.mean_lfdr([one.posterior[records.USEFUL] for one in soft], alpha=alpha)
-    return tuple(sorted(soft[position].candidate_id for position in chosen))
+    chosen: list[str] = []
+    for host in dict.fromkeys(host for host, _ in pairs):
+        own = [one for where, one in pairs if where == host]
+        soft = [one for one in own if one.action in REVERSIBLE and one.candidate_id not in selected]
+        fine = selection.mean_lfdr([one.posterior[records.USEFUL] for one in soft], alpha=alpha)
+        chosen += [soft[position].candidate_id for position in fine]
+    return tuple(sorted(chosen))

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from gitfleet.codec import Struct
 
 ALPHA = 0.05
-HIGHEST = 0.5
+LOWEST, HIGHEST = 1e-6, 0.5
 _NEAR = 1e-9
 """What sums of rounded numbers may be off."""
 

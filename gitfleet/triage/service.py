@@ -12,16 +12,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from gitfleet.base import clock, ids
+from gitfleet.base.names import SessionId
 from gitfleet.clone import Clone
 from gitfleet.codec import Struct, replace
 from gitfleet.dispatch import risk
 from gitfleet.errors import FleetError, UsageError
 from gitfleet.hosts.asking import AT_ONCE, Reach, run
 from gitfleet.hosts.connection import HostLimits
-from gitfleet.hosts.inventory import HostSpec
-from gitfleet.ledger.model import NODE, Actor
+from gitfleet.hosts.inventory import HostSpec, hosts_of
+from gitfleet.ledger.model import NODE, PERSON, Actor
+from gitfleet.onhost import redaction
 from gitfleet.onhost.version import __version__
 from gitfleet.triage import (
+    apply_journal,
     hosts_asked,
     known_sessions,
     plan_record,
@@ -35,7 +38,6 @@ from gitfleet.triage.plan_record import WholePlan
 from gitfleet.triage.planning import PlanRequest, ScanReply
 from gitfleet.triage.plans import PlanRefs, StoredPlan
 
-PROFILES = ("minimal", "safe", "forensic")
 KEEP = 90 * 86400
 """Seconds that a plan is kept."""
 _MANY = 2000
@@ -46,13 +48,17 @@ MOST_PLANS = 200
 
 
 class PlanOptions(Struct):
-    """How hosts are asked: the level asked for, the profile, seconds a host may take, how many at once, and whether Python alone must do."""
+    """How hosts are asked: the level asked for, the profile, seconds a host may take, how many at once, and whether Python alone must do.
+
+    With `left_by` the plan is about what this session has left running, and nothing else; as many count as tested.
+    """
 
     alpha: float = selection.ALPHA
     profile: str = "safe"
     timeout: float = 120.0
     at_once: int = AT_ONCE
     bootstrap: bool = False
+    left_by: str = ""
 
 
 class KeptPlan(NamedTuple):
@@ -71,12 +77,19 @@ class FleetPlans:
         self._announce = announce or (lambda reply: None)
         self.refs = PlanRefs(clone.repository, clone.ledger)
 
-    def make(self, hosts: Sequence[HostSpec], options: PlanOptions) -> tuple[WholePlan, list[str]]:
+    def make(
+        self,
+        hosts: str | Sequence[HostSpec],
+        options: PlanOptions = PlanOptions(),  # noqa: B008 - frozen
+    ) -> tuple[WholePlan, list[str]]:
         """Ask the hosts, and keep what comes of it as a plan; with warnings. A host that fails is part of the plan.
 
-        Raises UsageError for options out of range, Blocked where ssh cannot be used here, LocalStorage.
+        `hosts` is a file or a list as `hosts.inventory` reads it, or what that has read. Runs an event loop of its own: where one
+        runs, call it in a thread. Raises UsageError for hosts that are none and options out of range, Blocked where ssh cannot be used
+        here, LocalStorage.
         """
         _check(options)
+        hosts = hosts_of(hosts).hosts if isinstance(hosts, str) else hosts
         secret = redaction_key.key(self._clone.ledger.state)
         request = self._request(options)
         replies = run(self._ask(hosts, options, secret))
@@ -145,6 +158,10 @@ class FleetPlans:
         body = risk.ReportMistake(whole.plan.id, whole.oid, level, candidate_id, reason)
         return self._clone.ledger.request(risk.report, self._itself, body)
 
+    def trust(self, session: SessionId, reason: str) -> risk.RiskTold:
+        """Give plans back what mistakes have cost; for sessions of persons. Raises PolicyRefused, UsageError."""
+        return self._clone.ledger.request(risk.trust, Actor(PERSON, session), risk.RestoreTrust(reason))
+
     def forget_old(self, *, keep: int = KEEP) -> int:
         """Take away plans of this clone that are too old, or too many; how many went. The hub's errors are passed over until the next time."""
         own = list(self.refs.own())
@@ -157,6 +174,7 @@ class FleetPlans:
             except FleetError:
                 break
             reviewing.forget(self._clone.ledger.state, name)
+            apply_journal.forget(self._clone.ledger.state, name)
         return gone
 
     @property
@@ -166,10 +184,12 @@ class FleetPlans:
     def _request(self, options: PlanOptions) -> PlanRequest:
         now = clock.now()
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
-        granted = min(options.alpha, self.budget().level / risk.UNIT)
+        granted = min(options.alpha, alpha_of(self.budget().level))
         name = f"fleet-{stamp}-{secrets.token_hex(2)}"
         node = self._clone.ledger.node.id
-        return PlanRequest(name, now, node, __version__, options.profile, options.alpha, round(granted, 6))
+        return PlanRequest(
+            name, now, node, __version__, options.profile, options.alpha, round(granted, 6), options.left_by
+        )
 
     async def _ask(self, hosts: Sequence[HostSpec], options: PlanOptions, secret: bytes) -> list[ScanReply]:
         known = known_sessions.known(self._clone)
@@ -237,18 +257,23 @@ def _reviews(kept: KeptPlan) -> list[str]:
     return sorted(name for name in kept.added if name.startswith(_REVIEWS))
 
 
+def alpha_of(level: int) -> float:
+    """A level of the ledger as plans have it, to six places and never more than it is."""
+    return level // 1000 / 1_000_000
+
+
 def level_of(alpha: float) -> int:
     """A level as the ledger has it."""
     return int(alpha * risk.UNIT)
 
 
 def _check(options: PlanOptions) -> None:
-    if not 0 < options.alpha <= selection.HIGHEST:
+    if not selection.LOWEST <= options.alpha <= selection.HIGHEST:
         raise UsageError(
-            f"--alpha is {options.alpha:g}; it has to be above 0 and at most {selection.HIGHEST:g}."
+            f"--alpha is {options.alpha:g}; it has to be between {selection.LOWEST:g} and {selection.HIGHEST:g}."
         )
-    if options.profile not in PROFILES:
-        raise UsageError("There is no such profile.", hint=f"One of {', '.join(PROFILES)}.")
+    if options.profile not in redaction.PROFILES:
+        raise UsageError("There is no such profile.", hint=f"One of {', '.join(redaction.PROFILES)}.")
     if not 1 <= options.timeout <= 3600:
         raise UsageError("A host may take 1 to 3600 seconds.")
     if not 1 <= options.at_once <= 256:

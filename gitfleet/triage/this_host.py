@@ -44,7 +44,7 @@ def look(*, profile: str, seconds: float, path: str = ".") -> HostLook:
 
 def _known(path: str) -> KnownSessions:
     try:
-        with Clone.open(path) as clone:
+        with Clone.open(path, bulk=True) as clone:
             return known_sessions.known(clone)
     except (NoRepository, NoFleet):
         return KnownSessions({}, {})

@@ -11,13 +11,15 @@ import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from gitfleet.base import clock, files
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display, some
 from gitfleet.errors import FleetError
-from gitfleet.sessions import session_records
+from gitfleet.sessions import left_running, session_records
+from gitfleet.sessions.left_running import LeftRunning
 from gitfleet.sessions.local import LocalSessions
 from gitfleet.worktrees import leftovers, liveness, removable, removal, upstream
 from gitfleet.worktrees.archive import Archive
@@ -142,11 +144,18 @@ class Cleaner:
         self._terms = terms
         self._sweep = Sweep(self._git, worktrees.state, terms, hub)
         self._renewed = _renewals(worktrees)
+        self._looked: dict[str, str] = {}
 
     def run(self, targets: Sequence[Target]) -> list[Outcome]:
         """What became of each target."""
         users = self._users([managed.path for managed, _ in targets])
+        self._looked = {managed.session: managed.path for managed, _ in targets}
         return [self._one(target, users[target[0].path]) for target in targets]
+
+    @cached_property
+    def _running(self) -> dict[str, tuple[LeftRunning, ...]]:
+        """What the sessions of the worktrees have left running, from one look just before the first of them goes."""
+        return left_running.left_running(self._looked)
 
     def _users(self, paths: Sequence[str]) -> dict[str, list[liveness.User]]:
         return liveness.users(paths, sessions=LocalSessions(self._worktrees.state).all())
@@ -157,10 +166,20 @@ class Cleaner:
             if verdict.word == KEEP:
                 return _outcome(target, "kept", verdict)
             if self._terms.dry_run:
-                return _outcome(target, f"would-{verdict.word}", verdict, archived=_to_archive(verdict))
-            return self._remove(target, verdict)
+                return _outcome(
+                    target,
+                    f"would-{verdict.word}",
+                    verdict,
+                    archived=_to_archive(verdict),
+                    **self._left(target),
+                )
+            return self._remove(target, verdict, self._left(target))
         except (FleetError, OSError) as error:
             return _outcome(target, "failed", CleanupVerdict(KEEP, "error", str(error)))
+
+    def _left(self, target: Target) -> dict[str, Any]:
+        running = self._running.get(target[0].session, ())
+        return {"running": [one.words() for one in running]} if running else {}
 
     def _judge(self, target: Target, users: Sequence[liveness.User]) -> CleanupVerdict:
         managed, worktree = target
@@ -174,7 +193,7 @@ class Cleaner:
             raise removal.Changed("it is no longer there, or somebody has made another of it")
         return self._judge(now[0], self._users([target[0].path])[target[0].path])
 
-    def _remove(self, target: Target, verdict: CleanupVerdict) -> Outcome:
+    def _remove(self, target: Target, verdict: CleanupVerdict, left: Mapping[str, Any]) -> Outcome:
         managed = target[0]
         made: Archive | None = None
         try:
@@ -188,7 +207,9 @@ class Cleaner:
         except removal.Changed as changed:
             words = f"{changed}: kept" + (f" (archived all the same: {made.id})" if made else "")
             return _outcome(target, "kept", CleanupVerdict(KEEP, "changed", words), **_kept_in(made))
-        return _outcome(target, _DONE[verdict.word], verdict, branch_deleted=bool(branch), **_kept_in(made))
+        return _outcome(
+            target, _DONE[verdict.word], verdict, branch_deleted=bool(branch), **_kept_in(made), **left
+        )
 
 
 def _renewals(worktrees: Worktrees) -> dict[str, int]:
@@ -225,6 +246,7 @@ def _outcome(target: Target, word: str, verdict: CleanupVerdict, **facts: Any) -
         "commits": len(verdict.extra),
         "left_out": left_out[:_SHOWN],
         "branch_deleted": False,
+        "running": [],
     }
     return Outcome(
         managed.path, managed.session, ACTION, word, _words(verdict, word, facts), {**known, **facts}
@@ -239,4 +261,6 @@ def _words(verdict: CleanupVerdict, word: str, facts: Mapping[str, Any]) -> str:
         words += "; would be archived first"
     if verdict.found and verdict.found.left_out and word != "kept":
         words += f"; not archived: {some(verdict.found.left_out)}"
+    if facts.get("running"):
+        words += f"; still running: {some(facts['running'])}"
     return words

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.base.processes import Conversation, TimedOut, run
+from gitfleet.base.processes import Conversation, TimedOut, detach, run
 
 
 def test_run_answers_what_the_program_did(tmp_path: Path) -> None:
@@ -80,3 +80,21 @@ def test_run_of_what_ends_after_its_output_waits_without_pauses(monkeypatch: pyt
     monkeypatch.setattr(time, "sleep", paused.append)
     done = run(["sh", "-c", "exec >&- 2>&-; exec sleep 0.1"], cwd=None, env={"PATH": os.environ["PATH"]})
     assert (done.code, paused) == (0, [])
+
+
+def test_detached_program_holds_nothing_open_that_we_were_given(tmp_path: Path) -> None:
+    theirs, ours = os.pipe()
+    os.set_inheritable(ours, True)  # as a script's lock, or the pipe of whoever reads its output
+    listening, speaks = os.pipe()
+    argv = ["/bin/sh", "-c", "echo up >&7; exec sleep 1000"]
+    pid = detach(argv, env={"PATH": os.environ["PATH"]}, handles={7: speaks}, log=str(tmp_path / "log"))
+    try:
+        os.close(speaks)
+        assert os.read(listening, 3) == b"up\n"
+        os.close(ours)
+        assert os.read(theirs, 1) == b""
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(theirs)
+        os.close(listening)

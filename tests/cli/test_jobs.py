@@ -88,6 +88,9 @@ def test_bad_requests_say_what_is_known(ada: Path, gitfleet: Gitfleet) -> None:
     assert "../x" in gitfleet(ada, "job", "show", "../x").ended(2).stderr
     gitfleet(ada, "job", "list", "--status", "odd").ended(2)
     assert "Name a folder" in gitfleet(ada, "enqueue", "--working-dir", "/", "Tidy").ended(2).stderr
+    assert "Name a folder" in gitfleet(ada, "trigger", "tidy", "--working-dir", "/").ended(2).stderr
+    told = gitfleet(ada, "trigger", "tidy", "--working-dir", "src", "--json").ok().json()["data"]["job"]
+    assert told["working_directory"] == str(ada / "src")
     (ada / "agents/lost.yaml").write_text('command: ["true"]\nworking_directory: /no/such\n')
     told = gitfleet(ada, "trigger", "lost", "--json").ended(2).json()
     assert told["status"] == "configuration-error"

@@ -21,8 +21,8 @@ from gitfleet.dispatch.risk import (
     permitted,
     stake_of,
 )
-from gitfleet.errors import Malformed, PolicyRefused
-from gitfleet.ledger.model import NODE, Accepted
+from gitfleet.errors import Malformed, PolicyRefused, UsageError
+from gitfleet.ledger.model import NODE, PERSON, Accepted
 from tests.claims.world import World
 
 OID, OTHER = "a" * 40, "b" * 40
@@ -43,6 +43,12 @@ class RiskWorld(World):
 
     def _do(self, kind: str, body: dict[str, Any]) -> Any:
         decision = self.ask("ann-1", f"risk.{kind}", node="ann", who=NODE, **body)
+        if not isinstance(decision, Accepted):
+            raise decision.error
+        return decision.answer
+
+    def trust(self, session: str, reason: str = "mended") -> Any:
+        decision = self.ask(session, "risk.trust", who=PERSON, reason=reason)
         if not isinstance(decision, Accepted):
             raise decision.error
         return decision.answer
@@ -179,3 +185,31 @@ def test_stakes_lost_on_any_path_are_at_most_the_start_and_a_share_of_those_that
         assert found == RiskBudget("budget", found.wealth, found.lost, found.earned)
         assert found.wealth == START - found.lost + found.earned >= 0
         assert found.lost <= lost
+
+
+def test_person_gives_back_what_mistakes_have_cost_and_nobody_else_does() -> None:
+    world = RiskWorld("ann-1")
+    world.take("p-1", "session.start", worktree="/p", agent="", title="", person=True)
+    world.report(1)
+    with pytest.raises(PolicyRefused, match="Only a person"):
+        world.trust("ann-1")
+    with pytest.raises(UsageError, match="reason"):
+        world.trust("p-1", " ")
+    assert world.wealth < START
+    assert world.trust("p-1").changed
+    assert world.wealth == START
+    assert risk.budget(world.view).lost == stake_of(ALPHA)
+    assert not world.trust("p-1").changed
+
+
+def test_reports_of_plans_without_end_fill_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(risk, "MOST_PLANS", 5)
+    world = RiskWorld()
+    world.stake(0)
+    for number in range(1, 12):
+        world.now += 1
+        world.report(number, level=1)
+    assert [one.id for one in risk.staked(world.view)] == [
+        plan(0),
+        *(plan(number) for number in range(8, 12)),
+    ]

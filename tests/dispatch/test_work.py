@@ -150,3 +150,13 @@ def test_operation_that_cannot_be_meant_is_refused(field: str, value: str) -> No
     decision = world.ask("ann-1", "work.take", node="ann", who=NODE, **body)
     assert not isinstance(decision, Accepted)
     assert isinstance(decision.error, Malformed)
+
+
+def test_renewal_notes_the_entry_in_which_the_work_waits() -> None:
+    world = WorkWorld()
+    held = world.taken()
+    for entry, wanted in (("", ""), ("e1", "e1"), ("", "e1")):
+        assert world.do("ann", "renew", RenewWork((held,), entry)).kept == (held,)
+        known = world.known()
+        assert known is not None
+        assert known.entry == wanted

@@ -31,6 +31,7 @@ from gitfleet.fleet.maintenance import Upkeep
 from gitfleet.fleet.services import FleetClaims
 from gitfleet.fleet.trees import FleetWorktrees
 from gitfleet.radar.radar import Radar
+from gitfleet.triage.service import FleetPlans
 from gitfleet.trunk import policy_rules
 from tests.docs.served import run_script
 from tests.workbench import ROOT, Git, Gitfleet, run
@@ -192,7 +193,13 @@ def test_rules_shown_in_a_page_are_rules_that_gitfleet_takes(page: Path) -> None
 
 def test_methods_that_the_library_page_names_are_there() -> None:
     page = (ROOT / "docs/guides/library.md").read_text(encoding="utf-8")
-    kinds = {"claims": FleetClaims, "worktrees": FleetWorktrees, "upkeep": Upkeep, "radar": Radar}
+    kinds = {
+        "claims": FleetClaims,
+        "worktrees": FleetWorktrees,
+        "upkeep": Upkeep,
+        "radar": Radar,
+        "plans": FleetPlans,
+    }
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.MULTILINE))
     assert kinds.keys() <= rows.keys()
     for name, kind in kinds.items():

@@ -36,7 +36,7 @@ def test_public_names_are_these_and_each_is_there() -> None:
     assert gitfleet.__all__ == [
         "AgentNotFoundError", "ArgumentError", "Blocked", "Claim", "Claimed", "CleanupTerms", "ConcurrencyLimitError",
         "ConfigurationError", "Conflict", "Fleet", "FleetError", "FleetManager", "FleetManagerError", "HubRefused",
-        "HubUnreachable", "InvalidStateError", "JobNotFoundError", "Lost", "NoSession", "Options", "Queued",
+        "HubUnreachable", "InvalidStateError", "JobNotFoundError", "Lost", "NoSession", "Options", "PlanOptions", "Queued",
         "Released", "ScheduleNotFoundError", "Selection", "SessionId", "Start", "State", "Terms", "UsageError", "Wish",
         "__version__",
     ]  # fmt: skip

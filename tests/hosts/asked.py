@@ -34,15 +34,14 @@ def sent(*faults: str) -> Any:
     return program
 
 
-def ask(
-    *names: str, requests: tuple[dict[str, Any], ...] = ({"op": "check"},), **how: Any
-) -> list[HostAnswer]:
-    """What each of the hosts answers, in the order in which they were named."""
+def ask(*names: str, requests: Any = ({"op": "check"},), **how: Any) -> list[HostAnswer]:
+    """What each of the hosts answers, in the order in which they were named. `requests`: for all of them, or a function of each."""
+    asked = requests if callable(requests) else lambda _: requests
 
     async def run() -> list[HostAnswer]:
         specs = [inventory.spec(name) for name in names]
         async with Reach(os.environ, **how) as reach:
-            found = [one async for one in reach.ask_all(specs, lambda _: requests)]
+            found = [one async for one in reach.ask_all(specs, asked)]
         return sorted(found, key=lambda one: names.index(one.spec.host_id))
 
     return asyncio.run(run())

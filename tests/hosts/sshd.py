@@ -43,25 +43,18 @@ needs_hosts = pytest.mark.skipif(
 )
 
 
-def shells() -> list[object]:
-    """A parameter for each login shell; those that are not installed are skipped."""
-    return [
-        pytest.param(
-            shell, marks=pytest.mark.skipif(not shutil.which(shell), reason=f"{shell} is not installed")
-        )
-        for shell in SHELLS
-    ]
-
-
-def installed(*names: str) -> list[str]:
-    """Those of the login shells that are installed; bash always is."""
-    return [name for name in names if shutil.which(name)]
+needs_shells = pytest.mark.skipif(
+    not all(map(shutil.which, SHELLS)), reason=f"needs the login shells {', '.join(SHELLS)}"
+)
 
 
 TOOL = f'exec "{sys.executable}" -m gitfleet "$@"\n'
 """The host's own gitfleet: ours."""
 ANCIENT = "echo \"gitfleet: no such command 'on-host'\" >&2; exit 2\n"
 """A gitfleet from before there was anything to ask it."""
+
+
+_OURS = "# made for a test"
 
 
 class Host(NamedTuple):
@@ -81,10 +74,11 @@ class Host(NamedTuple):
 
 
 class Hosts:
-    """The hosts of a test, and ssh's configuration for them in the HOME of the test."""
+    """The hosts of a test, and ssh's configuration for them: in `home`, else in the HOME of the test."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, home: Path | None = None) -> None:
         self._folder = folder
+        self._home = home
         self._stops: list[Callable[[], None]] = []
         self._entries: list[str] = []
         self.names: list[str] = []
@@ -165,11 +159,15 @@ class Hosts:
 
     def write(self) -> None:
         """Write ~/.ssh/config for the test that runs now."""
-        folder = Path(os.environ["HOME"]) / ".ssh"
+        folder = (self._home or Path(os.environ["HOME"])) / ".ssh"
         folder.mkdir(mode=0o700, exist_ok=True)
+        config = folder / "config"
+        assert not config.exists() or config.read_text().startswith(_OURS), (
+            "this is somebody's own configuration"
+        )
         rest = f"Host *\n    User root\n    IdentityFile {self._key}\n    IdentitiesOnly yes\n    IdentityAgent none\n    GlobalKnownHostsFile none\n"
-        (folder / "config").write_text("\n".join([*self._entries, rest]))
-        (folder / "config").chmod(0o600)
+        config.write_text("\n".join([_OURS, *self._entries, rest]))
+        config.chmod(0o600)
 
     def silent(self, name: str, said: bytes = b"") -> threading.Event:
         """A host that takes connections, writes `said`, and nothing more; set when there has been one."""

@@ -138,17 +138,21 @@ def test_master_that_stops_meanwhile_does_not_hang_those_behind_it(hosts: Hosts)
     for name in ("first", "second"):
         hosts.know(name, target.port, *BEHIND, host_key=target.host_key)
 
+    stopped: list[Path] = []
+
     async def run() -> list[str]:
         async with Reach(os.environ, patience=BRIEF) as reach:
             first = await reach.ask(inventory.spec("first"), [{"op": "check"}])
-            stop_masters(reach.folder)
+            stopped.extend(stop_masters(reach.folder))
             second = await reach.ask(inventory.spec("second"), [{"op": "check"}], deadline=2.0)
             return [first.status, second.status]
 
     assert asyncio.run(run()) == ["planned", "timeout"]
+    while any(_command(one) for one in stopped):  # it has been killed
+        os.sched_yield()
 
 
-def stop_masters(folder: str) -> None:
+def stop_masters(folder: str) -> list[Path]:
     """Stop our shared connections: the ssh that have their configuration from this folder, and run by themselves."""
     commands = {one: _command(one) for one in Path("/proc").glob("[0-9]*")}
     masters = [
@@ -157,6 +161,7 @@ def stop_masters(folder: str) -> None:
     assert masters
     for one in masters:
         os.kill(int(one.name), signal.SIGSTOP)
+    return masters
 
 
 def _command(folder: Path) -> bytes:

@@ -69,6 +69,9 @@ SERVERS_ON_PIPES = (
     Program("mcp-npx", "exec npx mcp-server-filesystem .", piped=True),
     Program("mcp-git", "exec venv/bin/mcp-server-git", piped=True),
 )
+MCP_OVER_HTTP = (
+    Program("mcp-http", "exec env PORT=0 node_modules/.bin/mcp-server-everything streamableHttp"),
+)
 LANGUAGE_SERVERS = (
     Program(
         "typescript-language-server",
@@ -176,12 +179,12 @@ BATCHES: tuple[tuple[str, str, tuple[Program, ...], float], ...] = (
     ("leaked-watchers", MARKED, WATCHERS, 26 * 3600.0),
     ("leaked-tests", MARKED, TEST_RUNNERS, 5 * 3600.0),
     ("fresh-leaks", MARKED, (*DEV_SERVERS[:8], *WATCHERS[:4]), 240.0),
-    ("leaked-pipes", MARKED, SERVERS_ON_PIPES, 2 * 86400.0),
+    ("leaked-pipes", MARKED, (*SERVERS_ON_PIPES, *MCP_OVER_HTTP), 2 * 86400.0),
     ("removed-worktrees", MARKED_GONE, (*DEV_SERVERS[1:6], *WATCHERS[1:4], *TEST_RUNNERS[:2]), 9 * 3600.0),
     ("session-holds", MARKED, (*DATABASES, *AGENTS), 2 * 86400.0),
     ("live-session", LIVE, (*DEV_SERVERS[:6], *WATCHERS[:3], *TEST_RUNNERS[:4]), 2 * 3600.0),
-    ("live-pipes", LIVE, (*SERVERS_ON_PIPES, *LANGUAGE_SERVERS), 30 * 3600.0),
-    ("kept-servers", KEPT_ON, DEV_SERVERS, 4 * 86400.0),
+    ("live-pipes", LIVE, (*SERVERS_ON_PIPES, *MCP_OVER_HTTP, *LANGUAGE_SERVERS), 30 * 3600.0),
+    ("kept-servers", KEPT_ON, (*DEV_SERVERS, *MCP_OVER_HTTP), 4 * 86400.0),
     ("kept-watchers", KEPT_ON, (*WATCHERS, *DATABASES, *COMPUTING), 20 * 86400.0),
     ("kept-agents", KEPT_ON, AGENTS, 12 * 86400.0),
     ("typed-servers", TYPED, DEV_SERVERS[:10], 6 * 3600.0),

@@ -132,13 +132,14 @@ def _start(
             [str(agent), "--run", *words], env={**os.environ, "GITFLEET_SESSION": session}
         )
     elif way == programs.TYPED:
-        for one in started:
+        for number, one in enumerate(started):
             pid, master = pty.fork()
             if pid == 0:
                 os.chdir(work[one.name])
                 os.execvp("bash", ["bash", "--norc", "-i"])
             keep[one.name] = master
-            os.write(master, ("stty -echo; " + one.line.removeprefix("exec ") + "\n").encode())
+            behind = " &" if number % 2 and not one.terminal and not one.name.endswith("-stopped") else ""
+            os.write(master, ("stty -echo; " + one.line.removeprefix("exec ") + behind + "\n").encode())
             os.set_blocking(master, False)
     elif way == programs.RUNNER_KILLED:
         for one in started:
@@ -223,7 +224,7 @@ def _store(
         "uid": UID, "seconds": round(table.seconds, 2), "sessions": sessions, "placed": placed, "cases": cases,
         "processes": [stored(one) for one in kept],
     })  # fmt: skip
-    for real, name in names.items():
+    for real, name in {**names, table.facts.boot: "boot"}.items():
         text = text.replace(real, name)
     (HOME / "out" / f"{batch}.json").write_text(_one_a_line(text))
     for case in cases:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from gitfleet.onhost.grouping import client
 from gitfleet.onhost.inference import judge
 from gitfleet.onhost.records import (
     HostFacts,
@@ -39,6 +40,7 @@ def process(command: str = "", pid: int = 100, *, uid: int = UID, **fields: Any)
         "io": 0.0,
         "listening": (),
         "connections": 0,
+        "stdin": "null",
     }
     return HostProcess(Identity("boot", pid, 1, uid), **{**known, **fields})
 
@@ -60,4 +62,5 @@ OF_A_USER = Origin(None, "none", "unknown", supervised=True, supervisor=50)
 
 def judged(origin: Origin, *members: HostProcess, **options: Any) -> Judgement:
     """What is thought of one group."""
-    return judge(ProcessGroup(members[0], members, members[0].pgid), origin, host(*members), **options)
+    group = ProcessGroup(members[0], members, members[0].pgid, client=client(members))
+    return judge(group, origin, host(*members), **options)

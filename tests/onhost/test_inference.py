@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import log2
 from typing import Any
 
@@ -21,6 +22,7 @@ from gitfleet.onhost.records import (
     HostProcess,
     Origin,
 )
+from gitfleet.triage.selection import ALPHA, select
 from tests.onhost.tables import DAY, HOUR, OF_A_USER, OF_NOBODY, judged, of_session, process
 
 RUNAWAY: dict[str, Any] = {"cpu": 1.0, "cpu_total": 6 * HOUR, "age": 7 * HOUR}
@@ -99,11 +101,40 @@ def test_orphan_of_nobody_is_never_judged_by_its_age(command: str, age: float) -
     ],
 )
 def test_orphaned_worker_of_nobody_is_ended(command: str) -> None:
-    found = judged(OF_NOBODY, process(command))
+    one = process(command, stdin="pipe", fed=False)
+    found = judged(OF_NOBODY, one)
 
     assert found.action == TERMINATE
     assert found.log_e >= log2(400 / 0.05)
-    assert judged(OF_A_USER, process(command)).action == KEEP
+    assert judged(OF_A_USER, one).action == KEEP
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"stdin": "null"},
+        {"stdin": "pipe", "fed": True},
+        {"stdin": "pipe", "fed": None},
+        {"stdin": None},
+        {"stdin": "pipe", "fed": False, "listening": (8080,)},
+        {"stdin": "pipe", "fed": False, "listening": None},
+    ],
+    ids=str,
+)
+def test_mcp_server_of_nobody_that_may_be_served_otherwise_is_kept(fields: dict[str, Any]) -> None:
+    assert judged(OF_NOBODY, process("python mcp-server-notes", **fields)).action == KEEP
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "node /home/ada/app/workers/forks.js",
+        "python jest-worker.py",
+        "python -c 'import sys;sys.stdin.readline()'",
+    ],
+)
+def test_own_program_that_is_called_like_a_worker_is_none(command: str) -> None:
+    assert judged(OF_NOBODY, process(command)).action == KEEP
 
 
 IDLE = [
@@ -162,6 +193,26 @@ def test_leak_in_a_unit_that_nobody_would_start_again_is_ended(unit: str | None)
 )
 def test_leak_that_works_hard_is_paused_at_most_unless_it_is_a_test(command: str, action: str) -> None:
     assert judged(of_session(), process(command, cpu=0.98, cpu_total=HOUR, age=HOUR)).action == action
+
+
+def test_leak_that_nobody_knows_is_paused_at_most() -> None:
+    assert judged(of_session(), process("gimp cat.png")).action == PAUSE
+    assert judged(of_session(), process("shop", exe="/home/ada/shop/bin/shop")).action == TERMINATE
+
+
+def test_leak_in_the_worktree_of_a_live_session_is_left_to_it() -> None:
+    found = judged(replace(of_session(), shared=True), process("vite", age=3 * DAY))
+
+    assert found.action == KEEP
+    assert found.log_e < log2(400 / 0.05)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["java -cp x org.gradle.launcher.daemon.bootstrap.GradleDaemon 8", "watchman", "adb fork-server"],
+)
+def test_daemon_that_serves_others_too_is_kept(command: str) -> None:
+    assert judged(of_session(), process(command)).action == KEEP
 
 
 def test_mcp_server_with_a_connected_client_is_kept() -> None:
@@ -237,6 +288,25 @@ def test_removed_worktree_makes_an_unmarked_orphan_more_than_kept() -> None:
 
     assert judged(OF_NOBODY, one).action in (PAUSE, TERMINATE)
     assert judged(OF_A_USER, one).action == KEEP
+
+
+def test_strongest_evidence_is_selected_among_the_candidates_of_thirty_two_hosts() -> None:
+    strongest = judged(of_session(), process("vite", age=3 * DAY, cwd_deleted=True))
+    fresh = [judged(of_session(), process("vite", age=HOUR)) for _ in range(32)]
+    tested = 32 * 400
+
+    alone = select([1 - strongest.posterior[ABANDONED]], [strongest.log_e], alpha=ALPHA, tested=tested)
+    one_fresh = select([1 - fresh[0].posterior[ABANDONED]], [fresh[0].log_e], alpha=ALPHA, tested=tested)
+    one_on_each = select(
+        [1 - each.posterior[ABANDONED] for each in fresh],
+        [each.log_e for each in fresh],
+        alpha=ALPHA,
+        tested=tested,
+    )
+
+    assert len(alone.both) == 1
+    assert len(one_fresh.both) == 0
+    assert len(one_on_each.both) == 32
 
 
 def test_session_of_unknown_state_is_no_ended_one() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gitfleet.onhost import procfs, snapshot
+from gitfleet.onhost import procfs, snapshot, sockets
 from tests.onhost.fakeproc import made
 from tests.onhost.starting import Programs, seen, table_when
 
@@ -240,6 +240,15 @@ def test_rates_are_of_what_was_used_between_the_samples(start: Programs) -> None
     assert used.io is not None
     assert used.io > 0
     assert (rested.cpu, rested.io) == (0.0, 0.0)
+
+
+def test_process_with_too_many_open_files_has_a_gap_and_is_read_otherwise(
+    start: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "MOST_FILES", 2)
+    one = seen(start([SLEEP, "600"]).pid)
+    assert (one.listening, one.connections, one.stdin, one.gaps) == (None, None, None, ("listening",))
+    assert one.name == "sleep"
 
 
 def test_one_sample_gives_no_rates(start: Programs) -> None:

@@ -96,6 +96,26 @@ def test_place_of_the_fleet_that_is_no_sessions_alone_gives_none() -> None:
     assert of(5, init(), process("x", 5), placed={5: ENDED}).by == "place"
 
 
+@pytest.mark.parametrize(
+    ("fields", "placed", "shared"),
+    [
+        ({"marker": ENDED}, LIVE, True),
+        ({"marker": ENDED}, OTHER, False),
+        ({"marker": ENDED}, ENDED, False),
+        ({"marker": LIVE}, LIVE, False),
+        ({"marker": ENDED, "cwd_deleted": True}, LIVE, False),
+    ],
+)
+def test_process_in_the_worktree_of_another_live_session_is_shared(
+    fields: dict[str, Any], placed: str, *, shared: bool
+) -> None:
+    one = process("vite", 5, **ORPHAN, **fields)
+    found = origins(init(), one, placed={5: placed})
+
+    assert found[5].shared is shared
+    assert provenance.of_group([one], found).shared is shared
+
+
 def test_what_runs_in_a_multiplexer_is_not_of_the_session_that_started_it() -> None:
     found = of(5, init(), process("vim", 5, ppid=4), process("tmux new", 4, marker=ENDED))
     assert (found.session, found.supervised) == (None, True)
@@ -133,11 +153,12 @@ SHELL = process("bash", 4, terminal=34816, sid=4, pgid=4)
         ([process("x", 5, ppid=0)], None),
         ([process("tmux new -d", 5, ppid=1)], 5),
         ([process("x", 5, unit="web.service", cgroup="/web.service")], 1),
+        ([process("x", 5, unit="app-gnome-x-77.scope", cgroup="/app.slice/app-gnome-x-77.scope")], 1),
         ([process("x", 5, ppid=4), process("systemd --user", 4), ], None),
     ],
     ids=[
         "terminal", "agent", "agent-further-up", "cron", "another-user", "group", "session-leader", "own-shepherd",
-        "hidden-parent", "outside-of-the-container", "itself", "unit", "user-manager",
+        "hidden-parent", "outside-of-the-container", "itself", "unit", "desktop", "user-manager",
     ],
 )  # fmt: skip
 def test_live_supervisor_anywhere_above_or_in_the_group_exempts(
@@ -307,6 +328,25 @@ def test_place_in_another_mount_namespace_is_unknown(tmp_path: Path) -> None:
         assert (os.getpid() in places.placed(seen, {os.getcwd(): LIVE})) is known
 
 
+def unshare_works(*words: str) -> bool:
+    try:
+        argv = ["unshare", "--mount", "sh", "-c", *(words or ["true"])]
+        return subprocess.run(argv, capture_output=True, timeout=30, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not unshare_works(), reason="needs a mount namespace of its own")
+def test_marker_of_a_process_in_another_mount_namespace_is_read_and_its_place_is_not(
+    start: Programs, tmp_path: Path
+) -> None:
+    argv = ["/bin/sh", "-c", "exec unshare --mount sh -c 'echo ready; exec sleep 600'"]
+    one = start.ready(argv, cwd=tmp_path, env={**os.environ, "GITFLEET_SESSION": LIVE})
+    table = snapshot.take(0)
+    assert table.processes[one.pid].marker == LIVE
+    assert one.pid not in places.placed(table, {str(tmp_path): LIVE})
+
+
 HIDDEN = """
 import ctypes, json, os, sys
 sys.path.insert(0, sys.argv[1])
@@ -320,15 +360,10 @@ print(json.dumps([table.facts.hidden, os.getppid() in table.processes, origin.su
 """
 
 
-def unshare_works() -> bool:
-    try:
-        words = ["unshare", "--mount", "sh", "-c", "mount -t proc -o hidepid=2 proc /proc"]
-        return subprocess.run(words, capture_output=True, timeout=30, check=False).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-
-
-@pytest.mark.skipif(os.getuid() != 0 or not unshare_works(), reason="needs a mount namespace of its own")
+@pytest.mark.skipif(
+    os.getuid() != 0 or not unshare_works("mount -t proc -o hidepid=2 proc /proc"),
+    reason="needs a /proc of its own",
+)
 @pytest.mark.parametrize("level", ["1", "2"])
 def test_ancestor_that_proc_hides_counts_as_a_live_supervisor(level: str) -> None:
     from tests.workbench import ROOT, run

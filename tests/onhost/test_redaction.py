@@ -78,7 +78,12 @@ NAMED = [
     "git clone https://{}@github.com/a/b", "DATABASE_URL=postgres://u:{}@h/d app", "app --dsn {}", "app --jwt {}",
     "app --cookie {}", "app --webhook {}", "curl 'http://x/?token={}'", "app password={}", "app token:{}",
     "app --private-key {}", "app --secret-key={}", "docker login --password {}", "app 'password = {}'",
-    "/srv/password={}/bin/app",
+    "/srv/password={}/bin/app", "curl --user=ada:{} http://x", "mount -o username=x,password={} //h/s",
+    "app --connection 'Server=x;User Id=sa;Password={};Encrypt=no'", "app --opts=a=1,token={},b=2", "curl -d '{{\"password\":\"{}\"}}' x",
+    "java -Dspring.datasource.password={} -jar x.jar", "app jdbc:postgresql://h/db?user=u&password={}", "curl -H Authorization:{} x",
+    "curl -H 'Authorization:Basic {}' x", "hey -H 'Cookie: a=b; c={}' x", "ab -H 'X-Api-Key: {}' x", "redis-cli -a {}",
+    "http_proxy=http://ada:{}@h:3128 app", "docker run -e TOKEN={} image", "app '--header=Authorization: Bearer {}'",
+    "helm install --set-string auth.secret={} x", "app --auth=ada:{}",
 ]  # fmt: skip
 
 
@@ -115,6 +120,7 @@ def test_names_of_users_and_home_folders_leave_by_no_profile(profile: str, word:
         ("sh -c 'vite dev --host 0.0.0.0'", "sh -c 'vite dev --host 0.0.0.0'"),
         ("node payroll.js --customer acme", "node # -#  #".replace("  ", " ")),
         ("/opt/acme/bin/acmed --fast", "# -#"),
+        ("npm run dev 4711 -p 3000 --port=3001 PORT=3002", "npm run dev # -p 3000 --port=3001 PORT=3002"),
         ("node http://localhost:3000/acme", "node http://localhost:3000"),
         ("node https://acme.example/x", "node https://#"),
     ],

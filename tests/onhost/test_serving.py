@@ -10,14 +10,18 @@ import shutil
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gitfleet.onhost import serving, state
-from gitfleet.onhost.redaction import PROFILES
+from gitfleet.onhost import asked, candidate_form, serving, state
+from gitfleet.onhost.records import Origin, ProcessGroup, ScanRequest, TriageCandidate
+from gitfleet.onhost.redaction import PROFILES, Redactor
+from gitfleet.onhost.scanning import ScanFindings
 from tests.onhost.starting import LEAK, Programs, table_when
+from tests.onhost.tables import OF_NOBODY, host, judged, process
 from tests.workbench import OUTER_ENVIRONMENT, ROOT, run
 
 NONCE = "0123456789abcdef" * 2
@@ -164,6 +168,49 @@ def test_same_process_has_the_same_id_in_two_scans_of_one_fleet_and_another_in_a
         if kind == "answer"
     ]
     assert found[0] == found[1] != found[2]
+
+
+@pytest.mark.parametrize(("profile", "named"), [("minimal", False), ("safe", False), ("forensic", True)])
+def test_session_that_the_asker_does_not_know_is_not_named(profile: str, named: bool) -> None:
+    origin = Origin("customer-x", "marker", "unknown", supervised=False, orphan=True)
+    form = candidate_form.session_form(origin, Redactor(profile, b"k"))
+    assert (form == "customer-x") is named
+    assert (
+        candidate_form.session_form(replace(origin, state="ended"), Redactor(profile, b"k")) == "customer-x"
+    )
+
+
+def test_group_that_is_too_large_is_left_out_whole_and_the_rest_is_told() -> None:
+    def candidate(size: int, pid: int) -> TriageCandidate:
+        members = tuple(process("x", pid + number) for number in range(size))
+        return TriageCandidate(ProcessGroup(members[0], members), OF_NOBODY, judged(OF_NOBODY, members[0]))
+
+    found = ScanFindings(host(), {}, (), (candidate(asked.MOST_MEMBERS + 1, 100), candidate(2, 9000)), 2)
+    body = asked.answer(found, ScanRequest(key=b"k" * 32))
+    assert [one["processes"] for one in body["candidates"]] == [2]
+    assert body["gaps"]["left_out"] == 1
+
+
+COUNTED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from gitfleet.onhost import scanning, sockets
+from gitfleet.onhost.records import ScanRequest
+opened = []
+sys.addaudithook(lambda event, args: event == "open" and opened.append(str(args[0])))
+found = scanning.look(ScanRequest(seconds=0))
+tables = [name for name in opened if name.endswith("/net/tcp")]
+weighed = opened.count("smaps_rollup")
+members = sum(len(one.group.members) for one in found.candidates)
+print(len(tables) == len(set(tables)), len(tables) < len(found.origins), weighed <= members)
+"""
+
+
+def test_only_candidates_are_weighed_and_connections_are_read_once_for_all(start: Programs) -> None:
+    one = start.python(LEAK, "sleep", "600", env={**os.environ, "GITFLEET_SESSION": ENDED})
+    table_when(one.pid, "Z")
+    done = run([sys.executable, "-I", "-S", "-c", COUNTED, str(ROOT)], ROOT)
+    assert done.ok().stdout.split() == ["True", "True", "True"]
 
 
 def test_old_snapshots_are_removed_unless_something_else_lies_beside_them() -> None:

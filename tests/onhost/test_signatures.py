@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gitfleet.onhost.call_data import SHELLS
 from gitfleet.onhost.calls import DEPTH, calls
@@ -101,12 +103,32 @@ KINDS: list[tuple[list[str], str, str]] = [
     (["python", "/home/ada/gitfleet/server.py"], "dev-server", "server script"),
     (["python", "-I", "-m", "gitfleet", "on-host"], "gitfleet", "gitfleet"),
     (["node", "index.js"], "interpreter", "node"),
-    (["sleep", "600"], "unknown", "unknown"),
+    (["sleep", "600"], "interpreter", "small tool"),
+    (["obsidian"], "unknown", "unknown"),
+    (["java", "-cp", "a.jar", "com.intellij.idea.Main"], "editor", "JetBrains"),
+    (["java", "-jar", "shop.jar"], "interpreter", "interpreter"),
+    (["bazel(shop)", "-XX:+UseG1GC"], "build-tool", "bazel server"),
+    (["node", "/w/node_modules/nx/src/daemon/server/start.js"], "build-tool", "build daemon"),
+    (["git", "fsmonitor--daemon", "run"], "build-tool", "git daemon"),
+    (["git", "gc"], "build-tool", "git"),
+    (["gopls", "serve", "-listen=unix;/tmp/a"], "language-server", "gopls daemon"),
+    # a source file of one's own is what it is called only where that keeps it
+    (["python3", "/home/ada/watch.py"], "interpreter", "Python"),
+    (["node", "vite.js"], "interpreter", "node"),
+    (["python3", "/usr/share/nodejs/npm/bin/npm-cli.js", "test"], "test-runner", "package script test"),
+    (["node", ".yarn/releases/yarn-4.9.cjs", "dev"], "dev-server", "package script server"),
+    (["python3", "claude.py"], "agent", "claude"),
+    (["node", "/home/ada/.vscode-server/bin/0/out/server-main.js"], "editor", "VS Code"),
+    (
+        ["node", "/home/ada/.vscode/extensions/eslint/out/eslintServer.js"],
+        "language-server",
+        "language server",
+    ),
     # parts of words are no words
     (["viteless"], "unknown", "unknown"),
     (["python", "vite_report.py"], "interpreter", "Python"),
-    (["cat", "vite"], "unknown", "unknown"),
-    (["grep", "-r", "jest", "."], "unknown", "unknown"),
+    (["cat", "vite"], "interpreter", "small tool"),
+    (["grep", "-r", "jest", "."], "interpreter", "small tool"),
     (["mcphail"], "unknown", "unknown"),
 ]
 
@@ -140,11 +162,44 @@ HOSTILE = [
     ["java", "-cp"],
     ["node_modules/"],
     ["\udcff\x1b[2J\n", "\0"],
+    ["\0module"],
+    ["\0class", "x"],
+    ["("],
 ]
 
 
 @pytest.mark.parametrize("command", HOSTILE, ids=lambda value: repr(value)[:40])
 def test_any_command_line_is_read_within_bounds(command: list[str]) -> None:
+    assert len(calls(command)) <= DEPTH
+    assert kind_of_command(tuple(command)).category in WEIGHTS
+    assert len(pattern_of(command)) <= 80
+
+
+WORDS = [
+    "sh",
+    "-c",
+    "env",
+    "npx",
+    "node",
+    "python",
+    "-m",
+    "uv",
+    "run",
+    "java",
+    "-cp",
+    "eval x",
+    "'",
+    "a=b",
+    "/",
+    "",
+    "--",
+    "vite",
+    "\0module",
+]
+
+
+@given(st.lists(st.one_of(st.sampled_from(WORDS), st.text(max_size=20)), max_size=12))
+def test_no_command_line_raises(command: list[str]) -> None:
     assert len(calls(command)) <= DEPTH
     assert kind_of_command(tuple(command)).category in WEIGHTS
     assert len(pattern_of(command)) <= 80
@@ -171,6 +226,23 @@ def test_pattern_holds_the_program_and_known_words_only(command: list[str], patt
 def test_kind_without_a_command_line_goes_by_the_name() -> None:
     assert kind_of(process(name="node", zombie=True)).category == "interpreter"
     assert kind_of(process(name="postgres")).category == "database"
+
+
+@pytest.mark.parametrize(
+    ("exe", "folder", "category"),
+    [
+        ("/home/ada/shop/target/debug/shop", "/home/ada/shop", "interpreter"),
+        ("/home/ada/shopping/shop", "/home/ada/shop", "unknown"),
+        ("/usr/bin/gimp", "/usr", "unknown"),
+        ("/usr/bin/gimp", "/", "unknown"),
+        (None, "/home/ada/shop", "unknown"),
+        ("/home/ada/shop/shop", None, "unknown"),
+    ],
+)
+def test_kind_of_an_unknown_program_is_that_of_the_folder_that_it_was_built_in(
+    exe: str | None, folder: str | None, category: str
+) -> None:
+    assert kind_of(process("shop", exe=exe, cwd=folder)).category == category
 
 
 def test_kind_of_a_kernel_thread_or_the_first_process_is_the_system_and_kept() -> None:

@@ -39,10 +39,7 @@ def numbers(**choice: Any) -> list[int]:
 
 
 def left(**choice: Any) -> dict[int, str]:
-    return {
-        int(act.candidate.candidate_id[2:], 16): why
-        for act, why in choose(WHOLE, ApplyChoice(**choice)).left_out
-    }
+    return {number(act): why for act, why in choose(WHOLE, ApplyChoice(**choice)).left_out}
 
 
 @pytest.mark.parametrize(

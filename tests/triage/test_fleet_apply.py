@@ -18,8 +18,9 @@ from tests.clocks import Clock
 from tests.fleetbench import Fleets
 from tests.forms import held
 from tests.hosts.sshd import TOOL, Host, Hosts, needs_hosts
+from tests.triage.candidates import candidate, facts, identity, scan
 from tests.triage.test_fleet_plan_real import SERVER, ended, leak
-from tests.workbench import Gitfleet, Ran, overlaid, run
+from tests.workbench import ROOT, Gitfleet, Ran, overlaid, run
 
 __all__ = ["ended"]
 pytestmark = needs_hosts
@@ -94,7 +95,8 @@ def outcomes(data: Any) -> dict[str, str]:
 
 
 def test_plan_is_reviewed_applied_and_verified_on_hosts_with_and_without_gitfleet(bench: Bench) -> None:
-    first, second = bench.hosts.start("build-01"), bench.hosts.start("build-02", tool=None)
+    first = bench.hosts.start("build-01")
+    second = bench.hosts.start("build-02", tool=None, login="echo noise; echo more >&2\n", banner="Beware!\n")
     pids = {host: bench.leak(host) for host in (first, second)}
     bench.hosts.write()
     words = ["plan", "--hosts", "build-01,build-02", "--bootstrap", "--format", "json"]
@@ -280,6 +282,8 @@ def test_controller_that_is_killed_leaves_the_host_to_do_no_more_and_is_resumed(
     wait_for(heard)
     os.killpg(controller.pid, signal.SIGKILL)
     controller.communicate()
+    while "on-host" in host.run("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'").stdout:
+        time.sleep(0.02)
     refused = bench("apply", "--session", bench.plan, "--recommended", "--yes").ended(20)
     assert "nobody knows what came" in refused.stderr
     assert (runs(host, pid), runs(other, second)) == (True, True)
@@ -289,6 +293,26 @@ def test_controller_that_is_killed_leaves_the_host_to_do_no_more_and_is_resumed(
     assert heard.read_bytes() == b"t"
     assert (runs(host, pid), runs(other, second)) == (False, False)
     assert outcomes(bench.apply("--grace", "0.2", verb="resume")) == {"build-01": "done", "build-02": "done"}
+
+
+@pytest.mark.parametrize("line", [1, 2, 3])
+def test_controller_that_dies_between_two_steps_is_resumed_and_nothing_is_done_twice(
+    bench: Bench, line: int
+) -> None:
+    """Its lines are: all that is to be done, the first intent, the first answer, and so on."""
+    host = bench.hosts.start("build-01")
+    heard = [host.home / "heard-0", host.home / "heard-1"]
+    once = COUNTS.replace("file.write(b't')", "file.write(b't')\n    os._exit(0)")
+    pids = [bench.leak(host, once, str(path)) for path in heard]
+    bench.make("build-01")
+    words = ["fleet", "apply", "--session", bench.plan, "--recommended", "--yes"]
+    argv = [sys.executable, "-P", "-m", "tests.triage.dying_controller", str(line), *words]
+    run(argv, bench.clone, env=bench.gitfleet.environment()).ended(-signal.SIGKILL)
+    data = bench.apply(verb="resume")
+    assert data["apply_summary"]["outcomes"] in ({"done": 2}, {"done": 1, "gone-before": 1})
+    assert [path.read_bytes() for path in heard] == [b"t", b"t"]
+    assert not any(runs(host, pid) for pid in pids)
+    assert bench.apply(verb="resume")["apply_summary"]["total_done"] == 2
 
 
 def test_host_that_dies_in_the_middle_is_unknown_and_asked_again(bench: Bench) -> None:
@@ -305,3 +329,37 @@ def test_host_that_dies_in_the_middle_is_unknown_and_asked_again(bench: Bench) -
     assert (row["outcome"], runs(host, pid)) == ("unknown", True)
     data = bench.apply("--grace", "0.2", verb="resume")
     assert (outcomes(data), heard.read_bytes(), runs(host, pid)) == ({"build-01": "done"}, b"t", False)
+
+
+ACTED = {"candidate_id": "c-000000000001", "action": "terminate", "outcome": "done"}
+
+
+@pytest.mark.parametrize(
+    ("boot", "act", "code", "outcome", "detail"),
+    [
+        ("b", ACTED, 0, "done", ""),
+        ("b", {**ACTED, "detail": "\x1b[31mred"}, 0, "done", "red"),
+        ("b", {**ACTED, "candidate_id": "c-000000000002"}, 21, "unknown", "another question"),
+        ("b", {**ACTED, "outcome": "\x1b]0;x"}, 21, "unknown", "outcome"),
+        ("b", {"error": {"code": "no-scan", "message": "none"}}, 20, "refused", "none"),
+        ("b", {"error": {"code": "internal", "message": "disk full"}}, 21, "unknown", "disk full"),
+        ("b", {"die": True}, 21, "unknown", "killed"),
+        ("c", ACTED, 20, "refused-identity", "another machine"),
+    ],
+    ids=["fine", "escape", "other-question", "no-outcome", "refused", "internal", "dies", "other-machine"],
+)
+def test_answer_of_a_host_is_a_strangers_word(
+    bench: Bench, tmp_path: Path, boot: str, act: dict[str, Any], code: int, outcome: str, detail: str
+) -> None:
+    planned = scan("", candidate(1, identity=identity(1001, boot=boot)), facts=facts(boot=boot))
+    del planned["session_id"]
+    (tmp_path / "answers.json").write_text(json.dumps({"scan": planned, "act": act}))
+    program = ROOT / "tests/triage/fake_host.py"
+    tool = f'exec "{sys.executable}" "{program}" "{tmp_path}/answers.json" "$@"\n'
+    bench.hosts.start("build-01", tool=tool)
+    bench.make("build-01")
+    ran = bench("apply", "--session", bench.plan, "--recommended", "--yes", "--json").ended(code)
+    (row,) = held(ran.json(), code)["actions"]
+    assert row["outcome"] == outcome
+    assert detail in row["detail"]
+    assert "\\u001b" not in ran.stdout

@@ -154,6 +154,14 @@ def test_plan_is_shown_commented_and_listed_in_every_clone_and_changed_in_none(
         assert desk.data("list", clone=clone)["plans"] == [
             {"fleet_session_id": name, "tip": made["plan_oid"], "here": clone == "ada"}
         ]
+    (one,) = desk.data("show", "c-000000000002", "--session", name)["candidates"]
+    assert one["state"] == "left"
+    told = desk("show", "c-000000000002", "--session", name).stdout
+    assert all(
+        words in told
+        for words in ("node server.js", "+12.0  session: ended", "not known: io", "cannot be taken back")
+    )
+    desk.data("show", "c-0000000000ff", "--session", name, code=2)
     file = tmp_path / "plan.yaml"
     desk("show", "--session", name, "--output", str(file))
     text = file.read_text()
@@ -212,6 +220,8 @@ def test_mistake_that_is_reported_lowers_what_every_clone_may_risk(desk: Desk) -
     assert (fdr["asked"], 0.02 < fdr["alpha"] < 0.03) == (0.05, True)
     assert "mistakes of earlier plans" in ran.json()["warnings"][0]
     desk.data("mistake", "c-0000000000ff", "--session", name, code=2)
+    desk.gitfleet(desk.fleets.clone("ada"), "init").ok()  # has a session for its person
+    assert desk.data("trust", "--reason", "its signature is mended")["budget"]["wealth"] == 1.0
 
 
 NONSENSE: list[tuple[tuple[str, ...], str]] = [

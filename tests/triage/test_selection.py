@@ -63,6 +63,24 @@ def test_e_bh_by_hand_selects_where_count_and_e_value_reach_the_bar(
     assert e_bh([math.log2(e) for e in e_values], alpha=0.05, tested=tested) == expected
 
 
+# Benjamini and Hochberg 1995, section 4.1 (thrombolysis after heart attacks): at .05 their procedure rejects four of fifteen, Bonferroni's three
+PUBLISHED = (
+    0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0,
+)  # fmt: skip
+
+
+def test_e_bh_of_the_published_example_rejects_the_same_four_by_reciprocals_and_fewer_by_calibrated_e_values() -> (
+    None
+):
+    reciprocals = [-math.log2(p) for p in PUBLISHED]
+    assert e_bh(reciprocals, alpha=0.05, tested=15) == {0, 1, 2, 3}
+    assert e_bh(reciprocals, alpha=0.05, tested=15 * 15) == {0, 1}  # .0004 <= .05 * 2 / 225
+    calibrated = [
+        math.log2(0.5 * p**-0.5) for p in PUBLISHED
+    ]  # kappa p^(kappa - 1) is an e-value, 1/p is none
+    assert e_bh(calibrated, alpha=0.05, tested=15) == frozenset()
+
+
 @given(st.lists(st.integers(0, 100), max_size=7), st.sampled_from([0.01, 0.05, 0.2]))
 def test_mean_lfdr_of_any_pool_is_as_large_as_the_largest_set_found_by_trying_all(
     hundredths: list[int], alpha: float

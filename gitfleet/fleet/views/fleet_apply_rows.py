@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
+from gitfleet.fleet.views import fleet_plan_rows
+from gitfleet.fleet.views.fleet_plan_rows import CrossHostPatternRow, FleetFdrRow, FleetSummaryRow
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.triage.acts_wire import NOT_ASKED, ActRow
 from gitfleet.triage.applications import ApplyReport, HostActs
@@ -75,6 +77,10 @@ class FleetApplyAnswer(TypedDict):
     hosts: list[ApplyHostRow]
     actions: list[ApplyActRow]
     apply_summary: ApplySummaryRow
+    fleet_summary: FleetSummaryRow
+    """The plan's: all its hosts, and what was proposed there."""
+    fleet_fdr: FleetFdrRow
+    cross_host_patterns: list[CrossHostPatternRow]
     stopped: str
     """What stopped it before all was done; empty: nothing."""
 
@@ -131,6 +137,9 @@ def apply_answer(report: ApplyReport) -> FleetApplyAnswer:
             "total_done": done,
             "outcomes": dict(sorted(Counter(row["outcome"] for row in rows).items())),
         },
+        "fleet_summary": fleet_plan_rows.summary(plan.hosts),
+        "fleet_fdr": fleet_plan_rows.fdr(plan),
+        "cross_host_patterns": fleet_plan_rows.patterns(plan),
         "stopped": report.stopped,
     }
 

@@ -182,6 +182,8 @@ class FleetStatusAnswer(TypedDict):
     """Candidates that were reported as mistakes."""
     applied: bool
     """Whether the fleet was told that it is applied."""
+    outcomes: dict[str, int]
+    """How many actions ended in which way, as far as that was kept with the plan."""
     budget: RiskBudgetRow
 
 
@@ -212,6 +214,13 @@ class FleetMistakeAnswer(TypedDict):
     budget: RiskBudgetRow
 
 
+class FleetTrustAnswer(TypedDict):
+    """`fleet trust`."""
+
+    changed: bool
+    budget: RiskBudgetRow
+
+
 class FleetReviewAnswer(TypedDict):
     """`fleet review`."""
 
@@ -238,7 +247,13 @@ def plan_answer(whole: WholePlan) -> FleetPlanAnswer:
 
 
 def status_answer(
-    whole: WholePlan, *, ours: bool, shown: bool, staked: risk.StakedPlan | None, budget: risk.RiskBudget
+    whole: WholePlan,
+    *,
+    ours: bool,
+    shown: bool,
+    staked: risk.StakedPlan | None,
+    budget: risk.RiskBudget,
+    ended: Mapping[str, int],
 ) -> FleetStatusAnswer:
     """A plan without its candidates, and what has become of it."""
     plan = whole.plan
@@ -254,7 +269,8 @@ def status_answer(
         "made_here": ours,
         "shown": shown,
         "mistakes": [one.candidate for one in staked.reports] if staked else [],
-        "applied": bool(staked and staked.applied),
+        "applied": bool(ended or (staked and staked.applied)),
+        "outcomes": dict(ended),
         "budget": budget_row(budget),
     }
 

@@ -179,7 +179,7 @@ def group_row(
         "zombie": leader.zombie,
         "mcp": group.mcp,
         "client": group.client,
-        "session": origin.session,
+        "session": candidate_form.session_form(origin, hides),
         "origin": origin.by,
         "session_state": origin.state,
         "supervised": origin.supervised,
@@ -205,11 +205,18 @@ def judgement_row(judgement: Judgement, found: HostLook) -> ScanJudgementRow:
     }
 
 
+def _name(one: SessionUse, found: HostLook) -> str:
+    return candidate_form.session_form(Origin(one.session or None, state=one.state), found.hides) or ""
+
+
 def session_answer(found: HostLook, uses: list[SessionUse]) -> ScanBySessionAnswer:
     """What each session uses."""
     table = found.findings.table
     return {
         "host": host_row(table.facts),
         "seconds": table.seconds,
-        "sessions": [row_of(SessionUseRow, one, worktree=found.hides.path(one.worktree)) for one in uses],
+        "sessions": [
+            row_of(SessionUseRow, one, worktree=found.hides.path(one.worktree), session=_name(one, found))
+            for one in uses
+        ],
     }

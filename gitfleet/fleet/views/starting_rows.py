@@ -11,6 +11,7 @@ from gitfleet.fleet.views import records
 from gitfleet.fleet.views.grants import HowFar, how_far
 from gitfleet.fleet.views.records import ClaimRecord, SessionRecord
 from gitfleet.fleet.views.rows import row_of
+from gitfleet.sessions.left_running import LeftRunning
 
 if TYPE_CHECKING:
     from gitfleet.launching import launcher  # for nobody who only starts or ends a session
@@ -23,6 +24,24 @@ class SessionStartAnswer(HowFar):
     session: SessionRecord
 
 
+class RunningRow(TypedDict):
+    """A group of processes that a session has left running."""
+
+    pid: int
+    """Of the first of them."""
+    processes: int
+    command: str
+    """Without what looks secret."""
+    ports: list[int]
+    """On which it listens."""
+    memory: int
+    """In bytes."""
+    age: float
+    """In seconds."""
+    by: str
+    """How it is known whose it is: marker, parent, child, group, cgroup, terminal or place."""
+
+
 class SessionEndAnswer(SessionStartAnswer):
     """`session end`."""
 
@@ -31,6 +50,8 @@ class SessionEndAnswer(SessionStartAnswer):
     """What stays with branches of the session, or with its worktree."""
     left: list[str]
     """Uncommitted paths and unpushed commits in the worktree, in words."""
+    running: list[RunningRow]
+    """What it has started on this machine, and nobody has ended."""
 
 
 class CommittedRow(TypedDict):
@@ -70,13 +91,14 @@ def started(answer: Started | Ended) -> SessionStartAnswer:
     return {**how_far(answer), "tentative": answer.tentative, "session": records.session(answer.session)}
 
 
-def ended(answer: Ended, left: Sequence[str]) -> SessionEndAnswer:
-    """What `Sessions.end` came to; `left` says what the session leaves in its worktree."""
+def ended(answer: Ended, left: Sequence[str], running: Sequence[LeftRunning] = ()) -> SessionEndAnswer:
+    """What `Sessions.end` came to; `left` says what the session leaves in its worktree, `running` what it leaves at work."""
     return {
         **started(answer),
         "released": records.claims(answer.released),
         "retained": records.claims(answer.retained),
         "left": list(left),
+        "running": [row_of(RunningRow, one, ports=list(one.ports)) for one in running],
     }
 
 

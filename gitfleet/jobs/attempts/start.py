@@ -172,7 +172,7 @@ def _check(program: str, attempt: AttemptRecord, env: Mapping[str, str]) -> None
     if shutil.which(path, path=env.get("PATH", os.defpath)) is None:
         raise UsageError(
             f"'{display(program[:200])}' is not a program that can be run.",
-            hint="Correct `command` in the agent file.",
+            hint="Install it, or correct `command` in the agent file.",
         )
 
 

@@ -25,7 +25,7 @@ from gitfleet.jobs.errors import JobNotFoundError
 from gitfleet.jobs.events import ScheduleSkipped, ScheduleTriggered
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
-from gitfleet.jobs.schedules import known, own, plans, switches, times
+from gitfleet.jobs.schedules import fleetwide, known, own, plans, switches, times
 from gitfleet.jobs.schedules.known import KnownSchedule
 from gitfleet.jobs.schedules.plans import SchedulePlan
 from gitfleet.jobs.sources import known_sources
@@ -36,6 +36,8 @@ from gitfleet.jobs.words import SkipReason
 _T = TypeVar("_T")
 CHECK_INTERVAL = 60_000
 """Milliseconds between two looks at most: the clock may have been moved."""
+_AGAIN = 5_000
+"""Milliseconds until what failed, such as for a full disk, is looked after again, well before its time counts as missed; doubled each time."""
 _DAY = 86_400.0
 _KEPT = 30 * 86_400_000
 """Milliseconds that the plan of a schedule that is no more is kept."""
@@ -76,6 +78,7 @@ class Ticker:
         self._plans = plans.shelf(store.folder)
         self._heard = (switches.shelf(store.folder), own.shelf(store.folder))
         self._closed, self._news = False, asyncio.Event()
+        self._failed, self._failures = False, 0
         self.quiet = asyncio.Event()
         """Set while no work source is looked at for a time that has come."""
         self.quiet.set()
@@ -123,7 +126,7 @@ class Ticker:
 
     async def turn(self) -> float:
         """Deal with every time that has come; seconds until there is more to do."""
-        now = clock.milliseconds()
+        now, self._failed = clock.milliseconds(), False
         soonest = now + 1000 * self._every
         done = self._looks.done if self._looks else []
         for one, plan in await self._desk.call(self._read, now):
@@ -135,6 +138,7 @@ class Ticker:
                 self._log.exception(
                     "the schedule %s of %s could not be looked after", one.name, one.agent.name
                 )
+                self._failed = True
                 continue
             if planned:
                 soonest = min(soonest, planned)
@@ -142,6 +146,9 @@ class Ticker:
             self._looks.drop(done)
         if self._looks is None or not self._looks.waiting:
             self.quiet.set()
+        self._failures = self._failures + 1 if self._failed else 0
+        if self._failed:
+            soonest = min(soonest, now + (_AGAIN << min(self._failures - 1, 16)))
         return max(soonest - clock.milliseconds(), 0) / 1000
 
     async def _go_on(self, wait: float) -> None:
@@ -158,7 +165,7 @@ class Ticker:
             return await self.turn()
         except Exception:  # noqa: BLE001 - the next look may find it mended
             self._log.exception("schedules could not be looked after")
-            return self._every
+            return min(self._every, _AGAIN / 1000)
 
     def _read(self, now: int) -> list[tuple[KnownSchedule, SchedulePlan]]:
         """The schedules that are switched on, each with a plan that holds; the files of those that are no more are taken away."""
@@ -169,6 +176,7 @@ class Ticker:
                 plan = self._planned(one, now)
             except (FleetError, OSError, ValueError):
                 self._log.exception("the schedule %s of %s cannot be planned", one.name, one.agent.name)
+                self._failed = True
                 continue
             if plan is not None:
                 found.append((one, plan))
@@ -235,6 +243,8 @@ class Ticker:
         A single job of an agent's own schedule waits in the queue, as one that is triggered does: there is no other time for it.
         """
         agent = one.agent
+        if fleetwide.applies(one):
+            return await self._fire_for_all(one, plan, after)
         try:
             job = await self._made(one, plan)
         except FleetError as error:  # its repository is not there
@@ -254,6 +264,23 @@ class Ticker:
         fired = await self._kept(one, plans.fired(firing))
         await self._desk.look()
         return fired, ""
+
+    async def _fire_for_all(
+        self, one: KnownSchedule, plan: SchedulePlan, after: int
+    ) -> tuple[SchedulePlan, str]:
+        """The same for a job that any node may run, which waits in the fleet's queue; of several clones, one makes it."""
+        agent = one.agent
+        try:
+            made = await self._made(one, plan)
+            job = replace(made, id=fleetwide.job_id(agent.name, one.name, one.rules, plan.planned))
+            offer = partial(fleetwide.offer, self._store, self._configuration(), one, job)
+            reason = await self._desk.call(offer)
+        except FleetError as error:
+            return plan, error.message
+        if reason is not None:
+            return plan, reason
+        self._tell("schedule:triggered", ScheduleTriggered(agent.name, one.name, job.id))
+        return await self._kept(one, plans.fired(plans.firing(plan, job.id, after))), ""
 
     async def _made(self, one: KnownSchedule, plan: SchedulePlan) -> JobRecord:
         """A job for the time that has come, in no store. Raises NoRepository."""

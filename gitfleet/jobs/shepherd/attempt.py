@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from gitfleet.jobs.shepherd.outputs import AgentOutput
 
 _SCOPE_LOOK = 0.05
-_LONGEST_PAUSE = 86_400.0
+_LONGEST_PAUSE = 30.0
+_PLACE_LOOK = 1.0
+"""Seconds between two looks at least whether the attempt's folder is there still; without anything else to do, the pause above is between them."""
 _ASKED = 4096
 _LAST_READS = 256  # of 64 KiB: what lies in the pipes, and no more from who goes on writing
 
@@ -57,6 +59,7 @@ class WatchedAttempt:
         self._parting: Parting | None = None
         self._lease = LeaseWatch(spec.lease)
         self._boxes = ContainerWatch(spec.container, folder) if spec.container else None
+        self._place_due = 0.0
         self._waited = False  # for a person, when it was stopped
         self._scope_due = time.monotonic() if spec.scope else 0.0
         disk = spec.limits.disk
@@ -187,7 +190,9 @@ class WatchedAttempt:
     def _hold_to_limits(self, agent: AgentProcess, now: float) -> None:
         """Stop it where a limit, or its lease, is over."""
         limit = self._limits.next()
-        if self._lease.over():
+        if self._is_gone(now):
+            self._stop(agent, EndCause.TERMINATED, None)
+        elif self._lease.over():
             self._stop(agent, EndCause.FENCED, min(self._spec.limits.grace, self._lease.grace))
         elif limit and limit[0] <= now:
             if limit[1] == EndCause.HANDSHAKE and (records.at_gate(self._folder) or self._recorder.preparing):
@@ -198,6 +203,13 @@ class WatchedAttempt:
             self._stop(agent, EndCause.DISK, None)
         elif self._spending and self._overspent(self._spending, now):
             self._stop(agent, EndCause.BUDGET, None)
+
+    def _is_gone(self, now: float) -> bool:
+        """Whether somebody has taken the attempt's folder away: then nobody could hear of it any more, or have it stopped."""
+        if now < self._place_due:
+            return False
+        self._place_due = now + _PLACE_LOOK
+        return not os.path.isdir(self._folder)
 
     def _overspent(self, watch: SpendWatch, now: float) -> bool:
         """Whether a budget is spent. What has given its result costs nothing more."""
@@ -232,8 +244,8 @@ class WatchedAttempt:
         else:
             self._ladder.stop(agent, why, grace, now)
 
-    def _pause(self) -> int | None:
-        """Milliseconds until something is due; None: until something comes."""
+    def _pause(self) -> int:
+        """Milliseconds until something is due."""
         moments = []
         if self._ladder.begun:
             moments.append(self._ladder.due())
@@ -252,9 +264,7 @@ class WatchedAttempt:
         pauses = [moment - time.monotonic() for moment in moments]
         if not self._ladder.begun and (pause := self._lease.pause()) is not None:
             pauses.append(pause)
-        if not pauses:
-            return None
-        return max(0, int(min(*pauses, _LONGEST_PAUSE) * 1000) + 1)
+        return max(0, int(min([*pauses, _LONGEST_PAUSE]) * 1000) + 1)
 
     def _look_for_scope(self, agent: AgentProcess, now: float) -> None:
         """The agent is in its scope some moments after its start; then it is known whether its limits are in force."""

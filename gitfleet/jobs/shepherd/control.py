@@ -152,6 +152,12 @@ def answer(folder: str, question: str, *, allow: bool) -> bool:
     return True
 
 
+def wake(folder: str) -> None:
+    """Have a shepherd that was stopped (SIGSTOP) go on, so that its limits hold again. Harmless for one that runs, or has ended."""
+    if pid := _pid(folder):
+        _send(pid, folder, signal.SIGCONT)
+
+
 def leftovers(folder: str) -> list[int]:
     """The processes of an attempt whose shepherd is gone: its agent's session, and what carries its mark. Empty on another boot."""
     known = state(folder)
@@ -256,15 +262,17 @@ def _pid(folder: str) -> int:
 
 
 def _send(pid: int, folder: str, number: int) -> None:
-    """A signal for the shepherd, and for nobody else: the lock is held, so the pid that it wrote down is its own."""
+    """A signal for the shepherd, and for nobody else: the lock is held, so the pid that it wrote down is its own. Wakes one that is stopped."""
     with suppress(ProcessLookupError):
         if not hasattr(os, "pidfd_open"):
             os.kill(pid, number)
+            os.kill(pid, signal.SIGCONT)
             return
         handle = os.pidfd_open(pid)
         try:
             if alive(folder):
                 signal.pidfd_send_signal(handle, number)
+                signal.pidfd_send_signal(handle, signal.SIGCONT)
         finally:
             os.close(handle)
 

@@ -67,12 +67,17 @@ def reserve(folder: str) -> None:
 
 
 def write(folder: str, end: EndRecord, *, wait: Callable[[float], object] = time.sleep) -> bool:
-    """Write the end record, in one piece; on a full disk into the room that was kept, shortened, and again for a while. Whether it is there."""
+    """Write the end record, in one piece; on a full disk into the room that was kept, shortened, and again for a while. Whether it is there.
+
+    Where the folder is gone, nobody is to read it.
+    """
     path = os.path.join(folder, records.RESERVE)
     for turn in range(_TRIES):
         try:
             records.save(folder, records.END, end, durable=True)
         except OSError:
+            if not os.path.lexists(folder):
+                return False
             end = _shortened(end) if turn else end
             with suppress(OSError):
                 os.unlink(path)

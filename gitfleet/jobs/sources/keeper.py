@@ -26,9 +26,10 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.work_item import WorkItem
 from gitfleet.jobs.shared.offering import fleet_of
 from gitfleet.jobs.shepherd import control
-from gitfleet.jobs.sources import known_sources
+from gitfleet.jobs.sources import known_sources, standing
 from gitfleet.jobs.sources.notes import TaskNote
 from gitfleet.jobs.sources.source import AskedSource, SourceAway, TaskReport, WorkSource
+from gitfleet.jobs.sources.standing import Standing, TaskStanding
 from gitfleet.jobs.sources.task_desk import TaskDesk
 from gitfleet.jobs.words import AttemptOutcome, EndCause, JobStatus
 from gitfleet.ledger.ledger import Ledger
@@ -44,6 +45,8 @@ _CERTAIN = 60.0
 _ORPHAN = 120
 """Seconds after which a note without a job is that of one that never came to be."""
 _PATIENCE = 5.0
+_ON_ITS_WAY = 60.0
+"""Seconds between two looks at work that is to land."""
 _ELSEWHERE = "somebody else has its task by now"
 _SOURCELESS = "its agent has no work source any more to take its task from; a copy of it (fork) needs none"
 _RENEWED = "its lease on its task has to be renewed first"
@@ -96,7 +99,7 @@ class TaskKeeper:
 
     def _run(self, bell: Bell) -> None:
         while not self._stopped.is_set():
-            folders = [files.folder(self._desk.notes.folder, mode=0o700)]
+            folders = [files.folder(self._desk.notes.folder, mode=0o700), self._store.expecting]
             pause = _DAY
             try:
                 notes = list(self._desk.notes.each())
@@ -174,8 +177,7 @@ class TaskKeeper:
                 return work.TTL / 6
             return self._orphaned(ledger, note)
         if job.ended:
-            self._over(ledger, asked, note, job)
-            return _DAY
+            return self._ended_by(ledger, asked, note, job)
         kept = self._held(ledger, note, job)
         if kept is None:
             return 0.0  # as soon as it has ended
@@ -184,6 +186,17 @@ class TaskKeeper:
                 asked.ask(partial(_begun, item, TaskReport(job.id, item.version)))
             self._desk.notes.put(replace(kept, begun=True))
         return work.TTL / 6
+
+    def _ended_by(self, ledger: Ledger, asked: AskedSource, note: TaskNote, job: JobRecord) -> float:
+        """The tasks of a job that has ended: they have, too, unless its work is yet to land."""
+        found = standing.of(self._store, ledger.current().view, job)
+        if found.standing is not Standing.UNDER_WAY:
+            self._over(ledger, asked, note, job, found)
+            return _DAY
+        if self._kept(ledger, note, job, found.entry) is not None:
+            return _ON_ITS_WAY
+        self._desk.notes.drop(job.id)  # another one has it
+        return _DAY
 
     def _orphaned(self, ledger: Ledger, note: TaskNote) -> float:
         """A note whose job never came to be, or is just being made."""
@@ -195,8 +208,8 @@ class TaskKeeper:
         self._desk.notes.drop(note.job)
         return _DAY
 
-    def _kept(self, ledger: Ledger, note: TaskNote, job: JobRecord) -> TaskNote | None:
-        """The note of a job that has all of its tasks; None where another one has some of them."""
+    def _kept(self, ledger: Ledger, note: TaskNote, job: JobRecord, entry: str = "") -> TaskNote | None:
+        """The note of a job that has all of its tasks; None where another one has some of them. `entry`: the queue's that is to be known of them."""
         view = ledger.current().view
         mine = self._mine(view, ledger, note)
         if len(mine) < len(note.items):
@@ -208,16 +221,18 @@ class TaskKeeper:
         items = tuple(replace(item, fence=fences[work.key(item.ref)]) for item in note.items)
         if items != note.items or items != job.items:
             note = self._known(replace(note, items=items), job)
-        if self._desk.left(replace(job, items=items)) < work.TTL / 2:
+        tasks = [work.find(view, item.source, item.ref) for item in note.items]
+        told = all(one.entry == entry for one in tasks if one)
+        if self._desk.left(replace(job, items=items)) < work.TTL / 2 or (entry and not told):
             began = clock.elapsed()
-            if len(self._renewed(ledger, mine)) < len(mine):
+            if len(self._renewed(ledger, mine, entry)) < len(mine):
                 return None
             self._noted(note, began)
         return note
 
-    def _renewed(self, ledger: Ledger, tasks: Sequence[HeldTask]) -> Sequence[HeldTask]:
+    def _renewed(self, ledger: Ledger, tasks: Sequence[HeldTask], entry: str = "") -> Sequence[HeldTask]:
         """Those of these tasks that are ours still, by the hub's word. Raises HubError, LockHeld."""
-        told: WorkRenewed = ledger.request(work.renew, ledger.itself, RenewWork(tuple(tasks)))
+        told: WorkRenewed = ledger.request(work.renew, ledger.itself, RenewWork(tuple(tasks), entry))
         return told.kept
 
     def _known(self, note: TaskNote, job: JobRecord) -> TaskNote:
@@ -264,7 +279,9 @@ class TaskKeeper:
             control.stop(self._store.attempt_folder(job.id, len(after.attempts)), why=EndCause.FENCED)
         self._heard()
 
-    def _over(self, ledger: Ledger, asked: AskedSource, note: TaskNote, job: JobRecord) -> None:
+    def _over(
+        self, ledger: Ledger, asked: AskedSource, note: TaskNote, job: JobRecord, found: TaskStanding
+    ) -> None:
         """Have ledger and source know what became of the tasks of a job that has ended; should it run once more, it takes them anew."""
         certain = self._desk.left(job) > _CERTAIN
         files.remove(self._store.lease_path(job.id))
@@ -275,19 +292,22 @@ class TaskKeeper:
         for item in note.items:
             mine = next((one for one in held if one.id == work.key(item.ref)), None)
             known = work.find(view, item.source, item.ref)
-            report = _report(job, item.version)
+            report = _report(job, item.version, found)
             if mine is not None and known is not None:
-                self._ended(ledger, asked, known, mine, report, job)
+                self._ended(ledger, asked, known, mine, report, job, found)
             elif known is not None and known.end is not None and known.end.job == job.id and not known.told:
                 done = known.end.status == "done"
                 self._desk.tell(ledger, asked, known, replace(report, done=done))
         self._desk.notes.drop(job.id)
 
     def _ended(
-        self, ledger: Ledger, asked: AskedSource, known: TakenWork, mine: HeldTask, report: TaskReport, job: JobRecord
+        self, ledger: Ledger, asked: AskedSource, known: TakenWork, mine: HeldTask, report: TaskReport, job: JobRecord,
+        found: TaskStanding,
     ) -> None:  # fmt: skip
         """What is free is shown so first, and had by nobody then; what has an end has it in the ledger first, which nobody takes any more."""
         status = _ENDS.get(job.status, "free" if job.attempts else "unused")
+        if found.standing is Standing.FAILED:
+            status = "failed"
         if status == "free" and known.takes >= work.MOST_TAKES:
             status = "failed"
         if status in {"free", "unused"}:
@@ -323,7 +343,10 @@ def _may_be_ours(known: TakenWork | None, item: WorkItem, job_id: str) -> bool:
     return not item.fence and (known is None or known.lease is None)
 
 
-def _report(job: JobRecord, version: str) -> TaskReport:
-    last = job.attempt
+def _report(job: JobRecord, version: str, found: TaskStanding) -> TaskReport:
+    last = found.job.attempt
     branch, commit = (last.branch, last.commit) if last else ("", "")
-    return TaskReport(job.id, version, job.status is JobStatus.COMPLETED, branch, commit, job.error)
+    done = found.standing is Standing.DONE or (
+        found.standing is Standing.AS_ENDED and job.status is JobStatus.COMPLETED
+    )
+    return TaskReport(job.id, version, done, branch, commit, found.why or job.error)

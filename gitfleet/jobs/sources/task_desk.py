@@ -27,12 +27,13 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.records.work_item import WorkItem
 from gitfleet.jobs.shepherd import lease, records
-from gitfleet.jobs.sources import telling
+from gitfleet.jobs.sources import standing, telling
 from gitfleet.jobs.sources.known_sources import KnownSources
 from gitfleet.jobs.sources.notes import TaskNote, TaskNotes
 from gitfleet.jobs.sources.source import AskedSource, FoundTask, TaskReport
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.model import Status
+from gitfleet.mergequeue import states
 
 
 class FreeTask(NamedTuple):
@@ -82,6 +83,12 @@ class TaskDesk:
                 if one.end is not None and not one.told:
                     self._told(clone.ledger, asked, one)
             lapsed = self._lapsed(clone.ledger, asked.source.id, known.values())
+            for ref in list(lapsed):
+                entry = standing.known(clone.current().view, known[ref].entry)
+                if standing.keeps_others_off(entry):
+                    del lapsed[ref]
+                if entry is not None and entry.state == states.LANDED:
+                    self._landed(asked, known[ref])
         found = [
             FreeTask(task, lapsed.get(task.ref))
             for task in ready
@@ -114,6 +121,11 @@ class TaskDesk:
             lapsed = self._lapsed(clone.ledger, asked.source.id, known)
         return [FreeTask(task, lapsed.get(task.ref)) for task in found]
 
+    def _landed(self, asked: AskedSource, one: TakenWork) -> None:
+        """Tell the source that the work of a task has landed whose node has not been heard of since."""
+        job = one.lease.job if one.lease else ""
+        asked.ask(lambda source: source.ended(one.ref, TaskReport(job, one.version, done=True)))
+
     def _lapsed(self, ledger: Ledger, source: str, known: Iterable[TakenWork]) -> dict[str, LapsedLease]:
         """The leases that are over, by the task's name."""
         held = {f"{one.id}-{one.lease.fence}": one for one in known if one.lease}
@@ -136,13 +148,19 @@ class TaskDesk:
     # Taking.
 
     def take(self, rules: WorkSourceRules, job: JobRecord, wanted: Sequence[FreeTask]) -> JobRecord | None:
-        """The job, in no store yet, with all of these tasks as its own; None where somebody else has one of them. Raises HubError, LockHeld."""
-        source = self.source(rules).source
+        """The job, in no store yet, with all of these tasks as its own; None where somebody else has one of them, or has done it.
+
+        Raises HubError, LockHeld, SourceAway.
+        """
+        asked = self.source(rules)
+        source = asked.source
         items = tuple(_item(source.id, one.task) for one in wanted)
         note = TaskNote(job.id, rules.model_dump_json(), items, clock.now())
         self.notes.put(note)
         with Clone.open(self.path) as clone:
             taken = self._taken(clone.ledger, note, {one.task.ref: one.lapsed for one in wanted})
+            if taken is not None and source.remembers and not self._still(clone.ledger, asked, taken):
+                taken = None
         if taken is None:
             self.notes.drop(job.id)
             return None
@@ -150,6 +168,23 @@ class TaskDesk:
         said = telling.prompt(job.prompt, tasks)
         priority = next((task.priority for task in tasks if task.priority is not None), job.priority)
         return replace(job, items=taken.items, prompt=said, priority=priority)
+
+    def _still(self, ledger: Ledger, asked: AskedSource, note: TaskNote) -> bool:
+        """Whether all of these are to be done still: another node may have done one, and it be forgotten, since they were listed.
+
+        Else they are given back, and also where the source cannot be asked: raises SourceAway then.
+        """
+        sure = False
+        try:
+            sure = all(
+                asked.ask(lambda source, ref=item.ref: source.find(ref)) is not None  # type: ignore[misc]
+                for item in note.items
+            )
+        finally:
+            if not sure:
+                held = [HeldTask(one.source, work.key(one.ref), one.fence) for one in note.items]
+                self.end(ledger, held, "unused")
+        return sure
 
     def first(self, rules: WorkSourceRules, job: JobRecord, candidates: list[FreeTask]) -> JobRecord | None:
         """The job with the first task that can be had; None: with none. What was tried is taken off the list."""

@@ -101,6 +101,14 @@ class GroupGrip:
         found = {grip.pid for grip in self.grips if not grip.ended()}
         return sorted(found | set(group_members(self.pgid) if self.pgid else ()))
 
+    def wait_for_one(self, seconds: float) -> None:
+        """Wait until one of the members ends, or for so long."""
+        poll = select.poll()
+        for grip in self.grips:
+            if grip.fd is not None and not grip.ended():
+                poll.register(grip.fd, select.POLLIN)
+        poll.poll(seconds * 1000)
+
     def _send_to_group(self, number: int) -> bool:
         leader = next((grip for grip in self.grips if grip.pid == self.pgid), None)
         told = None if leader is None else leader.send_to_group(number)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Container, Tuple  # subscripted at run time, which Python 3.8 has only here
 
 from gitfleet.onhost.acting import sighting
 from gitfleet.onhost.procfs import StatLine
 from gitfleet.onhost.records import HostProcess, Identity
 
+Seen = Tuple[int, int]
+"""Number and start of a process."""
+
 
 @dataclass(frozen=True)
 class Muster:
-    """`present`: members that are as planned; `joined`: children of theirs in the group since; `strangers`: others in the group.
+    """`present`: members that are as planned; `joined`: children of theirs since the scan; `strangers`: others in their group.
 
     `surprise` says what is not as planned; then nothing may be done. `pgid` is 0 where no member is in the planned group.
     """
@@ -35,8 +39,11 @@ class Muster:
         return [(one.identity.pid, one.identity.start) for one in self.members]
 
 
-def muster(planned: Iterable[Identity], pgid: int) -> Muster:
-    """Look at all of them now. A member that has ended, or is a zombie, is gone; a number that another process has is a surprise."""
+def muster(planned: Iterable[Identity], pgid: int, scanned: Container[Seen] = frozenset()) -> Muster:
+    """Look at all of them now. A member that has ended, or is a zombie, is gone; a number that another process has is a surprise.
+
+    `scanned` are the processes that the scan saw: a child that was there and was not planned is no part of it.
+    """
     present, gone, surprise = [], 0, ""
     for identity in planned:
         try:
@@ -53,21 +60,24 @@ def muster(planned: Iterable[Identity], pgid: int) -> Muster:
     if surprise:
         return Muster(gone=gone, surprise=surprise)
     in_group = pgid > 1 and any(one.pgid == pgid for one in present)
-    joined, strangers = _others(present, pgid) if in_group else ((), 0)
+    joined, strangers = _others(present, pgid if in_group else 0, scanned)
     return Muster(tuple(present), joined, gone, strangers, "", pgid if in_group else 0)
 
 
-def _others(present: list[HostProcess], pgid: int) -> tuple[tuple[HostProcess, ...], int]:
+def _others(
+    present: list[HostProcess], pgid: int, scanned: Container[Seen]
+) -> tuple[tuple[HostProcess, ...], int]:
     family = {one.pid: one for one in sighting.lines()}
     known = {one.identity.pid for one in present}
     joined, strangers = [], 0
     for pid, one in family.items():
-        if one.pgid != pgid or pid in known or not sighting.runs(one):
+        if pid in known or not sighting.runs(one):
             continue
-        seen = sighting.look(pid) if _descends(pid, known, family) else None
+        child = (pid, one.start) not in scanned and _descends(pid, known, family)
+        seen = sighting.look(pid) if child else None
         if seen is not None:
             joined.append(seen)
-        elif sighting.alive(pid, one.start):
+        elif pgid and one.pgid == pgid and sighting.alive(pid, one.start):
             strangers += 1
     return tuple(joined), strangers
 

@@ -5,7 +5,7 @@ So a controller that crashed, a lost connection or a forgotten plan leaves nothi
 
 from __future__ import annotations
 
-import contextlib
+import os
 import signal
 import time
 from collections.abc import Iterable
@@ -31,8 +31,15 @@ def pause(order: WorkOrder, crowd: Muster) -> ActEnd:
             return ActEnd(SKIPPED, "somebody has stopped them already")
         until = facts.now() + order.request.options.pause_for
         held = [(pid, start) for pid, start in crowd.held if pid not in before]
-        keeper = programs.detach(lambda: keep(order.folder, order.request.key, held, until))
-        noted = {"until": until, "before": before, "held": [list(one) for one in held], "keeper": keeper}
+        seconds = order.request.options.pause_for
+        keeper = programs.detach(lambda: keep(order.folder, order.request.key, held, seconds))
+        found = sighting.line(keeper)
+        noted = {
+            "until": until,
+            "before": before,
+            "held": [list(one) for one in held],
+            "keeper": [keeper, found.start if found else 0],
+        }
         with GroupGrip(crowd.held, crowd.pgid) as grip:
             order.around("stop", lambda: grip.send(signal.SIGSTOP), **noted)
     return _stopped(order, crowd)
@@ -54,30 +61,35 @@ def _stopped(order: WorkOrder, crowd: Muster) -> ActEnd:
 
 def resume(journal: ActJournal, entry: ActEntry, why: str) -> tuple[int, int]:
     """Let go on what this pause has stopped. Answers how many did, and how many of it are no more. Safe to repeat."""
-    held = [(int(pid), int(start)) for pid, start in (entry.step("about-stop") or {}).get("held", [])]
+    noted = entry.step("about-stop") or {}
+    held = [(int(pid), int(start)) for pid, start in noted.get("held", [])]
+    if any(one.boot != facts.boot() for one in identities(entry.intent.get("identities"))):
+        return 0, len(held)
     stopped, gone = 0, 0
     for pid, start in held:
         if not sighting.alive(pid, start):
             gone += 1
         elif not _runs(pid, start):
-            with contextlib.suppress(ProcessLookupError):
-                stopped += _continue(pid, start)
+            stopped += _send(pid, start, signal.SIGCONT)
     for pid, start in _joined(entry):
-        with contextlib.suppress(ProcessLookupError):
-            stopped += not _runs(pid, start) and _continue(pid, start)
+        stopped += not _runs(pid, start) and _send(pid, start, signal.SIGCONT)
     journal.write(STEP, entry.key, step="continued", why=why)
+    pid, start = noted.get("keeper", (0, 0))
+    if pid not in {0, os.getpid()}:
+        _send(int(pid), int(start), signal.SIGTERM)
     return stopped, gone
 
 
-def keep(folder: str, key: ActKey, held: Iterable[tuple[int, int]], until: float) -> None:
-    """Wait until the time has come, or nothing of it is left to wait for; then let go on what is paused still."""
-    waiting = list(held)
-    while facts.now() < until:
-        time.sleep(max(0.05, min(_LOOK_EVERY, until - facts.now())))
-        entry = read(folder).get(key)
-        over = entry is not None and entry.step("about-stop") is not None and not entry.paused
-        if over or not any(sighting.alive(pid, start) for pid, start in waiting):
-            return
+def keep(folder: str, key: ActKey, held: Iterable[tuple[int, int]], seconds: float) -> None:
+    """Wait for so long, or until nothing of it is left to wait for; then let go on what is paused still."""
+    waiting, end = list(held), time.monotonic() + seconds
+    with GroupGrip(waiting) as grip:
+        while time.monotonic() < end:
+            grip.wait_for_one(max(0.05, min(_LOOK_EVERY, end - time.monotonic())))
+            entry = read(folder).get(key)
+            over = entry is not None and entry.step("about-stop") is not None and not entry.paused
+            if over or not any(sighting.alive(pid, start) for pid, start in waiting):
+                return
     while True:
         try:
             with ActJournal(folder) as journal:
@@ -104,10 +116,13 @@ def _joined(entry: ActEntry) -> list[tuple[int, int]]:
     return found
 
 
-def _continue(pid: int, start: int) -> bool:
-    grip = Grip(pid, start)
+def _send(pid: int, start: int, number: int) -> bool:
     try:
-        return grip.send(signal.SIGCONT)
+        grip = Grip(pid, start)
+    except ProcessLookupError:
+        return False
+    try:
+        return grip.send(number)
     finally:
         grip.close()
 

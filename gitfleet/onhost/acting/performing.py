@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from gitfleet.onhost.acting import sighting
 from gitfleet.onhost.acting.act_journal import INTENT, OUTCOME, ActEntry, ActJournal
 from gitfleet.onhost.acting.act_request import ActRequest, identity_row
 from gitfleet.onhost.acting.gates import GateQuestion, closed, look_at_gates
-from gitfleet.onhost.acting.muster import Muster, muster
+from gitfleet.onhost.acting.muster import Muster, Seen, muster
 from gitfleet.onhost.acting.pausing import pause
 from gitfleet.onhost.acting.slowing import renice, throttle
 from gitfleet.onhost.acting.terminating import terminate
@@ -34,8 +34,13 @@ _ACTIONS: Mapping[str, Callable[[WorkOrder, Muster], ActEnd]] = {
 }
 
 
-def perform(request: ActRequest, folder: str, gone: Callable[[float], bool]) -> dict[str, Any]:
-    """The outcome of an action, as the wire has it. Raises OpRefused (nothing was done), ActInterrupted (no outcome yet)."""
+def perform(
+    request: ActRequest,
+    folder: str,
+    gone: Callable[[float], bool],
+    scanned: Container[Seen] = frozenset(),
+) -> dict[str, Any]:
+    """The outcome of an action, as the wire has it. `scanned` are the processes that the scan saw. Raises OpRefused (nothing was done), ActInterrupted (no outcome yet)."""
     with ActJournal(folder) as journal:
         entry = journal.entries().get(request.key)
         if entry is not None and entry.outcome is not None:
@@ -44,7 +49,7 @@ def perform(request: ActRequest, folder: str, gone: Callable[[float], bool]) -> 
             raise ActInterrupted
         if entry is None:
             entry = ActEntry(request.key, journal.write(INTENT, request.key, **_intent(request)))
-        order = WorkOrder(request, entry, journal, gone, folder)
+        order = WorkOrder(request, entry, journal, gone, folder, scanned)
         end = _carry_out(order)
         copies = _copies(order) if end.outcome == DONE and request.key.action == TERMINATE else []
         facts = {
@@ -62,7 +67,7 @@ def perform(request: ActRequest, folder: str, gone: Callable[[float], bool]) -> 
 
 def _carry_out(order: WorkOrder) -> ActEnd:
     request = order.request
-    crowd = muster(request.identities, request.pgid)
+    crowd = muster(request.identities, request.pgid, order.scanned)
     if crowd.surprise:
         return ActEnd(REFUSED_IDENTITY, crowd.surprise)
     if not crowd.present:

@@ -6,23 +6,24 @@ Who asks is watched: once nobody writes to our standard input any more, no furth
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 
 from gitfleet.onhost import state
 from gitfleet.onhost.acting import act_request, after_acts
 from gitfleet.onhost.acting.grip import asker_gone
 from gitfleet.onhost.acting.performing import perform
 from gitfleet.onhost.acting.work_order import ActInterrupted
-from gitfleet.onhost.records import Identity
 from gitfleet.onhost.serving import Body, OpRefused, Tell
 
 
 def act(request: Body, tell: Tell) -> Body:
     """One action on one candidate. The same request again answers what came of the first."""
     asked = act_request.act_request(request)
-    _demand_scanned(act_request.session_id(request), asked.identities)
+    scanned = _scanned(act_request.session_id(request))
+    if not {(one.pid, one.start, one.boot) for one in asked.identities} <= scanned:
+        raise OpRefused("no-scan", "the scan of this host has not seen these processes")
+    known = frozenset((pid, start) for pid, start, _ in scanned)
     try:
-        return perform(asked, _folder(request), asker_gone(sys.stdin.fileno()))
+        return perform(asked, _folder(request), asker_gone(sys.stdin.fileno()), known)
     except ActInterrupted:
         raise OpRefused("interrupted", "who asked has left") from None
 
@@ -43,17 +44,13 @@ def undo(request: Body, tell: Tell) -> Body:
     return {"acts": after_acts.undo(_folder(request), oid, wanted)}
 
 
-def _demand_scanned(session_id: str, wanted: Iterable[Identity]) -> None:
-    """A plan was made of a scan of this very host, which is kept here: what that did not see is not touched."""
+def _scanned(session_id: str) -> set[tuple[int, int, str]]:
+    """Number, start and boot of all processes that a scan of this host saw. A plan was made of it, and it is kept here."""
     try:
-        processes = state.read(session_id, state.SNAPSHOT)["processes"]
-        seen = {
-            (one["identity"]["pid"], one["identity"]["start"], one["identity"]["boot"]) for one in processes
-        }
+        found = [one["identity"] for one in state.read(session_id, state.SNAPSHOT)["processes"]]
+        return {(one["pid"], one["start"], one["boot"]) for one in found}
     except (state.BadSessionId, OSError, ValueError, KeyError, TypeError):
         raise OpRefused("no-scan", "this host has no such scan") from None
-    if not {(one.pid, one.start, one.boot) for one in wanted} <= seen:
-        raise OpRefused("no-scan", "the scan of this host has not seen these processes")
 
 
 def _folder(request: Body) -> str:

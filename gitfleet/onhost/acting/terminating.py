@@ -44,7 +44,7 @@ def _kill(order: WorkOrder, grip: GroupGrip) -> ActEnd | None:
     left = grip.left()
     if not order.request.options.kill:
         return ActEnd(SURVIVED, f"{len(left)} of them did not end upon TERM", left=left)
-    crowd = muster(order.request.identities, order.request.pgid)
+    crowd = muster(order.request.identities, order.request.pgid, order.scanned)
     shut = closed(loss_gates(GateQuestion(crowd.members, order.request.key.action)))
     if shut:
         words = f"not killed: {shut[0].name} ({shut[0].detail})"

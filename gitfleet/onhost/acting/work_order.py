@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import Any
 
 from gitfleet.onhost.acting.act_journal import STEP, ActEntry, ActJournal
 from gitfleet.onhost.acting.act_request import ActRequest
+from gitfleet.onhost.acting.muster import Seen
 from gitfleet.onhost.records import SafetyGate
 
 DONE, GONE_BEFORE, FAILED, SURVIVED, SKIPPED = "done", "gone-before", "failed", "survived", "skipped"
@@ -39,6 +40,7 @@ class WorkOrder:
     journal: ActJournal
     gone: Callable[[float], bool]
     folder: str
+    scanned: Container[Seen] = frozenset()
 
     def write(self, step: str, **facts: Any) -> None:
         """Write a step down; it is on the disk when this returns."""

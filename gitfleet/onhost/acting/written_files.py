@@ -26,6 +26,7 @@ _DATABASE = re.compile(
     r"|/pg_wal/|/postmaster\.pid$|/MANIFEST-\d+$",
     re.IGNORECASE,
 )
+_TEMPORARY = ("/tmp/", "/var/tmp/", "/dev/shm/")  # noqa: S108 - where test runners catch what tests print
 _MOST = 20_000
 
 
@@ -57,14 +58,15 @@ def written_files(pids: Iterable[int]) -> WrittenFiles:
 
 
 def kind_of(path: str, *, unlinked: bool, output: bool = False) -> str:
-    """What a file is that is open for writing, by its path as /proc shows it. "": nothing that can be lost. `output`: it takes all of a
-    program's output.
+    """What a file is that is open for writing, by its path as /proc shows it. "": nothing that can be lost.
+
+    `output`: it takes all of a program's output; or, of a deleted one, that on standard output or error, as test runners catch it.
     """
     name = path[: -len(_DELETED)] if path.endswith(_DELETED) else path
     if not name.startswith("/") or _MEMORY.match(name):
         return ""
     if unlinked:
-        return UNLINKED
+        return LOG if output and name.startswith(_TEMPORARY) else UNLINKED
     if not _SCRATCH.isdisjoint(name.split("/")):
         return SCRATCH
     if output or _LOG.search(name):
@@ -88,11 +90,12 @@ def _open_files(pid: int) -> list[tuple[tuple[int, int], str]]:
         except FileNotFoundError:
             continue  # closed meanwhile
     places = {name: (found.st_dev, found.st_ino) for name, found, _ in written}
-    both = places.get("1") if places.get("1") == places.get("2") else None
+    out, err = places.get("1"), places.get("2")
     kinds = []
     for name, found, path in written:
-        output = places[name] == both and name in {"1", "2"}
-        kind = kind_of(path, unlinked=found.st_nlink == 0, output=output)
+        unlinked = found.st_nlink == 0
+        output = places[name] in {out, err} if unlinked else places[name] == out == err
+        kind = kind_of(path, unlinked=unlinked, output=output)
         if kind:
             kinds.append(((found.st_dev, found.st_ino), kind))
     return kinds

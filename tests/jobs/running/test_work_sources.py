@@ -15,6 +15,7 @@ import pytest
 
 from gitfleet import FleetManager
 from gitfleet.base import clock
+from gitfleet.clone import Clone
 from gitfleet.codec import replace
 from gitfleet.dispatch import work
 from gitfleet.errors import Conflict, UsageError
@@ -24,9 +25,10 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
 from gitfleet.jobs.schedules import known, plans
 from gitfleet.jobs.shepherd import control
+from gitfleet.jobs.sources.task_desk import TaskDesk
 from gitfleet.jobs.words import EndCause, JobStatus
 from tests.jobs.sources.issue_server import TOKEN, Fault, IssueServer
-from tests.workbench import Gitfleet
+from tests.workbench import UNSEEN, Git, Gitfleet
 
 NUMBERS = range(1, 6)
 EVERY = "schedules: {s: {interval: 1h, catch_up: one}}"
@@ -329,3 +331,68 @@ def test_work_source_that_cannot_be_meant_is_refused_with_its_line(
     agent(place, rules)
     refused = gitfleet(place, "trigger", "tidy")
     assert (refused.returncode, says in refused.stderr, "tidy.yaml:" in refused.stderr) == (2, True, True)
+
+
+def gated(place: Path, git: Git, gitfleet: Gitfleet, gate: str) -> None:
+    """Have the trunk's rules say by what gate entries of the queue land."""
+    (place / "gitfleet.yaml").write_text(f"version: 1\nqueue: {{gate: {gate}}}\n")
+    git(place, "add", "gitfleet.yaml")
+    git(place, *UNSEEN, "commit", "--quiet", "-m", "rules")
+    git(place, *UNSEEN, "push", "--quiet", "origin", "HEAD:main")
+    gitfleet(place, "sync").ok()
+
+
+@pytest.mark.parametrize(
+    ("gate", "code", "label"), [("none", 0, "done"), ("[test, '!', -e, task.txt]", 21, "failed")]
+)
+def test_task_of_an_agent_with_a_queue_is_done_when_its_work_has_landed(
+    place: Path, server: IssueServer, git: Git, gitfleet: Gitfleet, gate: str, code: int, label: str
+) -> None:
+    gated(place, git, gitfleet, gate)
+    server.issue(1, "ready")
+    agent(place, f"{github(server)}\nqueue: true", "cat > task.txt")
+    job = gitfleet(place, "trigger", "tidy", "--json").ok().json()["data"]["job"]["id"]
+    gitfleet(place, "run", "--until-idle").ok()
+    assert JobStore(str(place / ".git/gitfleet/jobs")).get(job).status is JobStatus.COMPLETED
+    assert server.labels(1) == ["in-progress"]
+    assert "nothing to do" in gitfleet(place, "trigger", "tidy").ended(20).stderr
+    gitfleet(place, "queue", "process").ended(code)
+    gitfleet(place, "run", "--until-idle").ok()
+    assert server.labels(1) == [label]
+
+
+def test_work_that_waits_to_land_keeps_its_task_from_others_and_is_told_of_by_them(
+    members: Callable[[str], Path],
+    server: IssueServer,
+    git: Git,
+    gitfleet: Gitfleet,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(work, "TTL", 6)
+    ada, bob = (made(members(name)) for name in ("ada", "bob"))
+    gated(ada, git, gitfleet, "none")
+    server.issue(1, "ready")
+    agent(ada, f"{github(server)}\nqueue: true", "cat > task.txt")
+    agent(bob, f"{github(server)}\nqueue: true", "cat > task.txt")
+
+    async def done() -> JobRecord:
+        async with FleetManager(config_path=str(ada / "agents")) as fleet:
+            job = await fleet.trigger("tidy")
+            await fleet.until_idle()
+            return fleet.get_job(job.id)
+
+    entry = asyncio.run(done()).attempts[0].delivery.entry
+    assert entry
+    gitfleet(bob, "sync").ok()
+    desk = TaskDesk(JobStore(str(bob / ".git/gitfleet/jobs")), str(bob))
+    rules = configuration.load(str(bob / "agents"), environ=dict(os.environ)).agents["tidy"].work_source
+    assert rules is not None
+    source = desk.source(rules).source.id
+    with Clone.open(str(bob)) as clone:
+        while not desk._lapsed(clone.ledger, source, work.of_source(clone.current().view, source)):
+            clock.wait(0.05)
+    assert desk.look(rules) == []
+    assert server.labels(1) == ["in-progress"]
+    gitfleet(bob, "queue", "process").ok()
+    assert desk.look(rules) == []
+    assert server.labels(1) == ["done"]

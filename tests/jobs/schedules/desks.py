@@ -55,8 +55,9 @@ class Timeline:
     """A state directory with its agents, and a ticker that is asked to look at chosen moments."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        (folder / ".git/gitfleet").mkdir(exist_ok=True)
-        own_node.save(str(folder / ".git"), Node(NodeId("ada"), "", "main"))
+        if not (folder / ".git/gitfleet/node.json").exists():
+            (folder / ".git/gitfleet").mkdir(exist_ok=True)
+            own_node.save(str(folder / ".git"), Node(NodeId("ada"), "", "main"))
         self.agents = folder / "agents"
         self.agents.mkdir(exist_ok=True)
         self.store = JobStore(str(folder / "state"))

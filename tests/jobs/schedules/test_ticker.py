@@ -201,6 +201,26 @@ def test_one_schedule_that_fails_does_not_hinder_the_others(
     assert sorted(job.schedule_name for job in line.jobs()) == ["a", "b", "c"]
 
 
+def test_schedule_that_fails_is_looked_after_again_soon_and_then_more_seldom(
+    line: Timeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line.schedule("{interval: 1h}")
+    line.at(NINE)
+    line.at(NINE + HOUR)
+    ticker = line.ticker()
+
+    def fails(*_: object) -> None:
+        raise LocalStorage("The disk is full.", path="x")
+
+    line.end_jobs()
+    line.now = NINE + 2 * HOUR
+    with monkeypatch.context() as patch:
+        patch.setattr(ScheduleShelf, "put", fails)
+        assert [asyncio.run(ticker.turn()) for _ in range(5)] == [5, 10, 20, 40, 60]
+    assert asyncio.run(ticker.turn()) == 60
+    assert len(line.jobs()) == 2
+
+
 def test_schedule_of_an_agent_without_its_repository_is_skipped_in_words(line: Timeline) -> None:
     line.agent("repo: /\nschedules: {s: {interval: 1h}}")
     line.at(NINE)

@@ -186,6 +186,26 @@ def test_stopped_process_gets_its_term(tmp_path: Path) -> None:
     assert ended(tmp_path, shepherd).signal == 15
 
 
+STOPS_ITS_SHEPHERD = "import os, signal; os.kill(os.getppid(), signal.SIGSTOP)"
+
+
+def test_shepherd_that_its_agent_has_stopped_hears_of_a_cancel(tmp_path: Path) -> None:
+    shepherd = control.start(str(tmp_path), spec(*python(SAY, STOPS_ITS_SHEPHERD, SLEEP)))
+    os.waitid(os.P_PID, shepherd.pid, os.WSTOPPED)
+    assert shepherd.stop()
+    assert ended(tmp_path, shepherd).outcome == "cancelled"
+
+
+def test_shepherd_that_its_agent_has_stopped_goes_on_once_it_is_woken(tmp_path: Path) -> None:
+    shepherd = control.start(str(tmp_path), spec(*python(STOPS_ITS_SHEPHERD, SLEEP)))
+    os.waitid(os.P_PID, shepherd.pid, os.WSTOPPED)
+    control.wake(str(tmp_path))
+    os.waitid(os.P_PID, shepherd.pid, os.WCONTINUED)
+    shepherd.stop()
+    ended(tmp_path, shepherd)
+    control.wake(str(tmp_path))
+
+
 def test_what_has_left_the_session_is_found_by_its_mark_and_ended(tmp_path: Path) -> None:
     shepherd = control.start(str(tmp_path), spec(*python(HIDE, SAY, SLEEP)))
     (words,) = heard(tmp_path, b"ready")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import select
+import shutil
 import sys
 from pathlib import Path
+
+import pytest
 
 from gitfleet.base import watching
 from gitfleet.jobs.shepherd import control, endings, records
 from gitfleet.jobs.shepherd.limits import HANDSHAKE, Deadlines
 from gitfleet.jobs.shepherd.records import AttemptLimits
-from tests.jobs.shepherd.agents import SLEEP, ended, heard, python, said, spec, stream
+from tests.jobs.shepherd.agents import SAY, SLEEP, ended, heard, python, runs, said, spec, stream
 from tests.workbench import PATIENCE, ROOT, run
 
 ALL = AttemptLimits(wall=100_000, idle=10_000, after_result=5_000)
@@ -113,3 +117,19 @@ print(end.code, end.gaps, end.lines)
     assert (code, gaps) == (5, 1)
     assert 0 < lines < 4000
     assert len(said(tmp_path, "stdout")) in range(lines - 2, lines + 1)
+
+
+def test_attempt_whose_folder_is_taken_away_is_ended_at_once(tmp_path: Path) -> None:
+    folder, talks = tmp_path / "attempt", "import time\nwhile True: print('on', flush=True); time.sleep(0.1)"
+    folder.mkdir()
+    shepherd = control.start(str(folder), spec(*python(SAY, talks)))
+    pid = int(heard(folder, b"ready")[0][1])
+    poll = select.poll()
+    poll.register(shepherd.fileno(), select.POLLIN)
+    shutil.rmtree(folder)
+    assert poll.poll(PATIENCE * 1000)
+    assert not runs(pid)
+    assert not endings.write(
+        str(folder), endings.never_ran("cancelled", ""), wait=lambda _: pytest.fail("it waits")
+    )
+    shepherd.close()

@@ -261,3 +261,17 @@ def test_threads_of_a_keeper_end_with_what_can_be_told(fleet: Fleet) -> None:
     fleet.ann.keeper.close()
     fleet.ann.keeper.close()
     assert fleet.server.labels(1) == ["done"]
+
+
+def test_task_that_another_one_has_done_since_it_was_listed_is_not_taken(fleet: Fleet) -> None:
+    fleet.server.issue(1, "ready")
+    listed = fleet.bob.desk.look(fleet.bob.rules)
+    job = fleet.ann.take()
+    assert job is not None
+    fleet.ann.end(job, JobStatus.COMPLETED)
+    fleet.ann.keeper.look()
+    assert fleet.server.labels(1) == ["done"]
+    mine = JobRecord(job_ids.new(), "tidy", JobStatus.QUEUED, created_at=1)
+    assert fleet.bob.desk.first(fleet.bob.rules, mine, listed) is None
+    assert fleet.bob.desk.notes.get(mine.id) is None
+    assert fleet.known() == []

@@ -64,6 +64,8 @@ def opener(living: Living, code: str) -> Left:
         ("f = open('x.log', 'a')", []),
         ("os.makedirs('node_modules/x'); f = open('node_modules/x/trace', 'w')", []),
         ("f = open('x.log', 'a'); os.unlink('x.log')", ["open-files"]),
+        ("import tempfile; f = tempfile.TemporaryFile(dir='.'); os.dup2(f.fileno(), 2)", []),
+        ("import tempfile; f = tempfile.TemporaryFile(dir='.')", ["open-files"]),
         ("f = os.memfd_create('x'); os.ftruncate(f, 10); m = mmap.mmap(f, 10)", []),
         ("f = os.open('m', os.O_RDWR | os.O_CREAT); os.ftruncate(f, 10); m = mmap.mmap(f, 10); os.close(f)", ["open-files"]),
         ("f = open('/dev/null', 'w'); p = os.pipe()", []),
@@ -73,7 +75,7 @@ def opener(living: Living, code: str) -> Left:
         ("f = open('a.db', 'w'); j = open('a.db-journal', 'w')", ["database"]),
         ("f = open('plain', 'w'); j = open('plain-wal', 'w')", ["database"]),
     ],
-    ids=["write", "read-write", "read", "path-only", "log", "cache", "unlinked", "memfd", "mapped", "device", "flock",
+    ids=["write", "read-write", "read", "path-only", "log", "cache", "unlinked", "caught", "temporary", "memfd", "mapped", "device", "flock",
          "lockf", "shared-lock", "journal", "wal"],
 )  # fmt: skip
 def test_files_of_a_process_close_the_gate_where_something_could_be_lost(
@@ -253,6 +255,8 @@ def test_background_job_of_a_shell_is_not_paused_but_may_be_ended(living: Living
 def test_stranger_in_the_group_closes_the_gate(living: Living) -> None:
     shell = living.start("sh", "-c", "sleep 1000 & sleep 1000 & echo ready; echo $!; wait", ready="ready")
     one = int(shell.stdout.readline())
+    while command_of(one) != "sleep":
+        time.sleep(0.005)
     crowd = muster([identity(one)], shell.pid)
     assert (crowd.pgid, crowd.strangers) == (shell.pid, 2)
     assert shut(TERMINATE, one, strangers=crowd.strangers) == ["group"]

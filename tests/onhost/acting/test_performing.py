@@ -6,14 +6,18 @@ import dataclasses
 import json
 import os
 import signal
+import socket
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gitfleet.onhost import facts
-from gitfleet.onhost.acting import after_acts, sighting
+from gitfleet.onhost.acting import after_acts, grip, sighting
+from gitfleet.onhost.acting.muster import muster
+from gitfleet.onhost.acting.performing import pause_between, perform
 from gitfleet.onhost.acting.work_order import ActInterrupted
 from gitfleet.onhost.records import PAUSE, RENICE, TERMINATE, THROTTLE
 from tests.onhost.acting.living import (
@@ -51,30 +55,28 @@ def group_of(pgid: int) -> list[int]:
     return sorted(one.pid for one in sighting.lines() if one.pgid == pgid)
 
 
-def asleep(pid: int) -> int:
-    """Itself, once it is `sleep`: a shell's child is a copy of the shell at first, and another process to a scan."""
-    while command_of(pid) != "sleep":
+def sleepers_of(pgid: int, number: int) -> list[int]:
+    """The members of a group that have become `sleep`."""
+    while len(found := [pid for pid in group_of(pgid) if command_of(pid) == "sleep"]) < number:
         time.sleep(0.005)
-    return pid
+    return found
 
 
 def test_terminate_of_a_group_ends_all_of_it(living: Living, tmp_path: Path) -> None:
     shell = living.start("sh", "-c", "sleep 1000 & sleep 1000 & echo ready; wait", ready="ready")
-    members = group_of(shell.pid)
-    assert len(members) == 3
-    said = do(request_of(TERMINATE, shell.pid, *map(asleep, sorted({*members} - {shell.pid}))), tmp_path)
+    members = [shell.pid, *sleepers_of(shell.pid, 2)]
+    said = do(request_of(TERMINATE, *members), tmp_path)
     assert (said["outcome"], said["left"]) == ("done", [])
     assert [state_of(pid) for pid in members] == ["", "", ""]
 
 
 def test_terminate_whose_leader_has_ended_reaches_the_group(living: Living, tmp_path: Path) -> None:
-    gate = tmp_path / "gate"
-    os.mkfifo(gate)
-    shell = living.start("sh", "-c", "sleep 1000 & echo ready; read x <&9", ready="ready", into=f"9<>{gate}")
-    gate.write_text("go\n")
+    shell = living.start("sh", "-c", "sleep 1000 & echo ready; wait", ready="ready")
+    sleepers_of(shell.pid, 1)
+    os.kill(shell.pid, signal.SIGKILL)
     while shell.runs:
         time.sleep(0.005)
-    (child,) = [asleep(pid) for pid in group_of(shell.pid) if state_of(pid)]
+    (child,) = sleepers_of(shell.pid, 1)
     said = do(dataclasses.replace(request_of(TERMINATE, child), pgid=shell.pid), tmp_path)
     assert (said["outcome"], state_of(child)) == ("done", "")
 
@@ -110,6 +112,52 @@ def test_child_that_was_born_since_the_scan_is_ended_with_its_group(living: Livi
     family = group_of(parent.pid)
     assert do(request_of(TERMINATE, parent.pid), tmp_path)["outcome"] == "done"
     assert [state_of(pid) for pid in family] == ["", ""]
+
+
+@pytest.mark.parametrize("missing", ["groups by pidfd", "pidfd"])
+def test_system_without_pidfds_is_reached_by_number(
+    living: Living, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    if missing == "pidfd":
+        monkeypatch.delattr(os, "pidfd_open")
+    else:
+        monkeypatch.setattr(grip, "_TO_GROUP", 1 << 20)
+    parent = living.python(NEST)
+    family = group_of(parent.pid)
+    assert do(request_of(TERMINATE, parent.pid), tmp_path)["outcome"] == "done"
+    assert [state_of(pid) for pid in family] == ["", ""]
+
+
+def test_child_outside_of_the_group_is_ended_too_unless_the_scan_has_left_it_out(
+    living: Living, tmp_path: Path
+) -> None:
+    parent = living.python(
+        NEST.replace("time.sleep(1000)'])", "time.sleep(1000)'], start_new_session=True); print(child.pid)")
+        .replace("print('ready')", "")
+        .replace("child =", "print('ready'); child =")
+    )
+    child = int(parent.stdout.readline())
+    seen = sighting.line(child)
+    assert seen is not None
+    request, folder = request_of(TERMINATE, parent.pid), str(tmp_path / "journal")
+    assert muster(request.identities, request.pgid, {(child, seen.start)}).joined == ()
+    assert perform(request, folder, pause_between)["outcome"] == "done"
+    assert (state_of(parent.pid), state_of(child)) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "pair", [os.pipe, lambda: [one.detach() for one in socket.socketpair()]], ids=["pipe", "socket"]
+)
+def test_asker_has_left_when_nobody_writes_any_more_whatever_is_left_to_read(
+    pair: Callable[[], Sequence[int]],
+) -> None:
+    reader, writer = pair()
+    gone = grip.asker_gone(reader)
+    os.write(writer, b"a request\n")
+    assert not gone(0)
+    os.close(writer)
+    assert gone(60.0)
+    os.close(reader)
 
 
 def test_zombie_counts_as_gone(living: Living, tmp_path: Path) -> None:
