@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # `typing` would cost hooks more than the hashes
 if TYPE_CHECKING:
     from hashlib import sha1, sha256
 else:

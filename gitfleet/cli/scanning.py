@@ -51,11 +51,12 @@ def scan(by: By = "", all_: All = False, profile: Profile = FORENSIC, seconds: S
     if by not in ("", "session"):
         raise UsageError(f"A scan cannot be shown by '{text.display(by[:40])}'.", hint="By session.")
     found = this_host.look(profile=profile, seconds=seconds)
+    warnings = [found.problem] if found.problem else []
     if by:
         uses = scan_rows.session_answer(found, this_host.by_session(found))
-        return Reply(uses, _sessions(uses))
+        return Reply(uses, _sessions(uses), warnings=warnings)
     answer = scan_rows.scan_answer(found)
-    return Reply(answer, _groups(answer, everything=all_))
+    return Reply(answer, _groups(answer, everything=all_), warnings=warnings)
 
 
 def _groups(answer: ScanAnswer, *, everything: bool) -> Iterator[str | Grid]:

@@ -12,6 +12,7 @@ import secrets
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from gitfleet.base import clock
@@ -127,8 +128,6 @@ class Reach:
                 problem = error.problem
             except TimeoutError:
                 problem = None if len(answers) == len(requests) and hello else _too_late(within)
-            except OSError as error:
-                problem = HostProblem(HostStatus.ERROR, f"ssh could not be started here: {error.strerror}")
             took = int((clock.elapsed() - began) * 1000)
         status = problem.status if problem else HostStatus.PLANNED
         return HostAnswer(spec, status, hello, tuple(answers), problem, took)
@@ -161,9 +160,8 @@ class Reach:
     async def _opened(self, spec: HostSpec) -> Connection:
         """Connect, and again where the host drops connections before it looks at them. A refused key is never tried again."""
         if spec.is_local:
-            return await self._try(
-                Wire(commands.local(nonce := secrets.token_hex(16)), self._local), nonce, sends=True
-            )
+            nonce = secrets.token_hex(16)
+            return await self._try(lambda: Wire(commands.local(nonce), self._local), nonce, sends=True)
         ssh = self._prepared()
         route = await ssh.route(spec)
         if route.problem:
@@ -171,10 +169,9 @@ class Reach:
         pause = self._limits.pause
         for left in reversed(range(self._limits.tries)):
             nonce = secrets.token_hex(16)
-            command = commands.remote(nonce, sends=self._bootstrap)
+            argv = ssh.argv(route.configuration, spec, commands.remote(nonce, sends=self._bootstrap))
             try:
-                wire = ssh.start(ssh.argv(route.configuration, spec, command))
-                return await self._try(wire, nonce, sends=self._bootstrap)
+                return await self._try(partial(ssh.start, argv), nonce, sends=self._bootstrap)
             except HostFailed as error:
                 if not error.problem.dropped or not left:
                     raise
@@ -182,8 +179,12 @@ class Reach:
             pause *= 2
         raise AssertionError("the last try comes back, or raises")
 
-    async def _try(self, wire: Wire, nonce: str, *, sends: bool) -> Connection:
-        connection = Connection(wire, nonce, self._limits)
+    async def _try(self, start: Callable[[], Wire], nonce: str, *, sends: bool) -> Connection:
+        try:
+            connection = Connection(start(), nonce, self._limits)
+        except OSError as error:
+            words = f"it could not be asked from here: {error.strerror}"
+            raise HostFailed(HostProblem(HostStatus.ERROR, words, "Ask fewer hosts at a time.")) from None
         try:
             await connection.open(self._program(nonce) if sends else None)
         except BaseException:

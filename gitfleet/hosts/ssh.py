@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from enum import Enum
 
 from gitfleet.codec import Struct
 from gitfleet.hosts.configuration import IDLE, SshFiles
@@ -25,6 +26,17 @@ _PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Seconds between two logins at a jump host that drops connections."""
 _PLAIN = re.compile(r"[A-Za-z0-9_.:%-]+")
 """Names of jump hosts that a configuration can have as they are."""
+
+
+_BEATEN = "disabling multiplexing"
+
+
+class _Shared(Enum):
+    """A shared connection that ssh could use: there is none, one that answers, one that does not."""
+
+    NONE = 0
+    ALIVE = 1
+    HUNG = 2
 
 
 class Route(Struct):
@@ -49,7 +61,7 @@ class Ssh:
         """Seconds: `within` for the login at a jump host, `check` for a shared connection to say that it is there."""
         self._files = files
         self._shared = check
-        self._pids: list[int] = []
+        self._ours: dict[str, str] = {}
         self._within = within
         self._masters: dict[tuple[str, ...], asyncio.Task[Route]] = {}
 
@@ -66,14 +78,14 @@ class Ssh:
         told = await self._run(["ssh", "-F", self._files.shared, "-G", *_target(spec)], _LOOK)
         if told.code != 0:
             return Route(self._files.shared, _unread(told))
-        rows = [row.partition(" ")[::2] for row in told.out.splitlines()]
-        found = dict(rows)
-        if not await self._answers(found.get("controlpath", ""), spec.host):
-            return Route(self._files.alone)
+        found = _settings(told)
+        match await self._shared_at(found.get("controlpath", ""), spec.host):
+            case _Shared.HUNG:
+                return Route(self._files.alone)
+            case _Shared.ALIVE:  # past any jump host: the user may have been asked for more than a key there
+                return Route(self._files.shared)
         jump = found.get("proxyjump", "none")
-        if jump == "none":
-            return Route(self._files.shared)
-        return await self._through(_last_hop(jump))
+        return Route(self._files.shared) if jump == "none" else await self._through(last_hop(jump))
 
     async def _through(self, hop: tuple[str, ...]) -> Route:
         """The way behind a jump host: over the connection to it that all share, made by whoever comes first."""
@@ -90,20 +102,27 @@ class Ssh:
         told = await self._run(["ssh", "-F", configuration, "-G", *hop], _LOOK)
         if told.code != 0:
             return Route(configuration, _unread(told))
-        path = dict(row.partition(" ")[::2] for row in told.out.splitlines()).get("controlpath", "")
-        if os.path.exists(path):
-            return Route(configuration if await self._answers(path, name) else self._files.alone)
-        options = ("-o", "ControlMaster=yes", "-o", f"ControlPersist={IDLE}", "-N", "-f")
+        path = _settings(told).get("controlpath", "")
+        match await self._shared_at(path, name):
+            case _Shared.HUNG:
+                return Route(self._files.alone)
+            case _Shared.ALIVE:
+                return Route(configuration)
+        return Route(configuration, await self._make(hop, path, configuration))
+
+    async def _make(self, hop: tuple[str, ...], path: str, configuration: str) -> HostProblem | None:
+        """Make a connection to a jump host; why that failed."""
+        options = ("-o", "ControlMaster=auto", "-o", f"ControlPersist={IDLE}", "-N", "-f")
         done = await self._logged_in(["ssh", "-F", configuration, *options, *hop])
+        name = hop[-1]
         if done.code == 0:
-            self._pids.append(_pid_in(await self._check(path, name)))
-            return Route(configuration)
+            self._note(path, configuration, done)
+            return None
         if done.code is None:
             words = f"its jump host {name} did not let us in within {self._within:.0f} s"
-            hint = "See whether you can log in there by hand."
-            return Route(configuration, HostProblem(HostStatus.TIMEOUT, words, hint))
+            return HostProblem(HostStatus.TIMEOUT, words, "See whether you can log in there by hand.")
         why = failure(done.said, done.code)
-        return Route(configuration, HostProblem(why.status, f"its jump host {name}: {why.words}", why.hint))
+        return HostProblem(why.status, f"its jump host {name}: {why.words}", why.hint)
 
     async def _logged_in(self, argv: Sequence[str]) -> Done:
         """Log in at a jump host; again after a pause, where it drops connections before it looks at them."""
@@ -114,27 +133,34 @@ class Ssh:
             await asyncio.sleep(pause)
         return await self._run(argv, self._within)
 
-    async def _answers(self, path: str, target: str) -> bool:
-        """Whether the shared connection at this path can be used; so it is where there is none. A hung one would hang us."""
-        if not os.path.isabs(path) or not os.path.exists(path):
-            return True
-        return (await self._check(path, target)).code is not None
+    def _note(self, path: str, configuration: str, done: Done) -> None:
+        """Remember a connection that is ours to end. One at a place of the user's is left to its time limit: others may use it."""
+        if _BEATEN in done.said:
+            _kill(
+                configuration
+            )  # somebody else was first, and is used; this one would be of no use, and stay
+        elif path.startswith(self._files.folder):
+            self._ours[path] = configuration
 
-    async def _check(self, path: str, target: str) -> Done:
-        return await self._run(
-            ["ssh", "-F", self._files.shared, "-S", path, "-O", "check", "--", target], self._shared
-        )
+    async def _shared_at(self, path: str, target: str) -> _Shared:
+        """What can be said of a shared connection at this path. A hung one would hang whoever uses it."""
+        if not os.path.isabs(path) or not os.path.exists(path):
+            return _Shared.NONE
+        check = ["ssh", "-F", self._files.shared, "-S", path, "-O", "check", "--", target]
+        code = (await self._run(check, self._shared)).code
+        return _Shared.HUNG if code is None else _Shared.NONE if code else _Shared.ALIVE
 
     async def end(self) -> None:
         """End the connections that are ours; those that do not listen are killed."""
         for task in self._masters.values():
             task.cancel()
         await asyncio.gather(*self._masters.values(), return_exceptions=True)
-        exits = [["ssh", "-F", "none", "-S", path, "-O", "exit", "x"] for path in self._files.sockets()]
-        ended = await asyncio.gather(*(self._run(argv, self._shared) for argv in exits))
-        if any(one.code is None for one in ended):
-            for pid in self._pids:
-                _kill(pid, self._files.folder)
+        await asyncio.gather(*(self._end(path, configuration) for path, configuration in self._ours.items()))
+
+    async def _end(self, path: str, configuration: str) -> None:
+        done = await self._run(["ssh", "-F", "none", "-S", path, "-O", "exit", "x"], self._shared)
+        if done.code != 0:
+            _kill(configuration)
 
     async def _run(self, argv: Sequence[str], within: float) -> Done:
         """Run a short ssh to its end, however long its pipes stay open."""
@@ -156,20 +182,19 @@ class Ssh:
         return Done(None if late else wire.code, out.decode("utf-8", "replace"), wire.said)
 
 
-def _pid_in(checked: Done) -> int:
-    """The process of a shared connection, as it says itself; 0 where it says none."""
-    found = re.search(r"\(pid=(\d{1,10})\)", checked.said)
-    return int(found[1]) if found else 0
+def _settings(told: Done) -> dict[str, str]:
+    """What `ssh -G` has said, by name."""
+    return dict(row.partition(" ")[::2] for row in told.out.splitlines())
 
 
-def _kill(pid: int, folder: str) -> None:
-    """Kill a process of ours: an ssh whose configuration lies in our folder."""
+def _kill(configuration: str) -> None:
+    """Kill every ssh that was given this configuration, which is the one of a single connection of ours."""
     import psutil  # of no use to a run whose connections end by themselves
 
-    with suppress(psutil.Error, ValueError):
-        process = psutil.Process(pid)
-        if any(word.startswith(folder) for word in process.cmdline()):
-            process.kill()
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if configuration in process.cmdline():
+                process.kill()
 
 
 def _unread(told: Done) -> HostProblem:
@@ -192,7 +217,7 @@ def _target(spec: HostSpec) -> list[str]:
     ]
 
 
-def _last_hop(jump: str) -> tuple[str, ...]:
+def last_hop(jump: str) -> tuple[str, ...]:
     """The arguments by which ssh itself is told of the last of `[user@]host[:port],…`, as its connection to a target tells it."""
     before, _, last = jump.rpartition(",")
     user, _, host = last.rpartition("@")

@@ -34,7 +34,7 @@ def candidates(
 ) -> tuple[tuple[TriageCandidate, ...], int]:
     """What may be acted on or should be seen, most likely abandoned first, and how many groups were judged in all.
 
-    Only the memory of candidates is weighed (PSS), since that is expensive. Gates are not asked here.
+    Only the memory of candidates is weighed (PSS), since that is expensive. Gates are not asked here: see `acting.preview`.
     """
     found: list[TriageCandidate] = []
     judged = 0

@@ -151,6 +151,17 @@ def numbers(root: str = PROC) -> list[int]:
     return [int(name) for name in os.listdir(root) if name.isdecimal()]
 
 
+def exists(pid: int) -> bool:
+    """Whether a process is there, though /proc does not show it. What may not be signalled is."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
 class Sample(NamedTuple):
     """What one process had used up at a moment: ticks of CPU time, bytes read and written (None: not ours to know)."""
 

@@ -9,6 +9,8 @@ import os
 from dataclasses import dataclass, field
 
 from gitfleet.onhost import grouping, judging, places, procfs, provenance, snapshot
+from gitfleet.onhost.acting.preview import previewed
+from gitfleet.onhost.procfs import exists
 from gitfleet.onhost.records import Origin, ProcessGroup, ProcessTable, ScanRequest, TriageCandidate
 
 
@@ -35,15 +37,6 @@ def look(request: ScanRequest, root: str = procfs.PROC) -> ScanFindings:
     known = provenance.origins(table, request.sessions, placed, alive=exists, own_pid=os.getpid())
     groups = tuple(grouping.groups(table, known))
     candidates, judged = judging.candidates(table, groups, known, request, root)
+    if root == procfs.PROC:
+        candidates = tuple(map(previewed, candidates))
     return ScanFindings(table, known, groups, candidates, judged, request.session_id)
-
-
-def exists(pid: int) -> bool:
-    """Whether a process is there, though /proc does not show it. What may not be signalled is."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True

@@ -14,6 +14,8 @@ from gitfleet.onhost.categories import (
 )
 from gitfleet.onhost.signature_form import one
 
+_BROWSERS = "chrome chromium chromium-browser google-chrome firefox firefox-esr msedge brave vivaldi opera safari epiphany"
+
 STANDING = (
     # databases and queues
     one(DATABASE, "postgres", "postgres postmaster pg_ctl pgbouncer pg_dump"),
@@ -66,13 +68,9 @@ STANDING = (
         "sshd sshd-session sshd-auth ssh mosh-client scp sftp sftp-server rsync login agetty getty ttyd et etserver autossh",
     ),
     # browsers
-    one(
-        BROWSER,
-        "headless browser",
-        "chrome chromium chromium-browser google-chrome headless_shell chrome-headless-shell firefox msedge",
-        flags="--headless --remote-debugging-pipe -headless",
-        free=True,
-    ),
+    one(BROWSER, "headless browser", _BROWSERS, flags="--headless -headless", free=True),
+    one(BROWSER, "part of a browser", _BROWSERS, flags="--type -contentproc", free=True),
+    one(BROWSER, "part of a browser", "chrome_crashpad_handler crashpad_handler", free=True),
     one(
         BROWSER,
         "headless browser",
@@ -82,7 +80,7 @@ STANDING = (
     one(
         BROWSER,
         "browser",
-        "chrome chromium chromium-browser google-chrome firefox firefox-esr msedge brave vivaldi opera safari epiphany",
+        _BROWSERS,
     ),
     # containers and machines
     one(

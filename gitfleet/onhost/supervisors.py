@@ -6,6 +6,7 @@ What has one of them above it is not left behind. Which programs those are is to
 
 from __future__ import annotations
 
+import posixpath
 import re
 
 from gitfleet.onhost import categories
@@ -19,7 +20,10 @@ _SUPERVISING = frozenset((
 _BY_NAME = frozenset((
     "su", "sudo", "doas", "runuser", "machinectl", "dropbear", "gitlab-runner", "Runner.Listener", "Runner.Worker",
     "buildkite-agent", "act_runner", "woodpecker-agent", "buildbot", "slurmstepd", "systemd-nspawn", "lxc-start",
+    "remote-dev-serv", "remote-dev-server",
 ))  # fmt: skip
+_JARS = frozenset(("agent.jar", "remoting.jar", "slave.jar"))
+"""What a build server runs on its nodes."""
 _OWN_FILE = re.compile(r"(?:.*/)?gitfleet/(?:jobs|launching|upkeep|agenthooks|githooks|base)/[a-z_/]+\.py\Z")
 
 REAPERS = frozenset(
@@ -41,7 +45,8 @@ REAPERS = frozenset(
 
 def supervises(one: HostProcess) -> bool:
     """Whether what it starts is looked after for as long as it lives. Ourselves included: what runs jobs sees to their ends."""
-    return not reaps(one) and (kind_of(one).category in _SUPERVISING or one.name in _BY_NAME or _ours(one))
+    known = kind_of(one).category in _SUPERVISING or one.name in _BY_NAME or _ours(one)
+    return not reaps(one) and (known or any(posixpath.basename(word) in _JARS for word in one.command[1:8]))
 
 
 def _ours(one: HostProcess) -> bool:
@@ -55,8 +60,8 @@ def serves_many(one: HostProcess) -> bool:
 
 
 def reaps(one: HostProcess) -> bool:
-    """Whether it is init, or a user's service manager."""
-    return one.identity.pid == 1 or known_init(one)
+    """Whether it is init, or a user's service manager: one of those names alone makes none."""
+    return one.identity.pid == 1 or (known_init(one) and one.ppid in (0, 1))
 
 
 def known_init(one: HostProcess) -> bool:

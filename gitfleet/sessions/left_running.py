@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from gitfleet.base import advice
 from gitfleet.base.text import amount, counted, duration, one_line
 from gitfleet.codec import Struct
-from gitfleet.onhost import candidate_form, grouping, places, procfs, provenance, snapshot
+from gitfleet.onhost import candidate_form, grouping, places, procfs, provenance, snapshot, supervisors
 from gitfleet.onhost.categories import MCP_SERVER, OURS
 from gitfleet.onhost.records import HostProcess, ProcessGroup, ProcessTable
 from gitfleet.onhost.redaction import Redactor
@@ -81,14 +81,18 @@ def _found(sessions: Mapping[str, str]) -> dict[str, tuple[LeftRunning, ...]]:
     if not any(origin.session in sessions and pid not in above for pid, origin in known.items()):
         return {}
     table = snapshot.connect(table)
-    hides = candidate_form.redactor("safe", os.urandom(32), table.facts)
+    hides = candidate_form.redactor("forensic", os.urandom(32), table.facts)
     found: dict[str, list[LeftRunning]] = {}
     for group in grouping.groups(table, known):
         origin = provenance.of_group(group.members, known)
-        if origin.session is not None and origin.session in sessions and not _is_in_use(group, above):
-            living = [one for one in group.members if not one.zombie]
-            if living:
-                found.setdefault(origin.session, []).append(_told(living, origin.by, hides))
+        living = [one for one in group.members if not one.zombie]
+        if origin.session is None or origin.session not in sessions or not living or _is_in_use(group, above):
+            continue
+        if origin.by == "place" and not _is_orphan(
+            living, table
+        ):  # somebody's shell or editor, who works there too
+            continue
+        found.setdefault(origin.session, []).append(_told(living, origin.by, hides))
     return {session: tuple(some) for session, some in found.items()}
 
 
@@ -107,6 +111,12 @@ def _is_in_use(group: ProcessGroup, above: frozenset[int]) -> bool:
         return True
     kind = kind_of_group(group).category
     return kind == OURS or (kind == MCP_SERVER and group.client is True)
+
+
+def _is_orphan(living: Sequence[HostProcess], table: ProcessTable) -> bool:
+    """Whether who started the first of them has ended."""
+    parent = table.processes.get(living[0].ppid)
+    return parent is None or supervisors.reaps(parent)
 
 
 def _told(living: Sequence[HostProcess], by: str, hides: Redactor) -> LeftRunning:

@@ -18,6 +18,8 @@ MOST_KILLS, MOST_KILLS_PER_HOST, MOST_KILLS_PER_PATTERN = 50, 10, 20
 class ApplyChoice(Struct):
     """What somebody named: all that is `recommended`, or `categories` of it, or `targets` by their ids; and what limits it.
 
+    What its host would have refused at the scan is left out, unless it is named by its id.
+
     `min_posterior`: the least probability that a candidate is not in use. `max_kills` are processes' groups to be ended: in all,
     on one host, and of one pattern.
     """
@@ -112,7 +114,10 @@ def _capped(acts: Sequence[PlannedAct], choice: ApplyChoice) -> ChosenActs:
     for act in acts:
         one = act.candidate
         why = ""
-        if 1.0 - one.in_use < choice.min_posterior:
+        shut = next((gate for gate in one.gates if gate.state != "passed"), None)
+        if shut and not choice.targets:
+            why = f"its host would refuse it: {shut.name} ({shut.detail})"
+        elif 1.0 - one.in_use < choice.min_posterior:
             why = f"below --min-posterior {choice.min_posterior:g}"
         elif act.action == records.TERMINATE:
             why = _over(choice, hosts.total(), hosts[act.host_id], patterns[one.pattern])

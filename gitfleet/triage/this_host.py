@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from gitfleet.clone import Clone
 from gitfleet.codec import Struct
-from gitfleet.errors import Blocked, NoFleet, NoRepository
+from gitfleet.errors import Blocked, FleetError, NoFleet, NoRepository
 from gitfleet.onhost import candidate_form, memory, procfs, scanning
 from gitfleet.onhost.records import HostProcess, ScanRequest
 from gitfleet.onhost.redaction import Redactor
@@ -25,6 +25,8 @@ class HostLook(Struct):
     findings: ScanFindings
     known: KnownSessions
     hides: Redactor
+    problem: str = ""
+    """Why sessions are not known although this is a fleet, in a sentence; empty: they are."""
 
 
 def look(*, profile: str, seconds: float, path: str = ".") -> HostLook:
@@ -33,21 +35,29 @@ def look(*, profile: str, seconds: float, path: str = ".") -> HostLook:
         raise Blocked(
             "This system has no /proc, which is where processes are read from.", hint="Scan from Linux."
         )
-    known = _known(path)
+    known, problem = _known(path)
     request = ScanRequest(
         sessions=dict(known.states), places=dict(known.places), key=os.urandom(32), profile=profile,
         seconds=seconds,
     )  # fmt: skip
     findings = scanning.look(request)
-    return HostLook(findings, known, candidate_form.redactor(profile, request.key, findings.table.facts))
+    return HostLook(
+        findings, known, candidate_form.redactor(profile, request.key, findings.table.facts), problem
+    )
 
 
-def _known(path: str) -> KnownSessions:
+def _known(path: str) -> tuple[KnownSessions, str]:
+    nothing = KnownSessions({}, {})
     try:
         with Clone.open(path, bulk=True) as clone:
-            return known_sessions.known(clone)
+            return known_sessions.known(clone), ""
     except (NoRepository, NoFleet):
-        return KnownSessions({}, {})
+        return nothing, ""
+    except FleetError as error:  # processes can be looked at all the same
+        return (
+            nothing,
+            f"What the fleet knows of sessions cannot be read, so each counts as unknown: {error.message}",
+        )
 
 
 class SessionUse(Struct):

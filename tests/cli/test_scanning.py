@@ -14,7 +14,7 @@ from gitfleet.cli import schemas
 from gitfleet.fleet.views import schema
 from tests.cli.conftest import Cli
 from tests.onhost.starting import LEAK, Programs, programs, table_when
-from tests.workbench import Gitfleet
+from tests.workbench import Git, Gitfleet
 
 SERVER = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); time.sleep(600)"
 
@@ -101,3 +101,15 @@ def test_scan_leaves_nothing_behind(gitfleet: Gitfleet, tmp_path: Path) -> None:
     gitfleet(tmp_path, "scan", "--seconds", "0").ok()
     assert sorted(Path.home().rglob("*")) == before
     assert list(tmp_path.iterdir()) == []
+
+
+def test_scan_in_a_fleet_whose_ledger_cannot_be_read_says_so_and_shows_processes(
+    cli: Cli, git: Git, start: Programs
+) -> None:
+    left = leaked(start, "codex-7h3k9q2m", cli.clone.path)
+    tree = git(cli.clone.path, "mktree")
+    commit = git(cli.clone.path, "commit-tree", "-m", "no ledger", tree)
+    git(cli.clone.path, "update-ref", "refs/fleet/coord", commit)
+    told = cli.gitfleet(cli.clone.path, "scan", "--seconds", "0", "--json").ok().json()
+    assert "each counts as unknown" in told["warnings"][0]
+    assert any(left in row["pids"] and row["session_state"] == "unknown" for row in told["data"]["groups"])

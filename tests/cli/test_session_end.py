@@ -68,3 +68,30 @@ def test_session_end_without_an_id_leaves_a_person_s_session(cli: Cli) -> None:
     ran = cli("session", "end", env=cli.nobody).ended(2)
     assert "(a person)" in ran.stderr
     assert ids(cli) == before
+
+
+def test_session_end_tells_what_is_left_running_and_offers_a_plan_of_it(cli: Cli) -> None:
+    cli("session", "start", "--id", "mine-1").ok()
+    left = subprocess.Popen(
+        ["sleep", "600"], env={"PATH": "/usr/bin:/bin", "GITFLEET_SESSION": "mine-1"}, start_new_session=True
+    )
+    try:
+        ran = cli("session", "end", "mine-1").ok()
+    finally:
+        left.kill()
+        left.wait()
+    assert f"still running: {left.pid} sleep 600 (" in ran.stdout
+    assert "gitfleet fleet plan --hosts localhost --left-by mine-1" in ran.stdout
+
+
+def test_session_end_has_what_is_left_running_as_rows(cli: Cli) -> None:
+    cli("session", "start", "--id", "mine-1").ok()
+    left = subprocess.Popen(
+        ["sleep", "600"], env={"PATH": "/usr/bin:/bin", "GITFLEET_SESSION": "mine-1"}, start_new_session=True
+    )
+    try:
+        (row,) = cli("session", "end", "mine-1", "--json").ok().json()["data"]["running"]
+    finally:
+        left.kill()
+        left.wait()
+    assert (row["pid"], row["by"], row["ports"]) == (left.pid, "marker", [])

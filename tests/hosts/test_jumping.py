@@ -16,7 +16,7 @@ from gitfleet.hosts.asking import Reach
 from gitfleet.hosts.configuration import Patience
 from gitfleet.hosts.connection import HostLimits
 from tests.hosts.asked import ask, speaks, statuses
-from tests.hosts.sshd import Host, Hosts, needs_hosts
+from tests.hosts.sshd import Hosts, needs_hosts
 from tests.workbench import ROOT
 
 pytestmark = needs_hosts
@@ -96,24 +96,62 @@ def test_jump_host_with_an_unknown_key_asks_nobody(hosts: Hosts, tmp_path: Path)
     os.close(ours)
 
 
-def users_master(hosts: Hosts, host: Host, folder: Path) -> int:
+def users_master(hosts: Hosts, name: str, folder: Path) -> int:
     """A shared connection that the user has made for this host; its process."""
-    socket = folder / "master"
-    hosts.say(f"Host {host.name}\n    ControlPath {socket}\n")
+    place = folder / "master"
+    hosts.say(f"Host {name}\n    ControlPath {place}\n")
     config = Path(os.environ["HOME"]) / ".ssh/config"
-    subprocess.run(["ssh", "-F", config, "-MNf", "-o", "ControlPersist=60", host.name], check=True)
-    check = subprocess.run(["ssh", "-S", socket, "-O", "check", "x"], capture_output=True, text=True)
+    subprocess.run(["ssh", "-F", config, "-MNf", "-o", "ControlPersist=60", name], check=True)
+    check = subprocess.run(["ssh", "-S", place, "-O", "check", "x"], capture_output=True, text=True)
     return int(check.stderr.partition("pid=")[2].partition(")")[0])
 
 
 def test_shared_connection_of_the_user_is_used(hosts: Hosts, short: Path) -> None:
     host = hosts.start("one", tool=speaks())
-    master = users_master(hosts, host, short)
+    master = users_master(hosts, "one", short)
     try:
         assert statuses(ask("one"))["one"][0] == "planned"
         assert host.logins() == 1
     finally:
         os.kill(master, signal.SIGKILL)
+
+
+def test_shared_connection_of_the_user_needs_no_login_at_the_jump_host(hosts: Hosts, short: Path) -> None:
+    jump = hosts.start("bastion", daemon=["UseDNS no"])
+    target = hosts.start("target", tool=speaks())
+    hosts.know("behind", target.port, *BEHIND, host_key=target.host_key)
+    master = users_master(hosts, "behind", short)
+    (jump.home / ".ssh/authorized_keys").unlink()
+    try:
+        assert statuses(ask("behind"))["behind"][0] == "planned"
+        assert (jump.logins(), target.logins()) == (1, 1)
+    finally:
+        os.kill(master, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("left", ["stale", "beaten"])
+def test_connection_to_a_jump_host_at_a_place_of_the_user_is_made_and_leaves_none_of_no_use(
+    hosts: Hosts, short: Path, left: str
+) -> None:
+    jump = hosts.start("bastion", tool=None, daemon=["UseDNS no"])
+    target = hosts.start("target", tool=speaks())
+    hosts.know("behind", target.port, *BEHIND, host_key=target.host_key)
+    place = short / "master"
+    hosts.say(f"Host bastion\n    ControlPath {place}\n")
+    if left == "stale":
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(str(place))
+    else:  # as if somebody else were first, at the last moment
+        place.mkdir()
+    assert statuses(ask("behind"))["behind"][0] == "planned"
+    home = os.fsencode(os.environ["HOME"])
+    left_over = [
+        one for one in Path("/proc").glob("[0-9]*") if b"-N\0-f" in _command(one) and home in _command(one)
+    ]
+    assert len(left_over) == (left == "stale")
+    for one in left_over:
+        os.kill(int(one.name), signal.SIGKILL)
+    assert jump.logins() == (1 if left == "stale" else 2)
 
 
 @pytest.mark.parametrize("way", ["direct", "behind"])
@@ -122,7 +160,7 @@ def test_shared_connection_that_is_stopped_is_passed_by(hosts: Hosts, short: Pat
     if way == "behind":
         target = hosts.start("target", tool=speaks())
         hosts.know("behind", target.port, *BEHIND, host_key=target.host_key)
-    master = users_master(hosts, jump, short)
+    master = users_master(hosts, "bastion", short)
     os.kill(master, signal.SIGSTOP)
     try:
         name = "bastion" if way == "direct" else "behind"
@@ -156,7 +194,7 @@ def stop_masters(folder: str) -> list[Path]:
     """Stop our shared connections: the ssh that have their configuration from this folder, and run by themselves."""
     commands = {one: _command(one) for one in Path("/proc").glob("[0-9]*")}
     masters = [
-        one for one, words in commands.items() if folder.encode() in words and b"ControlMaster=yes" in words
+        one for one, words in commands.items() if folder.encode() in words and b"ControlMaster=auto" in words
     ]
     assert masters
     for one in masters:

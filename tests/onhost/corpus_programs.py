@@ -72,6 +72,12 @@ SERVERS_ON_PIPES = (
 MCP_OVER_HTTP = (
     Program("mcp-http", "exec env PORT=0 node_modules/.bin/mcp-server-everything streamableHttp"),
 )
+BROWSERS = (
+    Program(
+        "chromium",
+        "exec chromium --headless --no-sandbox --disable-gpu --user-data-dir=$PWD/profile --remote-debugging-port=0",
+    ),
+)
 LANGUAGE_SERVERS = (
     Program(
         "typescript-language-server",
@@ -179,7 +185,7 @@ BATCHES: tuple[tuple[str, str, tuple[Program, ...], float], ...] = (
     ("leaked-watchers", MARKED, WATCHERS, 26 * 3600.0),
     ("leaked-tests", MARKED, TEST_RUNNERS, 5 * 3600.0),
     ("fresh-leaks", MARKED, (*DEV_SERVERS[:8], *WATCHERS[:4]), 240.0),
-    ("leaked-pipes", MARKED, (*SERVERS_ON_PIPES, *MCP_OVER_HTTP), 2 * 86400.0),
+    ("leaked-pipes", MARKED, (*SERVERS_ON_PIPES, *MCP_OVER_HTTP, *BROWSERS), 2 * 86400.0),
     ("removed-worktrees", MARKED_GONE, (*DEV_SERVERS[1:6], *WATCHERS[1:4], *TEST_RUNNERS[:2]), 9 * 3600.0),
     ("session-holds", MARKED, (*DATABASES, *AGENTS), 2 * 86400.0),
     ("live-session", LIVE, (*DEV_SERVERS[:6], *WATCHERS[:3], *TEST_RUNNERS[:4]), 2 * 3600.0),

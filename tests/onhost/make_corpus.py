@@ -3,7 +3,7 @@
 
     tests/onhost/make_corpus.py --tools FOLDER [BATCH…]
 
-Needs Linux and root (for `unshare`). FOLDER holds a `node_modules` (vite, jest, vitest, mocha, nodemon, concurrently, tsx, webpack,
+Needs Linux, root (for `unshare`), chromium, postgres, redis, nginx, tmux, screen, vim, nano, emacs, zsh, fish, gopls and clangd. FOLDER holds a `node_modules` (vite, jest, vitest, mocha, nodemon, concurrently, tsx, webpack,
 webpack-cli, webpack-dev-server, typescript, typescript-language-server, pyright, serve, http-server and the two MCP servers)
 and a `venv` (pytest, pytest-xdist, flask, uvicorn, watchdog, mcp-server-git, python-lsp-server). Ages, and what a runaway has used of its processor, are
 set to what the table of batches says: nobody waits for days. Paths are replaced; of environments only the marker is kept.
@@ -216,7 +216,7 @@ def _store(
         for one in started
     ]  # fmt: skip
     spinning = {pid for case, one in zip(cases, started, strict=True) if one.spins for pid in case["pids"]}
-    names = {str(tools): "/home/ada/shop", str(HOME): "/home/ada"}
+    names = {str(tools): "/home/ada/shop", str(HOME): "/home/ada", str(ROOT): "/home/ada"}
     kept = [
         _replaced(one, age, spinning) for one in table.processes.values() if one.identity.pid != os.getpid()
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from math import log2
 
 import pytest
@@ -11,6 +12,7 @@ from gitfleet.onhost import likelihoods as model
 from gitfleet.onhost.categories import DEV_SERVER, TEST_RUNNER
 from gitfleet.onhost.inference import bits_of, log_e_of, posterior_of
 from gitfleet.onhost.records import ABANDONED, CLASSES, USEFUL, USEFUL_BAD
+from gitfleet.triage.selection import e_bh
 
 NULLS = {USEFUL: 0, USEFUL_BAD: 1}
 ENDED = {"provenance": model.ENDED_MARKER, "folder": "removed", "terminal": "none", "cpu": "none"}
@@ -133,3 +135,39 @@ def test_a_posterior_is_one_of_all_classes_and_never_certain(seen: dict[str, str
     assert tuple(posterior) == CLASSES
     assert sum(posterior.values()) == pytest.approx(1.0, abs=1e-5)
     assert all(probability < 1.0 for probability in posterior.values())
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["independent", "circumstances move together"])
+def test_selection_by_these_tables_makes_few_mistakes_and_finds_what_sessions_left(*, together: bool) -> None:
+    """400 processes, one in ten abandoned, drawn from the tables themselves; 60 times. e-BH at 0.05, as a plan selects."""
+    chance = random.Random(20261130)
+    shares, found, left = [], 0, 0
+    for _ in range(60):
+        drawn = [_drawn(chance, abandoned=at < 40, together=together) for at in range(400)]
+        chosen = e_bh([log_e_of(observed) for observed in drawn], alpha=0.05, tested=400)
+        shares.append(sum(at >= 40 for at in chosen) / max(1, len(chosen)))
+        marked = {at for at in range(40) if drawn[at]["provenance"] == model.ENDED_MARKER}
+        found, left = found + len(chosen & marked), left + len(marked)
+
+    assert sum(shares) / len(shares) <= 0.05
+    assert found >= 0.95 * left
+
+
+def _drawn(chance: random.Random, *, abandoned: bool, together: bool) -> dict[str, str]:
+    column, level = 2 if abandoned else 0, chance.random()
+    observed = {}
+    for name, rows in model.TABLES.items():
+        if name != "provenance of a worker":
+            here = level if together and model.GROUPS[name] == "circumstances" else chance.random()
+            observed[name] = _at(here, rows, column)
+    return observed
+
+
+def _at(level: float, rows: dict[str, model.Frequencies], column: int) -> str:
+    """The bin at this height of the stack of all bins."""
+    total = 0.0
+    for value, row in rows.items():
+        total += row[column]
+        if level < total:
+            return value
+    return next(reversed(rows))

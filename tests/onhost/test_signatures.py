@@ -13,6 +13,7 @@ from gitfleet.onhost.records import ProcessGroup
 from gitfleet.onhost.signature_data import SIGNATURES
 from gitfleet.onhost.signatures import kind_of, kind_of_command, kind_of_group, pattern_of
 from tests.onhost.tables import process
+from tests.workbench import ROOT
 
 CLAUDE_SHELL = "source /home/ada/.claude/snap.sh && eval 'npm run dev' \\< /dev/null && pwd -P >| /tmp/cwd"
 XDIST = "import sys;exec(eval(sys.stdin.readline()))"
@@ -98,6 +99,8 @@ KINDS: list[tuple[list[str], str, str]] = [
     (["sshd: ada@pts/0"], "terminal", "remote terminal"),
     (["chrome", "--headless", "--remote-debugging-port=0"], "browser", "headless browser"),
     (["firefox"], "browser", "browser"),
+    (["/opt/google/chrome/chrome", "--remote-debugging-pipe"], "browser", "browser"),
+    (["/opt/google/chrome/chrome", "--type=renderer", "--lang=en"], "browser", "part of a browser"),
     (["gitfleet", "daemon"], "gitfleet", "gitfleet"),
     (["python", "-I", "-S", "/v/site-packages/gitfleet/jobs/shepherd/run.py", "/a"], "gitfleet", "gitfleet"),
     (["python", "/home/ada/gitfleet/server.py"], "dev-server", "server script"),
@@ -264,6 +267,14 @@ def test_kind_of_a_group_with_a_member_that_is_kept_is_kept(kept: str) -> None:
     assert kind_of_group(ProcessGroup(members[0], members)).kept
 
 
+def test_kind_of_a_browser_is_kept_by_its_first_process_and_not_by_its_parts() -> None:
+    parts = (process("chrome --type=zygote", 1_001), process("chrome --type=renderer", 1_002))
+    window, headless = process("chrome", 1_000), process("chrome --headless", 1_000)
+
+    assert kind_of_group(ProcessGroup(window, (window, *parts))).kept
+    assert not kind_of_group(ProcessGroup(headless, (headless, *parts))).kept
+
+
 def test_kind_of_a_group_that_a_shell_started_is_not_kept_for_the_shell() -> None:
     members = (process("bash", 1_000), process("vite", 1_001))
 
@@ -282,6 +293,12 @@ def test_every_category_has_its_weight_and_every_signature_its_category() -> Non
     assert categories == WEIGHTS.keys()
     assert KEPT.keys() <= categories
     assert LIVES.keys() <= categories
+
+
+def test_guide_names_every_category() -> None:
+    guide = (ROOT / "docs/guides/judging.md").read_text(encoding="utf-8")
+
+    assert [category for category in WEIGHTS if f"`{category}`" not in guide] == []
 
 
 def test_no_signature_stands_behind_one_that_takes_all_of_its_commands() -> None:

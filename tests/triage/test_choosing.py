@@ -66,6 +66,17 @@ def test_what_a_cap_leaves_out_is_told_with_its_reason() -> None:
     assert left(recommended=True, min_posterior=0.998) == {3: "below --min-posterior 0.998"}
 
 
+def test_what_a_host_would_refuse_is_left_out_unless_it_is_named_by_its_id() -> None:
+    shut = {"name": "open-files", "state": "blocked", "detail": "1 files"}
+    whole = plan(a=[candidate(1), candidate(2, gates=[shut])])
+    chosen = choose(whole, ApplyChoice(recommended=True))
+    assert [number(act) for act in chosen.acts] == [1]
+    assert [(number(act), why) for act, why in chosen.left_out] == [
+        (2, "its host would refuse it: open-files (1 files)")
+    ]
+    assert len(choose(whole, ApplyChoice(targets=("c-000000000002",))).acts) == 1
+
+
 @pytest.mark.parametrize(
     "choice",
     [

@@ -117,9 +117,12 @@ def test_plan_is_reviewed_applied_and_verified_on_hosts_with_and_without_gitflee
 
 def test_first_host_that_refuses_stops_all_the_others(bench: Bench) -> None:
     hosts = [bench.hosts.start(f"build-0{number}") for number in (1, 2, 3)]
-    writes = f"f = open('only-copy.txt', 'w')\n{SERVER}"
+    writes = f"import signal\nsignal.signal(10, lambda *_: globals().update(f=open('only-copy.txt', 'w')))\n{SERVER}"
     pids = [bench.leak(host, writes if host is hosts[0] else SERVER) for host in hosts]
     bench.make("build-01", "build-02", "build-03")
+    hosts[0].run("kill", "-USR1", str(pids[0]))
+    while not (hosts[0].home / "work/only-copy.txt").exists():
+        time.sleep(0.01)
     data = bench.apply(code=20)
     assert outcomes(data) == {"build-01": "refused-gate", "build-02": "not-asked", "build-03": "not-asked"}
     (gate,) = data["actions"][0]["gates"]
@@ -130,6 +133,18 @@ def test_first_host_that_refuses_stops_all_the_others(bench: Bench) -> None:
     assert "only-copy" not in json.dumps(data)
     assert data["stopped"].startswith("build-01 refused")
     assert all(runs(host, pid) for host, pid in zip(hosts, pids, strict=True))
+
+
+def test_what_a_host_would_refuse_at_the_scan_is_shown_and_left_out(bench: Bench) -> None:
+    host = bench.hosts.start("build-01")
+    writing = bench.leak(host, f"f = open('only-copy.txt', 'w')\n{SERVER}")
+    other = bench.leak(host)
+    found = bench.make("build-01")["candidates"]
+    shut = {one["pid"]: [gate["name"] for gate in one["gates"] if gate["state"] != "passed"] for one in found}
+    assert shut == {writing: ["open-files"], other: []}
+    assert all(one["reversible"]["terminate"] is False and one["reversible"]["pause"] for one in found)
+    assert bench.apply()["apply_summary"]["outcomes"] == {"done": 1, "left-out": 1}
+    assert (runs(host, writing), runs(host, other)) == (True, False)
 
 
 def test_host_under_a_name_of_another_is_not_touched(bench: Bench) -> None:

@@ -60,6 +60,13 @@ def test_plan_of_two_hosts_lists_them_with_what_is_proposed_selected_and_common(
     assert plan.by_rule == {"bayes": 4, "e_values": 3}
 
 
+def test_plan_of_what_one_session_left_proposes_nothing_else_and_counts_all_that_was_tested() -> None:
+    own, other = candidate(1, session="s-1"), candidate(2, session="s-2")
+    whole = planning.merge(replace(REQUEST, left_by="s-1"), [reply(1, own, other, candidate(3), judged=400)])
+    assert [one.candidate_id for _, one in whole.candidates()] == ["c-000000000001"]
+    assert whole.plan.tested == 400
+
+
 @pytest.mark.parametrize(
     "status", ["unreachable", "blocked", "no-tool", "version-mismatch", "timeout", "died", "error"]
 )

@@ -63,6 +63,21 @@ def take_away(yard: Yard, worktree: Path) -> None:
     (yard.top / ".worktrees/other").mkdir(parents=True, exist_ok=True)
 
 
+def test_what_the_session_left_running_elsewhere_is_told_with_the_removal(yard: Yard, idle: Path) -> None:
+    left = subprocess.Popen(["sleep", "600"], env={"GITFLEET_SESSION": "s1"}, start_new_session=True)
+    try:
+        would, found = outcome(yard, "s1", dry_run=True), outcome(yard, "s1")
+    finally:
+        left.kill()
+        left.wait()
+    for one, result in ((would, "would-remove"), (found, "removed")):
+        assert one.result == result
+        (words,) = one.facts["running"]
+        assert words.startswith(f"{left.pid} sleep 600 (")
+        assert f"still running: {words}" in one.reason
+    assert not idle.exists()
+
+
 def test_idle_clean_worktree_is_removed_without_an_archive_and_its_branch_stays(
     yard: Yard, idle: Path, git: Git
 ) -> None:

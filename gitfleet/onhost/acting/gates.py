@@ -19,6 +19,7 @@ from gitfleet.onhost.calls import calls
 from gitfleet.onhost.categories import AGENT, EDITOR, TEST_RUNNER
 from gitfleet.onhost.inference import judge
 from gitfleet.onhost.places import placed
+from gitfleet.onhost.procfs import exists
 from gitfleet.onhost.records import (
     PAUSE,
     RENICE,
@@ -29,7 +30,6 @@ from gitfleet.onhost.records import (
     ProcessTable,
     SafetyGate,
 )
-from gitfleet.onhost.scanning import exists
 
 PASSED, BLOCKED, UNKNOWN = "passed", "blocked", "unknown"
 _WRITERS = (EDITOR, AGENT, TEST_RUNNER)
@@ -59,8 +59,18 @@ class GateQuestion:
 
 def look_at_gates(question: GateQuestion) -> tuple[SafetyGate, ...]:
     """Every gate that this action has, in order."""
+    return _asked(question, _GATES[question.action])
+
+
+def foreseen_gates(question: GateQuestion) -> tuple[SafetyGate, ...]:
+    """Those that can be told at a scan without much ado, so that a plan shows what would be refused."""
+    dear = (_standing, _group, _uncommitted)
+    return _asked(question, [gate for gate in _GATES[question.action] if gate not in dear])
+
+
+def _asked(question: GateQuestion, gates: Iterable[Gate]) -> tuple[SafetyGate, ...]:
     found: list[SafetyGate] = []
-    for gate in _GATES[question.action]:
+    for gate in gates:
         said = gate(question)
         found.extend(said if isinstance(said, tuple) else [said])
     return tuple(found)

@@ -10,7 +10,7 @@ import os
 import stat
 
 from gitfleet.onhost import facts
-from gitfleet.onhost.acting import programs
+from gitfleet.onhost.acting import programs, reachable
 
 _UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply", "sequencer")
 _LOCKS = ("index.lock", "HEAD.lock", "config.lock", "packed-refs.lock", "shallow.lock")
@@ -26,6 +26,7 @@ def working_directory(pid: int) -> str | None:
     """Where the process works; "": in a folder that is no more. None: unreadable, or not as we see the same path."""
     try:
         path = os.readlink(f"/proc/{pid}/cwd")
+        reachable.demand(path)
         inside = os.stat(f"/proc/{pid}/cwd/.")
     except FileNotFoundError:
         return ""

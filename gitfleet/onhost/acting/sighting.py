@@ -9,6 +9,7 @@ import hashlib
 import os
 
 from gitfleet.onhost import facts, procfs
+from gitfleet.onhost.acting import reachable
 from gitfleet.onhost.procfs import Folder, ProcessEnded, ScanContext, StatLine
 from gitfleet.onhost.records import HostProcess, Identity
 
@@ -22,7 +23,9 @@ def look(pid: int) -> HostProcess | None:
         return None
     try:
         with Folder(f"{procfs.PROC}/{pid}") as folder:
-            return procfs.process(folder, ScanContext(facts.boot(), os.getuid(), facts.uptime()))
+            return procfs.process(
+                folder, ScanContext(facts.boot(), os.getuid(), facts.uptime(), silent=reachable.silent())
+            )
     except ProcessEnded:
         return None
 

@@ -12,6 +12,8 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from gitfleet.onhost.acting import reachable
+
 DATA, UNLINKED, DATABASE, LOG, SCRATCH = "data", "unlinked", "database", "log", "scratch"
 _DELETED = " (deleted)"
 _MEMORY = re.compile(r"/(memfd:|dev/(shm/[^/]+$|(?!shm/))|SYSV|proc/|sys/|run/|anon_hugepage|drm mm object)")
@@ -84,9 +86,11 @@ def _open_files(pid: int) -> list[tuple[tuple[int, int], str]]:
         try:
             if not os.lstat(link).st_mode & stat.S_IWUSR:  # the link's mode is that of the descriptor
                 continue
+            path = os.readlink(link)
+            reachable.demand(path)
             found = os.stat(link)
             if stat.S_ISREG(found.st_mode):
-                written.append((name, found, os.readlink(link)))
+                written.append((name, found, path))
         except FileNotFoundError:
             continue  # closed meanwhile
     places = {name: (found.st_dev, found.st_ino) for name, found, _ in written}
@@ -110,6 +114,7 @@ def _mappings(pid: int) -> list[tuple[tuple[int, int], str]]:
         if len(fields) < 6 or fields[1][1:2] != b"w" or fields[1][3:4] != b"s" or fields[4] == b"0":
             continue
         path = os.fsdecode(fields[5])
+        reachable.demand(path)
         major, _, minor = fields[3].partition(b":")
         kind = kind_of(path, unlinked=path.endswith(_DELETED))
         if kind:

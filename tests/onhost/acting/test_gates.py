@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gitfleet.onhost.acting import sighting
+from gitfleet.onhost.acting import reachable, sighting
 from gitfleet.onhost.acting.gates import GateQuestion, closed, look_at_gates
 from gitfleet.onhost.acting.muster import muster
 from gitfleet.onhost.acting.written_files import (
@@ -125,6 +125,16 @@ def test_files_that_cannot_be_read_are_unknown_and_close_the_gate(living: Living
         os.setuid(65534)
         os._exit(written_files([child.pid]).unknown)
     assert os.waitstatus_to_exitcode(os.waitpid(looker, 0)[1]) == 1
+
+
+def test_disk_that_does_not_answer_is_unknown_and_closes_the_gates(
+    living: Living, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = opener(living, "f = open('x.log', 'w')")
+    asked = question(TERMINATE, child.pid)
+    monkeypatch.setattr(reachable, "silent", lambda: (str(living.folder),))
+    states = {gate.name: gate.state for gate in closed(look_at_gates(asked))}
+    assert (states["open-files"], states["git"]) == ("unknown", "unknown")
 
 
 @pytest.mark.parametrize("name", ["MERGE_HEAD", "index.lock", "CHERRY_PICK_HEAD"])
