@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 
 from gitfleet.base import clock
-from gitfleet.base.digests import sha256
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _NAME = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
@@ -34,10 +33,9 @@ def _text(value: int) -> str:
     return text
 
 
-def derived(milliseconds: int, seed: str) -> str:
-    """The ULID of a moment (since 1970) and a text: the same wherever it is made of the same."""
-    rest = int.from_bytes(sha256(seed.encode("utf-8", "surrogateescape")).digest()[:10], "big")
-    return _text((milliseconds << 80) | rest)
+def at(milliseconds: int, rest: bytes) -> str:
+    """The ULID of a moment (since 1970) with these ten bytes behind it."""
+    return _text((milliseconds << 80) | int.from_bytes(rest, "big"))
 
 
 def made_at(text: str) -> int:

@@ -145,7 +145,7 @@ class Bell:
         self._teller = tells or teller()
         self._inner, self._outer = os.pipe()
         self._guard = threading.Lock()
-        self._closed = False
+        self._closed = self._stirred = False
         self.rung = False
         """Whether somebody has called `ring`."""
 
@@ -163,10 +163,24 @@ class Bell:
         end = clock.elapsed() + seconds
         while True:
             left = max(0.0, end - clock.elapsed())
-            if self._teller.wait(self._inner, left) or self.rung:
+            if self._teller.wait(self._inner, left) or self.rung or self._was_stirred():
                 return True
             if left <= 0:
                 return False
+
+    def stir(self) -> None:
+        """End the wait of whoever waits, or the next one, once."""
+        with self._guard:
+            if not self._closed and not self._stirred:
+                self._stirred = True
+                os.write(self._outer, b".")
+
+    def _was_stirred(self) -> bool:
+        with self._guard:
+            stirred, self._stirred = self._stirred, False
+            if stirred and not self._closed:
+                os.read(self._inner, 1)
+            return stirred
 
     def ring(self) -> None:
         """End the wait of whoever waits, and each later one at once."""

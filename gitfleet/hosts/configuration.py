@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 
-from gitfleet.base import processes, text
+from gitfleet.base import clock, processes, text
 from gitfleet.base.private_folders import private_folder
 from gitfleet.codec import Struct
 from gitfleet.errors import Blocked, UsageError
@@ -30,6 +30,8 @@ IDLE = 60
 """Seconds after which a connection that nobody uses ends, should we not live to end it."""
 _ASKING = ("SSH_ASKPASS", "DISPLAY", "WAYLAND_DISPLAY")
 _QUICK = 10.0
+_OLD = 3600
+"""Seconds after which a folder that has not got its lock yet will get none."""
 
 
 class Patience(Struct):
@@ -154,14 +156,21 @@ def _version(environment: Mapping[str, str]) -> tuple[int, int]:
 
 
 def _sweep(above: str) -> None:
-    """Take away the folders of runs that were killed. One whose lock is not free, or not there (yet), stays."""
+    """Take away the folders of runs that were killed. One whose lock is not free stays, and one that has none, until it is old."""
     for name in os.listdir(above):
         path = os.path.join(above, name)
         with suppress(OSError):
-            if name.startswith(_RUN):
-                handle = os.open(os.path.join(path, "lock"), os.O_RDWR | os.O_NOFOLLOW)
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(path, ignore_errors=True)
-                finally:
-                    os.close(handle)
+            if name.startswith(_RUN) and _is_left(path):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_left(folder: str) -> bool:
+    try:
+        handle = os.open(os.path.join(folder, "lock"), os.O_RDWR | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return clock.now() - os.lstat(folder).st_mtime > _OLD
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.close(handle)
+    return True

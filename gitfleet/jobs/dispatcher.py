@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import threading
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
 from typing import Any, Protocol, TypeVar
 
 from gitfleet.base import clock
+from gitfleet.base.listening import Ear
 from gitfleet.base.watching import Bell
 from gitfleet.errors import FleetError, LocalStorage
 from gitfleet.jobs import admission, asking, events, waiting
@@ -53,7 +53,7 @@ class Hold(Protocol):
 class Dispatcher:
     """See the module. `configuration` answers with the one that holds now, whenever it is asked."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what it works with
         self,
         store: JobStore,
         listeners: Listeners,
@@ -62,8 +62,10 @@ class Dispatcher:
         bounds: Bounds,
         holds: Iterable[Hold] = (),
         shared: SharedJobs | None = None,
+        ear: Ear | None = None,
     ) -> None:
         self._store, self._listeners, self._log = store, listeners, log
+        self._ear = ear or Ear("jobs news")
         self._configuration, self._bounds, self._holds = configuration, bounds, tuple(holds)
         self._follower, self._shared = Follower(store, log), shared
         self._queued: dict[str, JobRecord] = {}
@@ -96,7 +98,6 @@ class Dispatcher:
         if self._home is not self._loop:
             self._home, self.idle = self._loop, asyncio.Event()
         self._ends.push_async_callback(self._fall_silent)
-        self._bell = self._ends.enter_context(Bell())
         await self.call(self._store.mend)
         if self._shared is not None:
             self._ends.push_async_callback(self.call, self._shared.close)
@@ -105,10 +106,8 @@ class Dispatcher:
         self._follower.start(self.heard)
         self._ends.push_async_callback(self.call, self._follower.stop)
         await self.look()
-        ear = threading.Thread(target=self._listen, name="jobs news", daemon=True)
-        ear.start()
-        self._ends.push_async_callback(self.call, ear.join)
-        self._ends.callback(self._bell.ring)
+        self._ear.add(self._hear_news)
+        self._ends.push_async_callback(self.call, self._ear.drop, self._hear_news)
 
     async def close(self) -> None:
         """Hear of nothing any more. What still runs goes on without us. Harmless where nothing has begun."""
@@ -381,12 +380,10 @@ class Dispatcher:
         else:
             self._tell("job:failed", events.JobFailed(job.id, job.error or str(job.outcome)))
 
-    def _listen(self) -> None:
-        folder = os.path.join(self._store.folder, "open")
-        while not self._bell.rung:
-            self._bell.arm([folder])
-            self.heard()
-            self._bell.wait(_LOOK_EVERY)
+    def _hear_news(self, bell: Bell) -> float:
+        bell.arm([os.path.join(self._store.folder, "open")])
+        self.heard()
+        return _LOOK_EVERY
 
     def _tell(self, name: str, event: Any) -> None:
         if name == "agent:started" and self._questions.begun(event.job_id):

@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack
 from typing import Any, Self
 
 from gitfleet.base import clock, files
+from gitfleet.base.listening import Ear
 from gitfleet.git.repository import discover
 from gitfleet.jobs import events, joined, options, submission
 from gitfleet.jobs.accounts import FleetAccounts
@@ -90,22 +91,18 @@ class FleetManager(FleetActions, FleetAccounts):
             self._shared,
             self._keeper,
         )
+        ear = Ear("jobs news")
         self._dispatcher = Dispatcher(
-            self.store, self._listeners, self._log, self._current, bounds, holds, self._shared
+            self.store, self._listeners, self._log, self._current, bounds, holds, self._shared, ear
         )
+        every = options.check_interval(scheduler)
         self._ticker = Ticker(
-            self.store,
-            self._dispatcher,
-            self._current,
-            self._tell,
-            self._log,
-            options.check_interval(scheduler),
-            self._tasks,
+            self.store, self._dispatcher, self._current, self._tell, self._log, every, self._tasks, ear
         )
         self._archivist = Archivist(self.store, self._near, self._current, self._log)
         self._state, self._since = ManagerState.UNINITIALIZED, 0.0
         self._configuration: Configuration | None = None
-        self._seat = ManagerSeat(self.store, self._listeners, self._log, self._carry_out)
+        self._seat = ManagerSeat(self.store, self._listeners, self._log, self._carry_out, ear)
         self._starting, self._reloading = asyncio.Lock(), asyncio.Lock()
         self._begun = self._soon() if auto_start else None
 

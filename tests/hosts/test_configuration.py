@@ -95,13 +95,16 @@ def test_folder_of_a_run_that_was_killed_is_swept_and_of_one_that_runs_is_kept()
     with files() as running:
         killed = Path(running.folder).parent / "run-killed0"
         unfinished = Path(running.folder).parent / "run-starting"
-        for folder in (killed, unfinished):
+        never_begun = Path(running.folder).parent / "run-neverbeg"
+        for folder in (killed, unfinished, never_begun):
             folder.mkdir(mode=0o700)
         (killed / "lock").touch()
+        os.utime(never_begun, (0, 0))
         with files() as second:
             assert os.path.exists(running.folder)
             assert os.path.exists(second.folder)
             assert not killed.exists()
+            assert not never_begun.exists()
             assert unfinished.exists()
         unfinished.rmdir()
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from gitfleet.base import advice, files, ids, statefile
+from gitfleet.base.listening import Ear
 from gitfleet.base.watching import Bell
 from gitfleet.codec import FLAG, TEXT, WHOLE, Choice, Many, Maybe, Struct, Text, field
 from gitfleet.errors import FleetError
@@ -48,11 +48,13 @@ class ManagerAnswer(Struct):
 
 
 class RequestBox:
-    """The manager's side: hears requests in a thread of its own, and has each carried out in the event loop."""
+    """The manager's side: hears requests by its `ear`, and has each carried out in the event loop."""
 
     def __init__(
-        self, state: str, carry_out: Callable[[ManagerRequest], Awaitable[Sequence[str]]], log: logging.Logger
-    ) -> None:
+        self, state: str, carry_out: Callable[[ManagerRequest], Awaitable[Sequence[str]]], log: logging.Logger,
+        ear: Ear | None = None,
+    ) -> None:  # fmt: skip
+        self._ear = ear or Ear("jobs requests")
         self._folder = os.path.join(state, "requests")
         self._carry_out, self._log = carry_out, log
         self._tasks: set[asyncio.Task[None]] = set()
@@ -62,25 +64,21 @@ class RequestBox:
         files.folder(self._folder, mode=0o700)
         for name in files.names(self._folder):
             files.remove(os.path.join(self._folder, name))
-        self._instance, self._loop, self._bell = instance, asyncio.get_running_loop(), Bell()
-        self._ear = threading.Thread(target=self._listen, name="jobs requests", daemon=True)
-        self._ear.start()
+        self._instance, self._loop = instance, asyncio.get_running_loop()
+        self._ear.add(self._hear)
 
     async def close(self) -> None:
         """Hear of nothing any more."""
-        self._bell.ring()
-        await asyncio.to_thread(self._ear.join)
-        self._bell.close()
+        await asyncio.to_thread(self._ear.drop, self._hear)
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    def _listen(self) -> None:
-        while not self._bell.rung:
-            self._bell.arm([self._folder])
-            for name in files.names(self._folder):
-                if name.endswith(_REQUEST):
-                    self._take(name)
-            self._bell.wait(_LOOK_EVERY)
+    def _hear(self, bell: Bell) -> float:
+        bell.arm([self._folder])
+        for name in files.names(self._folder):
+            if name.endswith(_REQUEST):
+                self._take(name)
+        return _LOOK_EVERY
 
     def _take(self, name: str) -> None:
         path = os.path.join(self._folder, name)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from gitfleet.base import advice
+from gitfleet.base.listening import Ear
 from gitfleet.jobs.daemon import presence
 from gitfleet.jobs.daemon.requests import ManagerRequest, RequestBox
 from gitfleet.jobs.errors import InvalidStateError
@@ -26,10 +27,11 @@ class ManagerSeat:
         listeners: Listeners,
         log: logging.Logger,
         carry_out: Callable[[ManagerRequest], Awaitable[Sequence[str]]],
+        ear: Ear | None = None,
     ) -> None:
         self._state, self._listeners, self._log = store.folder, listeners, log
         self._lock = presence.lock(store.folder)
-        self._box = RequestBox(store.folder, carry_out, log)
+        self._box = RequestBox(store.folder, carry_out, log, ear)
         self._journal: EventLog | None = None
         self._instance, self._open = "", False
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 
+from gitfleet.base.listening import Ear
 from gitfleet.base.watching import Bell
 from gitfleet.jobs.delivery import following
 from gitfleet.jobs.delivery.following import WorkFollowing
@@ -22,6 +22,7 @@ class Follower:
 
     def __init__(self, store: JobStore, log: logging.Logger) -> None:
         self._following, self._log = WorkFollowing(store), log
+        self._ear = Ear("jobs' work", least=_LEAST)
         self.looked = True
         """Whether it has looked once since its start: there may be jobs now that go on with what came back meanwhile."""
 
@@ -29,27 +30,18 @@ class Follower:
         """Begin. `heard` is called, in the thread, after the first look and whenever something has happened."""
         self._heard = heard
         self.looked = not self._following.needed
-        self._bell, self._stopped = Bell(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="jobs' work", daemon=True)
-        self._thread.start()
+        self._ear.add(self._hear)
 
     def stop(self) -> None:
         """End; what is at work just now may go on for a moment."""
-        self._stopped.set()
-        self._bell.ring()
-        self._thread.join(_PATIENCE)
-        if not self._thread.is_alive():
-            self._bell.close()
+        self._ear.drop(self._hear, _PATIENCE)
 
-    def _run(self) -> None:
-        bell, stopped = self._bell, self._stopped
-        while not stopped.is_set():
-            said = self._look(bell)
-            if said or not self.looked:
-                self.looked = True
-                self._heard()
-            bell.wait(following.EVERY)
-            stopped.wait(_LEAST)
+    def _hear(self, bell: Bell) -> float:
+        said = self._look(bell)
+        if said or not self.looked:
+            self.looked = True
+            self._heard()
+        return following.EVERY
 
     def _look(self, bell: Bell) -> list[str]:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gitfleet.base import advice, ids
+from gitfleet.base.digests import sha256
 from gitfleet.base.text import display
 from gitfleet.jobs.errors import JobNotFoundError
 
@@ -14,6 +15,12 @@ _MINUTES, _SECOND = 6, 8
 def new() -> str:
     """A new id; within one process they rise strictly."""
     return PREFIX + ids.ulid().lower()
+
+
+def derived(milliseconds: int, seed: str) -> str:
+    """The id of a moment (since 1970) and a text: the same wherever it is made of the same."""
+    digest = sha256(seed.encode("utf-8", "surrogateescape")).digest()
+    return PREFIX + ids.at(milliseconds, digest[:10]).lower()
 
 
 def is_id(text: str) -> bool:

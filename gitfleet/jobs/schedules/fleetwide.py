@@ -6,7 +6,6 @@ the same times everywhere; an interval begins when a clone first sees it, so the
 
 from __future__ import annotations
 
-from gitfleet.base import ids
 from gitfleet.clone import Clone
 from gitfleet.codec import replace
 from gitfleet.dispatch import model
@@ -29,7 +28,7 @@ def applies(one: KnownSchedule) -> bool:
 def job_id(agent_name: str, name: str, rules: Schedule, planned: int) -> str:
     """The id of the job of a planned time (milliseconds since 1970), the same in every clone. Pure."""
     moment = planned if rules.interval is None else planned - planned % rules.interval
-    return job_ids.PREFIX + ids.derived(moment, f"{agent_name} {name} {moment}").lower()
+    return job_ids.derived(moment, f"{agent_name} {name} {moment}")
 
 
 def offer(store: JobStore, known: Configuration, one: KnownSchedule, job: JobRecord) -> SkipReason | None:

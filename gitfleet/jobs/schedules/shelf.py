@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from gitfleet.base import files, ids, statefile
@@ -52,6 +53,15 @@ class ScheduleShelf(Generic[S]):
             agent, _, schedule = file.removesuffix(_END).partition(_BETWEEN)
             if file.endswith(_END) and ids.is_name(agent) and ids.is_name(schedule):
                 yield agent, schedule
+
+    def stamps(self) -> dict[str, tuple[int, int]]:
+        """Something that is another whenever a file was kept or dropped."""
+        found = {}
+        with suppress(OSError):
+            for one in os.scandir(self.folder):
+                there = one.stat(follow_symlinks=False)
+                found[one.name] = there.st_ino, there.st_mtime_ns
+        return found
 
     def _path(self, agent: str, schedule: str) -> str:
         return os.path.join(self.folder, values.name(agent) + _BETWEEN + values.name(schedule) + _END)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from gitfleet.base import clock, files
+from gitfleet.base.listening import Ear
 from gitfleet.base.watching import Bell
 from gitfleet.codec import replace
 from gitfleet.errors import FleetError
@@ -62,7 +62,7 @@ class Desk(Protocol):
 class Ticker:
     """For one event loop, beside what starts jobs. `tell` tells of an event."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what it works with
         self,
         store: JobStore,
         desk: Desk,
@@ -71,7 +71,10 @@ class Ticker:
         log: logging.Logger,
         check_interval: int = CHECK_INTERVAL,
         tasks: TaskDesk | None = None,
+        ear: Ear | None = None,
     ) -> None:
+        self._ear = ear or Ear("schedules news")
+        self._seen: list[dict[str, tuple[int, int]]] = []
         self._tasks, self._looks = tasks, SourceLooks(tasks, self.wake) if tasks else None
         self._store, self._desk, self._configuration = store, desk, configuration
         self._tell, self._log, self._every = tell, log, check_interval / 1000
@@ -97,14 +100,13 @@ class Ticker:
 
     async def start(self) -> None:
         """Make the jobs of the times that have come, and go on with that. The desk is open already."""
-        self._loop, self._news, self._bell = asyncio.get_running_loop(), asyncio.Event(), Bell()
+        self._loop, self._news = asyncio.get_running_loop(), asyncio.Event()
         if self._home is not self._loop:  # it was started in another one before
             self._home, self.quiet = self._loop, asyncio.Event()
             self.quiet.set()
         self._closed = False
         wait = await self._looked()
-        self._ear = threading.Thread(target=self._listen, name="schedules news", daemon=True)
-        self._ear.start()
+        self._ear.add(self._hear_news)
         self._going = self._loop.create_task(self._go_on(wait))
 
     async def close(self) -> None:
@@ -116,9 +118,7 @@ class Ticker:
         self._news.set()
         await self._going
         self._going = None
-        self._bell.ring()
-        await self._desk.call(self._ear.join)
-        self._bell.close()
+        await self._desk.call(self._ear.drop, self._hear_news)
 
     def wake(self) -> None:
         """Look now: another configuration holds. For the event loop's thread."""
@@ -343,13 +343,14 @@ class Ticker:
         except JobNotFoundError:
             return False
 
-    def _listen(self) -> None:
-        folders = [files.folder(kept.folder, mode=0o700) for kept in self._heard]
-        while not self._bell.rung:
-            self._bell.arm(folders)
+    def _hear_news(self, bell: Bell) -> float:
+        bell.arm([files.folder(kept.folder, mode=0o700) for kept in self._heard])
+        now = [kept.stamps() for kept in self._heard]  # there is other news, too
+        if now != self._seen:
+            self._seen = now
             with suppress(RuntimeError):  # the loop is gone
                 self._loop.call_soon_threadsafe(self._news.set)
-            self._bell.wait(_DAY)
+        return _DAY
 
     async def _kept(self, one: KnownSchedule, plan: SchedulePlan) -> SchedulePlan:
         await self._desk.call(self._keep, one.agent.name, one.name, plan)

@@ -29,7 +29,7 @@ from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.sources import known_sources, standing
 from gitfleet.jobs.sources.notes import TaskNote
 from gitfleet.jobs.sources.source import AskedSource, SourceAway, TaskReport, WorkSource
-from gitfleet.jobs.sources.standing import Standing, TaskStanding
+from gitfleet.jobs.sources.standing import TaskFate, TaskStanding
 from gitfleet.jobs.sources.task_desk import TaskDesk
 from gitfleet.jobs.words import AttemptOutcome, EndCause, JobStatus
 from gitfleet.ledger.ledger import Ledger
@@ -190,7 +190,7 @@ class TaskKeeper:
     def _ended_by(self, ledger: Ledger, asked: AskedSource, note: TaskNote, job: JobRecord) -> float:
         """The tasks of a job that has ended: they have, too, unless its work is yet to land."""
         found = standing.of(self._store, ledger.current().view, job)
-        if found.standing is not Standing.UNDER_WAY:
+        if found.standing is not TaskFate.UNDER_WAY:
             self._over(ledger, asked, note, job, found)
             return _DAY
         if self._kept(ledger, note, job, found.entry) is not None:
@@ -306,7 +306,7 @@ class TaskKeeper:
     ) -> None:  # fmt: skip
         """What is free is shown so first, and had by nobody then; what has an end has it in the ledger first, which nobody takes any more."""
         status = _ENDS.get(job.status, "free" if job.attempts else "unused")
-        if found.standing is Standing.FAILED:
+        if found.standing is TaskFate.FAILED:
             status = "failed"
         if status == "free" and known.takes >= work.MOST_TAKES:
             status = "failed"
@@ -346,7 +346,7 @@ def _may_be_ours(known: TakenWork | None, item: WorkItem, job_id: str) -> bool:
 def _report(job: JobRecord, version: str, found: TaskStanding) -> TaskReport:
     last = found.job.attempt
     branch, commit = (last.branch, last.commit) if last else ("", "")
-    done = found.standing is Standing.DONE or (
-        found.standing is Standing.AS_ENDED and job.status is JobStatus.COMPLETED
+    done = found.standing is TaskFate.DONE or (
+        found.standing is TaskFate.AS_ENDED and job.status is JobStatus.COMPLETED
     )
     return TaskReport(job.id, version, done, branch, commit, found.why or job.error)

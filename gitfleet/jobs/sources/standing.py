@@ -20,7 +20,7 @@ from gitfleet.mergequeue import model, states
 from gitfleet.mergequeue.model import QueueEntry
 
 
-class Standing(Enum):
+class TaskFate(Enum):
     """On its way to the trunk, done, or what its job says of itself."""
 
     UNDER_WAY = "under way"
@@ -32,7 +32,7 @@ class Standing(Enum):
 class TaskStanding(NamedTuple):
     """`entry`: the merge queue's, "" where there is none yet. `why`, where that is a failure. `job`: the last of those that did it."""
 
-    standing: Standing
+    standing: TaskFate
     job: JobRecord
     entry: str = ""
     why: str = ""
@@ -42,13 +42,13 @@ def of(store: JobStore, view: View, job: JobRecord) -> TaskStanding:
     """How it stands now, as last heard of here."""
     last = _last(store, job)
     if not last.ended:
-        return TaskStanding(Standing.UNDER_WAY, last, last.back.entry)
+        return TaskStanding(TaskFate.UNDER_WAY, last, last.back.entry)
     if last.status is JobStatus.COMPLETED and last.attempt is not None:
         return _of_success(store, view, last, last.attempt.delivery)
     if last is job:
-        return TaskStanding(Standing.AS_ENDED, last)
+        return TaskStanding(TaskFate.AS_ENDED, last)
     return TaskStanding(
-        Standing.FAILED,
+        TaskFate.FAILED,
         last,
         last.back.entry,
         last.error or f"the repair of what came back was {last.status}",
@@ -58,14 +58,14 @@ def of(store: JobStore, view: View, job: JobRecord) -> TaskStanding:
 def _of_success(store: JobStore, view: View, last: JobRecord, delivery: Delivery) -> TaskStanding:
     entry = delivery.entry or last.back.entry
     if not (entry or _queues(store, last)):
-        return TaskStanding(Standing.AS_ENDED, last)
+        return TaskStanding(TaskFate.AS_ENDED, last)
     if delivery.open:
-        return TaskStanding(Standing.UNDER_WAY, last, entry)
+        return TaskStanding(TaskFate.UNDER_WAY, last, entry)
     if entry and _landed(known(view, entry), delivery.became):
-        return TaskStanding(Standing.DONE, last, entry)
+        return TaskStanding(TaskFate.DONE, last, entry)
     if entry or delivery.refused:
-        return TaskStanding(Standing.FAILED, last, entry, delivery.became or delivery.refused)
-    return TaskStanding(Standing.AS_ENDED, last)  # there was nothing to land
+        return TaskStanding(TaskFate.FAILED, last, entry, delivery.became or delivery.refused)
+    return TaskStanding(TaskFate.AS_ENDED, last)  # there was nothing to land
 
 
 def known(view: View, entry: str) -> QueueEntry | None:

@@ -17,7 +17,7 @@ from gitfleet.jobs.records.delivery_record import Delivery, WorkBack
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.sources import standing
-from gitfleet.jobs.sources.standing import Standing
+from gitfleet.jobs.sources.standing import TaskFate
 from gitfleet.jobs.words import JobStatus
 
 COMPLETED, FAILED = JobStatus.COMPLETED, JobStatus.FAILED
@@ -41,7 +41,7 @@ class Ended:
         Path(path).write_text(agent.model_dump_json())
         return self.store.create(made)
 
-    def of(self, job: JobRecord) -> tuple[Standing, str]:
+    def of(self, job: JobRecord) -> tuple[TaskFate, str]:
         found = standing.of(self.store, self.view, job)
         return found.standing, found.entry
 
@@ -54,18 +54,18 @@ def ended(lone_member: Path) -> Ended:
 @pytest.mark.parametrize(
     ("facts", "wanted"),
     [
-        ({}, Standing.AS_ENDED),
-        ({"status": FAILED}, Standing.AS_ENDED),
-        ({"queue": False, "pushed": "c", "waits": "the hub is away"}, Standing.AS_ENDED),
-        ({"waits": "the hub is away"}, Standing.UNDER_WAY),
-        ({"entry": "e"}, Standing.UNDER_WAY),
-        ({"entry": "e", "became": "landed as 123"}, Standing.DONE),
-        ({"entry": "e", "became": "back: rejected"}, Standing.FAILED),
-        ({"refused": "not queued: the rules say no"}, Standing.FAILED),
+        ({}, TaskFate.AS_ENDED),
+        ({"status": FAILED}, TaskFate.AS_ENDED),
+        ({"queue": False, "pushed": "c", "waits": "the hub is away"}, TaskFate.AS_ENDED),
+        ({"waits": "the hub is away"}, TaskFate.UNDER_WAY),
+        ({"entry": "e"}, TaskFate.UNDER_WAY),
+        ({"entry": "e", "became": "landed as 123"}, TaskFate.DONE),
+        ({"entry": "e", "became": "back: rejected"}, TaskFate.FAILED),
+        ({"refused": "not queued: the rules say no"}, TaskFate.FAILED),
     ],
 )
 def test_task_stands_as_the_work_of_its_job_does(
-    ended: Ended, facts: dict[str, Any], wanted: Standing
+    ended: Ended, facts: dict[str, Any], wanted: TaskFate
 ) -> None:
     assert ended.of(ended.job(**facts)) == (wanted, facts.get("entry", ""))
 
@@ -73,15 +73,15 @@ def test_task_stands_as_the_work_of_its_job_does(
 @pytest.mark.parametrize(
     ("status", "facts", "wanted"),
     [
-        (JobStatus.QUEUED, {}, Standing.UNDER_WAY),
-        (JobStatus.RUNNING, {}, Standing.UNDER_WAY),
-        (FAILED, {}, Standing.FAILED),
-        (COMPLETED, {"entry": "e"}, Standing.UNDER_WAY),
-        (COMPLETED, {"entry": "e", "became": "landed as 123"}, Standing.DONE),
+        (JobStatus.QUEUED, {}, TaskFate.UNDER_WAY),
+        (JobStatus.RUNNING, {}, TaskFate.UNDER_WAY),
+        (FAILED, {}, TaskFate.FAILED),
+        (COMPLETED, {"entry": "e"}, TaskFate.UNDER_WAY),
+        (COMPLETED, {"entry": "e", "became": "landed as 123"}, TaskFate.DONE),
     ],
 )
 def test_job_that_goes_on_with_what_came_back_counts_for_the_task(
-    ended: Ended, status: JobStatus, facts: dict[str, Any], wanted: Standing
+    ended: Ended, status: JobStatus, facts: dict[str, Any], wanted: TaskFate
 ) -> None:
     again = ended.job(status, back=WorkBack(number=1, entry="e"), **facts)
     first = ended.job(entry="e", became="back: rejected", again=again.id)
@@ -89,4 +89,4 @@ def test_job_that_goes_on_with_what_came_back_counts_for_the_task(
     lost = replace(
         first, attempts=(replace(first.attempts[0], delivery=replace(first.attempts[0].delivery, again=job_ids.new())),)
     )  # fmt: skip
-    assert ended.of(lost) == (Standing.FAILED, "e")
+    assert ended.of(lost) == (TaskFate.FAILED, "e")
