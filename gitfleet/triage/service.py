@@ -91,8 +91,10 @@ class FleetPlans:
         _check(options)
         hosts = hosts_of(hosts).hosts if isinstance(hosts, str) else hosts
         secret = redaction_key.key(self._clone.ledger.state)
+        known = known_sessions.known(self._clone)
+        known_sessions.demand_ended(known, options.left_by)
         request = self._request(options)
-        replies = run(self._ask(hosts, options, secret))
+        replies = run(self._ask(hosts, options, secret, known))
         whole = planning.merge(request, replies)
         whole, kept = planning.files_of(whole, redaction_key.derived(secret, "seal"))
         planned, total = len(whole.plan.planned), len(hosts)
@@ -199,8 +201,13 @@ class FleetPlans:
             name, now, node, __version__, options.profile, options.alpha, round(granted, 6), options.left_by
         )
 
-    async def _ask(self, hosts: Sequence[HostSpec], options: PlanOptions, secret: bytes) -> list[ScanReply]:
-        known = known_sessions.known(self._clone)
+    async def _ask(
+        self,
+        hosts: Sequence[HostSpec],
+        options: PlanOptions,
+        secret: bytes,
+        known: known_sessions.KnownSessions,
+    ) -> list[ScanReply]:
         order = hosts_asked.ScanOrder(
             known.states, known.places,
             redaction_key.derived(secret, "redaction"), options.profile,
