@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from gitfleet.base import clock, files, ids
 from gitfleet.base.names import SessionId
+from gitfleet.base.text import counted
 from gitfleet.clone import Clone
 from gitfleet.codec import Struct, replace
 from gitfleet.dispatch import risk
@@ -104,6 +105,10 @@ class FleetPlans:
             f"Fleet plan {request.id}: {planned} of {total} hosts, {len(whole.plan.selected)} selected",
         )
         self.forget_old()
+        alone = planning.left_alone(replies, options.left_by) if options.left_by else 0
+        if alone:
+            words = f"{counted(alone, 'group')} of {options.left_by} still running and not proposed: too little tells that nobody needs them, or they are kept"
+            warnings = [words, *warnings]
         return replace(whole, oid=oid), [*self._remarks(whole), *warnings]
 
     def get(self, fleet_session: str) -> KeptPlan:
