@@ -131,10 +131,16 @@ def selection(candidates: Sequence[FleetCandidateRow], fdr: FleetFdrRow) -> Sele
     ]
     needed = [math.log2(tested / (alpha * count)) for count in range(1, len(bits) + 1)]
     mistakes = _curve(
-        means, [alpha] * len(means), chosen.get("bayes", 0), most=max(2 * alpha, *means), percent=True
+        means, [alpha] * len(means), chosen.get("bayes", 0), most=_round(max(2 * alpha, *means)), percent=True
     )
-    weight = _curve(bits, needed, chosen.get("e_values", 0), most=max(*bits, *needed), percent=False)
+    weight = _curve(bits, needed, chosen.get("e_values", 0), most=_round(max(*bits, *needed)), percent=False)
     return SelectionCurves(mistakes, weight)
+
+
+def _round(number: float) -> float:
+    """The next number up that makes a good end of an axis."""
+    unit = 10.0 ** math.floor(math.log10(number))
+    return next(step * unit for step in (1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10) if step * unit >= number)
 
 
 def _curve(
