@@ -65,9 +65,7 @@ class Browser:
 
     def open(self, path: Path, *, width: int = 1000, scheme: str = "light", media: str = "") -> None:
         """Show a file at that width, and wait until it is loaded."""
-        self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 700
-        )  # fmt: skip
+        self.widen(width)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.call("Emulation.setEmulatedMedia", media=media, features=features)
         self.asked.clear()
@@ -77,6 +75,12 @@ class Browser:
         while not self._loaded:
             self._next()
         self.asked[:] = [one for one in self.asked if one != path.as_uri()]
+
+    def widen(self, width: int) -> None:
+        """Show the page at another width."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 700
+        )  # fmt: skip
 
     def value(self, expression: str) -> Any:
         """What a piece of JavaScript comes to there."""

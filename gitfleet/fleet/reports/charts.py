@@ -10,6 +10,7 @@ from typing import NamedTuple
 from gitfleet.fleet.views.fleet_plan_rows import FleetCandidateRow, FleetFdrRow
 
 _MOST_POINTS = 400
+_LEAST = 0.05
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40.0, 312.0, 8.0, 128.0
 
 
@@ -94,8 +95,8 @@ def signed(bits: float, scale: float, *, tick: float | None = None) -> SignedBar
 def evidence(
     pieces: Sequence[tuple[str, str, float]], *, scale: float, total: float | None = None, needed: float = 0.0
 ) -> EvidenceChart:
-    """The chart of what (feature, value, bits) say. What says nothing at all is left out."""
-    found = sorted((one for one in pieces if one[2]), key=lambda one: -abs(one[2]))
+    """The chart of what (feature, value, bits) say. What says nothing to speak of is left out."""
+    found = sorted((one for one in pieces if abs(one[2]) >= _LEAST), key=lambda one: -abs(one[2]))
     rows = tuple(
         EvidenceLine(name, value, f"{bits:+.1f}", signed(bits, scale)) for name, value, bits in found
     )
