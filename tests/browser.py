@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
-needs_browser = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
+needs_browser = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium (scripts/system-packages)")
 _OPTIONS = (
     "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",

@@ -34,7 +34,7 @@ class Reader(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert not self.open or self.open.pop() == tag, f"</{tag}> closes something else"
-        self.text += " " if tag in {"td", "th", "li", "dd", "dt", "header"} else ""
+        self.text += " " if tag in {"td", "th", "li", "dd", "dt", "header", "svg"} else ""
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
