@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
-needs_browser = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
+needs_browser = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium (scripts/system-packages)")
 _OPTIONS = (
     "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
@@ -65,9 +65,7 @@ class Browser:
 
     def open(self, path: Path, *, width: int = 1000, scheme: str = "light", media: str = "") -> None:
         """Show a file at that width, and wait until it is loaded."""
-        self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 700
-        )  # fmt: skip
+        self.widen(width)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.call("Emulation.setEmulatedMedia", media=media, features=features)
         self.asked.clear()
@@ -77,6 +75,12 @@ class Browser:
         while not self._loaded:
             self._next()
         self.asked[:] = [one for one in self.asked if one != path.as_uri()]
+
+    def widen(self, width: int) -> None:
+        """Show the page at another width."""
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 700
+        )  # fmt: skip
 
     def value(self, expression: str) -> Any:
         """What a piece of JavaScript comes to there."""

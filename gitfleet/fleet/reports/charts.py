@@ -10,6 +10,7 @@ from typing import NamedTuple
 from gitfleet.fleet.views.fleet_plan_rows import FleetCandidateRow, FleetFdrRow
 
 _MOST_POINTS = 400
+_LEAST = 0.05
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40.0, 312.0, 8.0, 128.0
 
 
@@ -94,8 +95,8 @@ def signed(bits: float, scale: float, *, tick: float | None = None) -> SignedBar
 def evidence(
     pieces: Sequence[tuple[str, str, float]], *, scale: float, total: float | None = None, needed: float = 0.0
 ) -> EvidenceChart:
-    """The chart of what (feature, value, bits) say. What says nothing at all is left out."""
-    found = sorted((one for one in pieces if one[2]), key=lambda one: -abs(one[2]))
+    """The chart of what (feature, value, bits) say. What says nothing to speak of is left out."""
+    found = sorted((one for one in pieces if abs(one[2]) >= _LEAST), key=lambda one: -abs(one[2]))
     rows = tuple(
         EvidenceLine(name, value, f"{bits:+.1f}", signed(bits, scale)) for name, value, bits in found
     )
@@ -131,10 +132,16 @@ def selection(candidates: Sequence[FleetCandidateRow], fdr: FleetFdrRow) -> Sele
     ]
     needed = [math.log2(tested / (alpha * count)) for count in range(1, len(bits) + 1)]
     mistakes = _curve(
-        means, [alpha] * len(means), chosen.get("bayes", 0), most=max(2 * alpha, *means), percent=True
+        means, [alpha] * len(means), chosen.get("bayes", 0), most=_round(max(2 * alpha, *means)), percent=True
     )
-    weight = _curve(bits, needed, chosen.get("e_values", 0), most=max(*bits, *needed), percent=False)
+    weight = _curve(bits, needed, chosen.get("e_values", 0), most=_round(max(*bits, *needed)), percent=False)
     return SelectionCurves(mistakes, weight)
+
+
+def _round(number: float) -> float:
+    """The next number up that makes a good end of an axis."""
+    unit = 10.0 ** math.floor(math.log10(number))
+    return next(step * unit for step in (1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10) if step * unit >= number)
 
 
 def _curve(

@@ -81,7 +81,7 @@ def _two(number: float) -> str:
 
 
 def _share(number: float) -> str:
-    return f"{number * 100:.3g} %"
+    return f"{number * 100:.3g}%"
 
 
 def _probability(number: float) -> str:

@@ -44,6 +44,8 @@ class ReportActRow(TypedDict):
 
     host_id: str
     candidate_id: str
+    category: str
+    pattern: str
     action: str
     outcome: str
     """As in `fleet apply`; or `undone`."""
@@ -120,11 +122,7 @@ def report_answer(
         ],
         "candidates": found,
         "machines": [_machine(whole.parts[one.host_id]) for one in hosts if one.host_id in whole.parts],
-        "actions": [
-            row_of(ReportActRow, one)
-            for one in outcomes.newest(whole, added).values()
-            if host in {"", one.host_id}
-        ],
+        "actions": _acts(whole, added, found),
         "mistakes": _mistakes(staked, ids),
         "budget": fleet_plan_rows.budget_row(budget),
         "memory_selected": sum(weights),
@@ -134,6 +132,17 @@ def report_answer(
 
 def _machine(part: HostPart) -> ReportMachineRow:
     return row_of(ReportMachineRow, part.facts, host_id=part.host_id, pressure=dict(part.facts.pressure))
+
+
+def _acts(
+    whole: WholePlan, added: Mapping[str, bytes], found: Iterable[FleetCandidateRow]
+) -> list[ReportActRow]:
+    shown = {(one["host_id"], one["candidate_id"]): one for one in found}
+    return [
+        row_of(ReportActRow, act, category=shown[key[:2]]["category"], pattern=shown[key[:2]]["pattern"])
+        for key, act in outcomes.newest(whole, added).items()
+        if key[:2] in shown
+    ]
 
 
 def _mistakes(staked: risk.StakedPlan | None, ids: Iterable[str]) -> list[ReportMistakeRow]:
