@@ -12,7 +12,7 @@ from collections import deque
 from time import monotonic
 
 from gitfleet.mcp import messages, tools
-from gitfleet.mcp.children import Child
+from gitfleet.mcp.children import ToolProcess
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,16 +37,16 @@ class Call:
     __slots__ = ("child", "due", "heard", "left", "request", "send", "session", "since", "tool", "words")
 
     def __init__(
-        self, request: messages.Request, tool: tools.Tool, words: list[str], session: str, send: Send
+        self, request: messages.McpRequest, tool: tools.Tool, words: list[str], session: str, send: Send
     ) -> None:
         self.request, self.tool, self.words, self.session, self.send = request, tool, words, session, send
-        self.child: Child | None = None
+        self.child: ToolProcess | None = None
         self.since = self.due = monotonic()
         self.left: list[tuple[float, int]] = []
         self.heard = True
 
 
-class Group:
+class AnswerBatch:
     """Answers that go out together, as one list, when all of them are there."""
 
     def __init__(self, send: Send) -> None:
@@ -80,9 +80,9 @@ class Calls:
         self._at_work: dict[str | int, Call] = {}
         self._unheard: list[Any] = []
 
-    def group(self, send: Send) -> Group:
+    def group(self, send: Send) -> AnswerBatch:
         """Answers that go out as one list, to `send`."""
-        return Group(send)
+        return AnswerBatch(send)
 
     def listing(self) -> list[dict[str, Any]]:
         """The tools."""
@@ -92,7 +92,7 @@ class Calls:
         """Whether any command is at work."""
         return bool(self._at_work)
 
-    def begin(self, request: messages.Request, send: Send) -> None:
+    def begin(self, request: messages.McpRequest, send: Send) -> None:
         """Begin a call; its answer goes to `send`, once, but None after a cancellation. Raises Wrong."""
         name, arguments = request.params.get("name"), request.params.get("arguments")
         tool = tools.TOOLS.get(name) if isinstance(name, str) else None
@@ -192,7 +192,7 @@ class Calls:
         while self._line and len(self._at_work) < AT_ONCE:
             call = self._line.popleft()
             try:
-                call.child = Child(call.words, call.session)
+                call.child = ToolProcess(call.words, call.session)
             except OSError as error:
                 words = (
                     f"the command could not be started: {error.strerror}. Nothing was done; call again later."

@@ -21,7 +21,7 @@ ERRORS = 16 << 10
 PIECE = 1 << 16
 
 
-class Child:
+class ToolProcess:
     """A command at work: `out` and `err` are our ends of its pipes, -1 once they have ended; `code` is None until it has ended."""
 
     __slots__ = ("code", "err", "errors", "flooded", "out", "pid", "said")

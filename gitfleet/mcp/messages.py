@@ -46,7 +46,7 @@ class Wrong(Exception):
         self.code, self.message, self.data = code, message, data
 
 
-class Request:
+class McpRequest:
     """A request: its `id`, its `method`, its `params`, and whether it is of the modern era."""
 
     __slots__ = ("id", "method", "modern", "params")
@@ -55,7 +55,7 @@ class Request:
         self.id, self.method, self.params, self.modern = id_, method, params, modern
 
 
-class Told:
+class McpNotice:
     """A notification: `method`, `params`."""
 
     __slots__ = ("method", "params")
@@ -76,7 +76,7 @@ def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
 
 
-def read(value: Any) -> Request | Told | None:
+def read(value: Any) -> McpRequest | McpNotice | None:
     """The message that a value is; None for an answer, since nothing was asked. Raises Wrong."""
     if not isinstance(value, dict):
         raise Wrong(INVALID_REQUEST, "a message is an object")
@@ -88,8 +88,8 @@ def read(value: Any) -> Request | Told | None:
     if not is_call or not isinstance(method, str) or ("id" in value and not _is_id(value["id"])):
         raise Wrong(INVALID_REQUEST, "not a message of JSON-RPC 2.0, as this protocol has them")
     if "id" not in value:
-        return Told(method, params)
-    return Request(value["id"], method, params, modern=f"{_META}protocolVersion" in _meta(params))
+        return McpNotice(method, params)
+    return McpRequest(value["id"], method, params, modern=f"{_META}protocolVersion" in _meta(params))
 
 
 def id_of(value: Any) -> str | int | None:
@@ -109,7 +109,7 @@ def _meta(params: dict[str, Any]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def check_modern(request: Request) -> None:
+def check_modern(request: McpRequest) -> None:
     """Raise Wrong unless a request of the modern era says all that such a request must, in a version that we speak."""
     meta = _meta(request.params)
     version = meta.get(f"{_META}protocolVersion")
@@ -121,7 +121,7 @@ def check_modern(request: Request) -> None:
         raise Wrong(OTHER_VERSION, "Unsupported protocol version", data)
 
 
-def progress_token(request: Request) -> str | int | None:
+def progress_token(request: McpRequest) -> str | int | None:
     """What names a request in the notifications of its progress; None where nobody asked for any."""
     token = _meta(request.params).get("progressToken")
     return token if _is_id(token) else None
@@ -158,7 +158,7 @@ def _kept() -> dict[str, Any]:
     return {"ttlMs": LIST_IS_GOOD, "cacheScope": "public"}
 
 
-def result(request: Request, value: dict[str, Any]) -> dict[str, Any]:
+def result(request: McpRequest, value: dict[str, Any]) -> dict[str, Any]:
     """The message that answers a request with a result."""
     if request.modern:
         value = {**value, "resultType": "complete", "_meta": {f"{_META}serverInfo": SERVER}}

@@ -161,7 +161,7 @@ class Server:
             message = messages.read(value)
             if message is None:
                 send(None)
-            elif isinstance(message, messages.Told):
+            elif isinstance(message, messages.McpNotice):
                 self._told(message)
                 send(None)
             else:
@@ -169,11 +169,11 @@ class Server:
         except messages.Wrong as wrong:
             send(messages.error(messages.id_of(value), wrong))
 
-    def _told(self, message: messages.Told) -> None:
+    def _told(self, message: messages.McpNotice) -> None:
         if message.method == "notifications/cancelled":
             self._calls.cancel(message.params.get("requestId"))
 
-    def _request(self, request: messages.Request, send: Any) -> None:
+    def _request(self, request: messages.McpRequest, send: Any) -> None:
         """Answer a request. Raises Wrong."""
         if request.modern:
             messages.check_modern(request)
@@ -184,7 +184,7 @@ class Server:
             return
         send(messages.result(request, self._answer(request)))
 
-    def _answer(self, request: messages.Request) -> dict[str, Any]:
+    def _answer(self, request: messages.McpRequest) -> dict[str, Any]:
         """The answer to whatever needs no command. Raises Wrong."""
         match request.method, request.modern:
             case "server/discover", True:
@@ -199,7 +199,7 @@ class Server:
                 return messages.listed(self._calls.listing(), modern=modern)
         raise messages.Wrong(messages.NO_METHOD, f"there is no method {request.method[:100]!r} here")
 
-    def _ready(self, request: messages.Request) -> None:
+    def _ready(self, request: messages.McpRequest) -> None:
         """Raise Wrong for a request that comes before `initialize`, and is not of the era that has none."""
         if not request.modern and not self._version:
             words = "initialize comes first; or say the protocol's version in params._meta of each request"
