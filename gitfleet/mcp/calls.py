@@ -199,8 +199,7 @@ class Calls:
                 )
                 call.send(messages.result(call.request, tools.failure(call.tool, words, 70)))
                 continue
-            call.since = monotonic()
-            call.due = call.since + BEAT
+            call.since = call.due = monotonic()
             self._at_work[call.request.id] = call
 
     def _answer(self, call: Call) -> None:
