@@ -61,6 +61,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
     "Agents": {
         "prime": CommandEntry("agents.prime", "Brief an agent: who holds what, and what the rules are"),
         "agent": CommandEntry("", "Hooks in agents' settings, so that they ask; agents by files"),
+        "mcp": CommandEntry("serving.mcp", "Be the tools of an agent, over the Model Context Protocol"),
     },
     "Jobs": {
         "run": CommandEntry("running.run", "Run the jobs of this clone in the foreground"),
