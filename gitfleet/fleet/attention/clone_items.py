@@ -10,7 +10,6 @@ from gitfleet.base.text import duration
 from gitfleet.clone import Clone
 from gitfleet.fleet.attention.item import AttentionItem, item
 from gitfleet.ledger.ledger import State
-from gitfleet.upkeep.maintainer import Maintainer
 
 
 def questions(clone: Clone, state: State) -> Iterator[AttentionItem]:
@@ -27,14 +26,18 @@ def questions(clone: Clone, state: State) -> Iterator[AttentionItem]:
 
 
 def budgets(clone: Clone, state: State) -> Iterator[AttentionItem]:
-    """Budgets of the day that are spent. Raises ConfigurationError."""
+    """Budgets of the day that are spent. Reads the agent files where something was spent today. Raises ConfigurationError."""
     del state
     folder = os.path.join(clone.repository.common_dir, "gitfleet", "jobs")
     if not os.path.isdir(folder):
         return
-    from gitfleet.jobs import submission  # the agent files: only where there are jobs
+    from gitfleet.jobs.money import spending  # only where there are jobs
+
+    if not os.path.exists(spending.path_of(folder, spending.today())):
+        return
+    from gitfleet.jobs import submission  # the agent files: only where something was spent today
     from gitfleet.jobs.daemon import presence
-    from gitfleet.jobs.money import budgets, spending
+    from gitfleet.jobs.money import budgets
     from gitfleet.jobs.records.store import JobStore
 
     there = presence.present(folder)
@@ -54,6 +57,10 @@ def budgets(clone: Clone, state: State) -> Iterator[AttentionItem]:
 def maintenance(clone: Clone, state: State) -> Iterator[AttentionItem]:
     """A maintainer that is installed and fails, or does not run. Asks no scheduler, and starts nothing."""
     del state
+    if not os.path.isdir(os.path.join(clone.ledger.state, "maintainer")):
+        return
+    from gitfleet.upkeep.maintainer import Maintainer  # schedulers: only where one was installed
+
     found = Maintainer(clone.repository)
     record, last = found.installed(), found.last()
     if moved := found.moved():

@@ -101,7 +101,7 @@ def dead(clone: Clone, state: State) -> Iterator[AttentionItem]:
             title = f" ({session.title})" if session.title else ""
             yield item(
                 "dead-session", (session.id, session.nonce, str(session.pid), str(session.start)), who=session.id,
-                what=f"its process is gone, and its claims are still there{title}", since=session.renewed_at,
+                what=f"its process is gone; what it claims stays claimed{title}", since=session.renewed_at,
                 step=advice.END.of(session.id),
             )  # fmt: skip
 

@@ -5,6 +5,9 @@ from typing import TypedDict
 from gitfleet.fleet.attention.item import WORDS, AttentionItem, ItemFold, ItemKind
 from gitfleet.fleet.attention.people_inbox import InboxLook
 
+SHOWN = 7
+"""Items that are shown beside something else."""
+
 
 class InboxRow(TypedDict):
     """One thing that needs a person."""
@@ -28,6 +31,8 @@ class InboxFoldRow(TypedDict):
     """More items of one kind than are shown one by one."""
 
     kind: ItemKind
+    urgent: bool
+    """Whether one of them needs a person now."""
     words: str
     """What these are, in words."""
     count: int
@@ -49,6 +54,17 @@ class InboxListAnswer(TypedDict):
     """How many of `items` nobody has read."""
     unsure: list[ItemKind]
     """Kinds that could not be looked at: of these there may be more."""
+
+
+class InboxTop(TypedDict):
+    """The inbox in short: what nobody has read of it."""
+
+    total: int
+    """How many items there are, read or not."""
+    unread: int
+    items: list[InboxRow]
+    """The first seven that are unread, of kinds that are not folded."""
+    folded: list[InboxFoldRow]
 
 
 class InboxReadAnswer(TypedDict):
@@ -75,10 +91,21 @@ def listed(found: InboxLook) -> InboxListAnswer:
     }
 
 
+def top(found: InboxLook) -> InboxTop:
+    """What comes first of it."""
+    rows = found.only(unread=True).rows()
+    return {
+        "total": len(found.items),
+        "unread": len(found.unread),
+        "items": [row(one, read=False) for one in rows if not isinstance(one, ItemFold)][:SHOWN],
+        "folded": [fold(one) for one in rows if isinstance(one, ItemFold)],
+    }
+
+
 def fold(one: ItemFold) -> InboxFoldRow:
     """Many items as one row."""
     return {
-        "kind": one.kind, "words": WORDS[one.kind], "count": one.count, "unread": one.unread, "since": one.first.since,
+        "kind": one.kind, "urgent": one.first.urgent, "words": WORDS[one.kind], "count": one.count, "unread": one.unread, "since": one.first.since,
         "next": one.step,
     }  # fmt: skip
 
