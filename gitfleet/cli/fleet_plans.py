@@ -100,6 +100,7 @@ def show(
     check_format(format)
     with Fleet.open(announce=render.note) as fleet:
         plans = FleetPlans(fleet)
+        warnings = plans.refs.renew(session) if yaml or output else []
         kept = plans.get(session)
         answer = rows.plan_answer(kept.whole)
         if candidate:
@@ -110,7 +111,7 @@ def show(
         elif yaml:
             lines = [*service.latest_review(kept).splitlines()]
         plans.note_shown(kept.whole)
-    return Reply(answer, lines, status="success")
+    return Reply(answer, lines, status="success", warnings=warnings)
 
 
 def _one(answer: rows.FleetPlanAnswer, candidate_id: str) -> Reply:
@@ -127,6 +128,7 @@ def status(session: FleetSession, format: Format = "text") -> Reply:
     check_format(format)
     with Fleet.open(announce=render.note) as fleet:
         plans = FleetPlans(fleet)
+        warnings = plans.refs.renew(session)
         kept = plans.get(session)
         whole, budget = kept.whole, plans.budget()
         staked = plans.staked(whole)
@@ -141,7 +143,7 @@ def status(session: FleetSession, format: Format = "text") -> Reply:
     )
     word, _ = rows.status_of(whole.plan)
     lines = [*_hosts(whole), *_selection(whole), *_fate(data, whole), _budget(budget)]
-    return Reply(data, lines, status="success" if word == "success" else "partial")
+    return Reply(data, lines, status="success" if word == "success" else "partial", warnings=warnings)
 
 
 def listing(format: Format = "text") -> Reply:

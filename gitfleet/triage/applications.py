@@ -9,19 +9,20 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from gitfleet.base import advice, canonical, clock, ids
 from gitfleet.base.text import counted, duration
 from gitfleet.clone import Clone
-from gitfleet.codec import Broken
+from gitfleet.codec import Broken, replace
 from gitfleet.errors import Blocked, FleetError, PolicyRefused, UsageError
 from gitfleet.hosts.asking import Reach
 from gitfleet.hosts.connection import HostFailed, HostLimits
 from gitfleet.hosts.inventory import HostSpec
 from gitfleet.triage import acts_wire, known_sessions, outcomes
 from gitfleet.triage.acts_wire import ActAnswer, ActRow
-from gitfleet.triage.apply_journal import ActState, ApplyJournal
+from gitfleet.triage.apply_journal import ActState, ApplyJournal, Key
 from gitfleet.triage.applying import ActResult, Application, ApplyPace, Confirm, other_machine, spec_of
 from gitfleet.triage.choosing import ApplyChoice, ChosenActs, PlannedAct, choose
 from gitfleet.triage.plan_record import PlanHost, WholePlan
@@ -31,6 +32,7 @@ MOST_AGE = 4 * 3600
 """Seconds after which a plan is too old to be applied."""
 _EARLY = 300
 _LIVE = "live"
+_PATIENCE = 10.0
 
 
 class ApplyReport(NamedTuple):
@@ -69,39 +71,41 @@ class Applications:
         Raises UsageError, PolicyRefused, Corrupt as `FleetPlans.get`, and Blocked for a plan that may not be applied (any more).
         """
         whole = self._own(fleet_session)
-        age = clock.now() - whole.plan.at
-        if not -_EARLY <= age <= MOST_AGE:
-            words = f"{duration(age)} old" if age > 0 else "from the future, by this machine's clock"
-            raise Blocked(
-                f"The plan {fleet_session} is {words}; what it saw may have changed.", hint="Plan again."
-            )
+        _demand_fresh(whole)
         if reviewed and not self._plans.is_shown(whole):
             raise Blocked(
                 f"The plan {fleet_session} has not been shown to anybody in this clone.",
                 hint=f"Look at it first: {advice.FLEET_SHOW.of(fleet_session)}.",
             )
-        if open_ends := [key for key, state in self._journal(whole).states().items() if _is_open(state)]:
-            raise Blocked(
-                f"An application of {fleet_session} was interrupted: of {counted(len(open_ends), 'action')} nobody knows what came.",
-                hint=f"Do not repeat it: {advice.FLEET_RESUME.of(fleet_session)}.",
-            )
-        return whole, choose(whole, choice)
+        self._demand_no_open_ends(whole)
+        chosen = choose(whole, choice)
+        states = self._journal(whole).states()
+        self._demand_unrefused(whole, [act for act in chosen.acts if act.key in states], states)
+        return whole, chosen
 
     def apply(self, whole: WholePlan, chosen: ChosenActs, pace: ApplyPace) -> ApplyReport:
-        """Do it. Raises PolicyRefused where the fleet may not risk it, LockHeld, LocalStorage; never for what a host does."""
+        """Do it. Raises PolicyRefused where the fleet may not risk it, LockHeld, LocalStorage; never for what a host does. And Blocked:
+        since it was prepared, it has become too old, or somebody else's application was interrupted.
+        """
         if not chosen.acts:
             return ApplyReport(whole, (), chosen.left_out)
         journal = self._journal(whole)
         with journal.held():
+            _demand_fresh(whole)
+            self._demand_no_open_ends(whole)
+            self._hear_of_mistakes()
             self._stake(whole, chosen.acts)
             journal.begin(chosen.acts)
-            return self._run(whole, journal, chosen.acts, pace, chosen.left_out)
+            before, todo = _split(chosen.acts, journal.states())
+            report = self._run(whole, journal, todo, pace, chosen.left_out)
+            return report._replace(results=(*before, *report.results))
 
-    def resume(self, fleet_session: str, pace: ApplyPace) -> ApplyReport:
+    def resume(self, fleet_session: str, pace: ApplyPace, *, sure: bool = False) -> ApplyReport:
         """Go on with an application that was interrupted. What has an answer is not asked for again; what nobody knows of is asked
-        about, and the host does not repeat it. Of a plan that is too old by now nothing new is begun.
+        about, and the host does not repeat it. Of a plan that is too old by now, or of which a mistake was reported, nothing new is begun.
 
-        Raises UsageError where it was never applied, and as `apply`.
+        `sure`: go on also where a host refused something. Raises UsageError where it was never applied, Blocked where it was stopped
+        and nobody is sure, and as `apply`.
         """
         whole = self._own(fleet_session)
         journal = self._journal(whole)
@@ -111,20 +115,27 @@ class Applications:
                 raise UsageError(
                     f"The plan {fleet_session} was not applied here: there is nothing to resume."
                 )
-            every = {
-                PlannedAct(host.host_id, one).key: PlannedAct(host.host_id, one)
-                for host, one in whole.candidates()
-            }
-            known = [every[key] for key in states if key in every]
-            todo = [act for act in known if states[act.key].answer is None]
-            stale = clock.now() - whole.plan.at > MOST_AGE
-            old = [act for act in todo if stale]
-            report = self._run(whole, journal, [act for act in todo if not stale], pace, ())
-            recalled = self._recall(whole, journal, old, states) if old else ()
-            before = [
-                ActResult(act, answer) for act in known for answer in [states[act.key].answer] if answer
-            ]
+            every = [PlannedAct(host.host_id, one) for host, one in whole.candidates()]
+            before, todo = _split([act for act in every if act.key in states], states)
+            if any(not states[act.key].asked for act in todo) and not sure:
+                self._demand_unrefused(whole, [one.act for one in before], states)
+            self._hear_of_mistakes()
+            over = self._over(whole)
+            report = self._run(whole, journal, [] if over else todo, pace, ())
+            recalled = self._recall(whole, journal, todo, states, over) if over and todo else ()
             return report._replace(results=(*before, *recalled, *report.results))
+
+    def _demand_unrefused(
+        self, whole: WholePlan, acts: Iterable[PlannedAct], states: Mapping[Key, ActState]
+    ) -> None:
+        """Raise Blocked where a host has refused one of these: to go on then is for somebody to decide."""
+        for act in acts:
+            answer = states[act.key].answer
+            if answer is not None and answer.outcome in acts_wire.SURPRISES:
+                raise Blocked(
+                    f"The application of {whole.plan.id} was stopped: {act.host_id} refused {act.candidate.candidate_id} ({answer.detail}).",
+                    hint=f"See to that and plan again; or go on with the others, once somebody is sure: {advice.FLEET_RESUME.of(whole.plan.id)}.",
+                )
 
     def verify(self, fleet_session: str) -> tuple[WholePlan, list[HostActs]]:
         """What is there now of what was done. Changes nothing. Raises as `FleetPlans.get`, and UsageError where nothing was done."""
@@ -177,6 +188,19 @@ class Applications:
     def _journal(self, whole: WholePlan) -> ApplyJournal:
         return ApplyJournal(self._clone.ledger.state, whole.plan.id, whole.oid)
 
+    def _demand_no_open_ends(self, whole: WholePlan) -> None:
+        if open_ends := [state for state in self._journal(whole).states().values() if _is_open(state)]:
+            session = whole.plan.id
+            raise Blocked(
+                f"An application of {session} was interrupted: of {counted(len(open_ends), 'action')} nobody knows what came.",
+                hint=f"Do not repeat it: {advice.FLEET_RESUME.of(session)}.",
+            )
+
+    def _hear_of_mistakes(self) -> None:
+        """Look at the hub for what others have reported; where it cannot be reached, what is known here decides."""
+        with suppress(FleetError):
+            self._clone.ledger.refresh(_PATIENCE)
+
     def _stake(self, whole: WholePlan, acts: Iterable[PlannedAct]) -> None:
         """What is only offered stakes nothing: no error rate is promised for it."""
         selected = set(whole.plan.selected)
@@ -203,7 +227,9 @@ class Applications:
                 },
             }  # fmt: skip
 
-        run = Application(whole, journal, request, self._told, pace=pace, confirm=self._confirm)
+        run = Application(
+            whole, journal, request, self._told, pace=pace, confirm=self._confirm, over=lambda: self._over(whole)
+        )  # fmt: skip
         results = asyncio.run(self._reach(whole, pace, lambda reach: run.run(reach, acts))) if acts else []
         rows = [
             {"host_id": one.act.host_id, "problem": one.problem, **one.answer.encode()} for one in results
@@ -231,14 +257,25 @@ class Applications:
         except FleetError as error:
             return [f"what came of it could not be kept with the plan: {error.message}"]
 
+    def _over(self, whole: WholePlan) -> str:
+        """Why nothing more of a plan is begun, in words; "": it may be."""
+        if clock.now() - whole.plan.at > MOST_AGE:
+            return "the plan is too old"
+        try:
+            staked = self._plans.staked(whole)
+        except FleetError as error:
+            return f"whether a mistake was reported cannot be told ({error.message})"
+        return "a mistake of the plan was reported" if staked and staked.reports else ""
+
     def _recall(
         self,
         whole: WholePlan,
         journal: ApplyJournal,
         acts: Sequence[PlannedAct],
         states: Mapping[Any, ActState],
+        why: str,
     ) -> list[ActResult]:
-        """What hosts know of actions of a plan that is too old: nothing is begun any more."""
+        """What hosts know of actions of a plan of which nothing is begun any more."""
         wanted = {act.host_id for act in acts if states[act.key].asked}
         hosts = [host for host in whole.plan.hosts if host.host_id in wanted]
         said = {
@@ -254,7 +291,7 @@ class Applications:
                 journal.answer(act, answer)
             else:
                 outcome = acts_wire.UNKNOWN if states[act.key].asked else acts_wire.NOT_ASKED
-                answer = ActAnswer(*act.key[1:], outcome, "the plan is too old: plan again")
+                answer = ActAnswer(*act.key[1:], outcome, f"{why}: plan again")
             found.append(ActResult(act, answer))
         return found
 
@@ -286,6 +323,30 @@ class Applications:
 
         found: list[HostActs] = asyncio.run(self._reach(whole, ApplyPace(), all_of))
         return found
+
+
+def _split(
+    acts: Iterable[PlannedAct], states: Mapping[Key, ActState]
+) -> tuple[list[ActResult], list[PlannedAct]]:
+    """Of these, what has an answer already, and what is still to be done."""
+    before, todo = [], []
+    for act in acts:
+        answer = states.get(act.key, ActState()).answer
+        if answer is None:
+            todo.append(act)
+        else:
+            before.append(ActResult(act, replace(answer, repeated=True)))
+    return before, todo
+
+
+def _demand_fresh(whole: WholePlan) -> None:
+    """Raise Blocked for a plan that is too old to be applied."""
+    age = clock.now() - whole.plan.at
+    if not -_EARLY <= age <= MOST_AGE:
+        words = f"{duration(age)} old" if age > 0 else "from the future, by this machine's clock"
+        raise Blocked(
+            f"The plan {whole.plan.id} is {words}; what it saw may have changed.", hint="Plan again."
+        )
 
 
 def _is_open(state: ActState) -> bool:

@@ -140,6 +140,19 @@ class PlanRefs:
                 except GitFailed as error:
                     raise _broken(fleet_session, "it is no commit") from error
 
+    def renew(self, fleet_session: str) -> list[str]:
+        """Have here what others have added to a plan that this clone has; warnings back. Costs one connection, and one more for news."""
+        ref = fleetrefs.plan(_session(fleet_session))
+        own = refs.read(self._git, ref).get(ref)
+        if own is None or not self._hub:
+            return []
+        try:
+            if self._remote().look(ref).get(ref) not in {None, own}:
+                self._meet(fleet_session)
+        except FleetError as error:
+            return [f"what others may have added to the plan was not fetched: {error.message}"]
+        return []
+
     def own(self) -> dict[str, str]:
         """The newest commit of each plan that this clone has, by fleet session, newest session first. No connection."""
         return _named(refs.read(self._git, fleetrefs.PLANS))

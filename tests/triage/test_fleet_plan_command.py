@@ -173,6 +173,7 @@ def test_plan_is_shown_commented_and_listed_in_every_clone_and_changed_in_none(
     assert desk.data("status", "--session", name, clone="bob")["shown"]
     assert "# mine, please keep" in desk("show", "--session", name, "--yaml", clone="bob").stdout
     assert desk.data("show", "--session", name, clone="bob")["plan_oid"] == made["plan_oid"]
+    assert "# mine, please keep" in desk("show", "--session", name, "--yaml", clone="ada").stdout
     file.write_text(text.replace("terminate", "keep", 1))
     for args in (("review", str(file)), ("show", "--output", str(file))):
         ran = desk(*args, "--session", name, "--json", code=2 if args[0] == "review" else 20)

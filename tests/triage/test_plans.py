@@ -105,6 +105,24 @@ def test_steps_that_two_clones_add_are_all_there_and_the_plan_stays_the_same(fle
             plans(ada).append(ID, {"apply/ada.json": b"3\n"}, "other")
 
 
+def test_steps_of_others_come_with_a_renewal_and_a_hub_that_is_away_or_was_tampered_with_is_told(
+    fleets: Fleets, git: Git
+) -> None:
+    with fleets.open("ada") as ada, fleets.open("bob") as bob, fleets.open("alone") as alone:
+        oid, _ = plans(ada).write(ID, FILES, "A plan")
+        plans(bob).append(ID, {"apply/bob": b"1"}, "bob")
+        assert plans(ada).read(ID).added == {}
+        assert plans(ada).renew(ID) == plans(ada).renew(ID) == plans(bob).renew(OTHER) == []
+        assert plans(ada).read(ID).added == {"apply/bob": b"1"}
+        plans(alone).write(ID, FILES, "A plan")
+        assert plans(alone).renew(ID) == []
+        git(fleets.hub, "update-ref", fleetrefs.plan(ID), forge(git, fleets.hub, oid, "plan.json", "{1}"))
+        assert "changed it since" in plans(ada).renew(ID)[0]
+        fleets.hub.rename(fleets.root / "away.git")
+        assert "not fetched" in plans(ada).renew(ID)[0]
+        assert plans(ada).read(ID).oid == oid
+
+
 APPEND = """
 import sys
 from gitfleet.fleet.fleet import Fleet
