@@ -139,8 +139,11 @@ class Redactor:
         glued = _GLUED.get(program, "")
         hide = code = False
         asked = f"{program} login" if words[1:2] == ["login"] and program != "vault" else program
+        sentence = words[:1] == [""]
         for number, given in enumerate(words):
             word = _plain_dashes(given)
+            if sentence and (word in _TAKES_CREDENTIALS or word in _GLUED):
+                asked, glued = word, _GLUED.get(word, "")
             if hide:
                 hide = word.lower() in _FILLERS
                 yield word if hide else HIDDEN
@@ -246,9 +249,7 @@ class Redactor:
         header = _HEADER.match(word)
         if header and secret_words.named(header.group(1)):
             return HIDDEN
-        words = re.split(r"[\s\"']+", word)[:_WORDS]
-        program = words[0] in _TAKES_CREDENTIALS or words[0] in _GLUED
-        return "'" + " ".join(self._command(words if program else ["", *words], 2)).strip() + "'"
+        return "'" + " ".join(self._command(["", *re.split(r"[\s\"']+", word)[:_WORDS]], 2)).strip() + "'"
 
     def _url(self, url: re.Match[str]) -> str:
         """A URL without user, password, query and fragment, which is where secrets are."""
