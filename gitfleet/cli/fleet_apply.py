@@ -39,6 +39,7 @@ Targets = Annotated[
     ),
 ]
 Yes = Annotated[bool, Option("--yes", help="Without asking. The plan must have been shown here before.")]
+Sure = Annotated[bool, Option("--yes", help="Go on with the others also where a host refused something.")]
 MinPosterior = Annotated[
     float,
     Option("--min-posterior", metavar="P", help="Only what is not in use with this probability or more."),
@@ -104,6 +105,7 @@ def apply(
 
 def resume(
     session: FleetSession,
+    yes: Sure = False,
     batch: Batch = 0,
     between: Between = 2.0,
     grace: Grace = 10.0,
@@ -114,7 +116,8 @@ def resume(
     pace = _pace(batch, between, grace)
     person = sys.stdin.isatty() and sys.stderr.isatty()
     with Fleet.open(announce=render.note) as fleet:
-        report = Applications(fleet, _told, _ask if person else None).resume(session, pace)
+        applications = Applications(fleet, _told, _ask if person else None)
+        report = applications.resume(session, pace, sure=yes)
     return _reply(report)
 
 

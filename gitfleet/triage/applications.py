@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 from gitfleet.base import advice, canonical, clock, ids
 from gitfleet.base.text import counted, duration
 from gitfleet.clone import Clone
-from gitfleet.codec import Broken
+from gitfleet.codec import Broken, replace
 from gitfleet.errors import Blocked, FleetError, PolicyRefused, UsageError
 from gitfleet.hosts.asking import Reach
 from gitfleet.hosts.connection import HostFailed, HostLimits
 from gitfleet.hosts.inventory import HostSpec
 from gitfleet.triage import acts_wire, known_sessions, outcomes
 from gitfleet.triage.acts_wire import ActAnswer, ActRow
-from gitfleet.triage.apply_journal import ActState, ApplyJournal
+from gitfleet.triage.apply_journal import ActState, ApplyJournal, Key
 from gitfleet.triage.applying import ActResult, Application, ApplyPace, Confirm, other_machine, spec_of
 from gitfleet.triage.choosing import ApplyChoice, ChosenActs, PlannedAct, choose
 from gitfleet.triage.plan_record import PlanHost, WholePlan
@@ -80,7 +80,10 @@ class Applications:
             )
         with self._journal(whole).held():  # what another process is doing at this moment was not interrupted
             self._demand_no_open_ends(whole)
-        return whole, choose(whole, choice)
+            states = self._journal(whole).states()
+        chosen = choose(whole, choice)
+        self._demand_unrefused(whole, [act for act in chosen.acts if act.key in states], states)
+        return whole, chosen
 
     def apply(self, whole: WholePlan, chosen: ChosenActs, pace: ApplyPace) -> ApplyReport:
         """Do it. Raises PolicyRefused where the fleet may not risk it, LockHeld, LocalStorage; never for what a host does. And Blocked:
@@ -95,13 +98,16 @@ class Applications:
             self._hear_of_mistakes()
             self._stake(whole, chosen.acts)
             journal.begin(chosen.acts)
-            return self._run(whole, journal, chosen.acts, pace, chosen.left_out)
+            before, todo = _split(chosen.acts, journal.states())
+            report = self._run(whole, journal, todo, pace, chosen.left_out)
+            return report._replace(results=(*before, *report.results))
 
-    def resume(self, fleet_session: str, pace: ApplyPace) -> ApplyReport:
+    def resume(self, fleet_session: str, pace: ApplyPace, *, sure: bool = False) -> ApplyReport:
         """Go on with an application that was interrupted. What has an answer is not asked for again; what nobody knows of is asked
         about, and the host does not repeat it. Of a plan that is too old by now, or of which a mistake was reported, nothing new is begun.
 
-        Raises UsageError where it was never applied, and as `apply`.
+        `sure`: go on also where a host refused something. Raises UsageError where it was never applied, Blocked where it was stopped
+        and nobody is sure, and as `apply`.
         """
         whole = self._own(fleet_session)
         journal = self._journal(whole)
@@ -111,20 +117,27 @@ class Applications:
                 raise UsageError(
                     f"The plan {fleet_session} was not applied here: there is nothing to resume."
                 )
-            every = {
-                PlannedAct(host.host_id, one).key: PlannedAct(host.host_id, one)
-                for host, one in whole.candidates()
-            }
-            known = [every[key] for key in states if key in every]
-            todo = [act for act in known if states[act.key].answer is None]
+            every = [PlannedAct(host.host_id, one) for host, one in whole.candidates()]
+            before, todo = _split([act for act in every if act.key in states], states)
+            if any(not states[act.key].asked for act in todo) and not sure:
+                self._demand_unrefused(whole, [one.act for one in before], states)
             self._hear_of_mistakes()
             over = self._over(whole)
             report = self._run(whole, journal, [] if over else todo, pace, ())
             recalled = self._recall(whole, journal, todo, states, over) if over and todo else ()
-            before = [
-                ActResult(act, answer) for act in known for answer in [states[act.key].answer] if answer
-            ]
             return report._replace(results=(*before, *recalled, *report.results))
+
+    def _demand_unrefused(
+        self, whole: WholePlan, acts: Iterable[PlannedAct], states: Mapping[Key, ActState]
+    ) -> None:
+        """Raise Blocked where a host has refused one of these: to go on then is for somebody to decide."""
+        for act in acts:
+            answer = states[act.key].answer
+            if answer is not None and answer.outcome in acts_wire.SURPRISES:
+                raise Blocked(
+                    f"The application of {whole.plan.id} was stopped: {act.host_id} refused {act.candidate.candidate_id} ({answer.detail}).",
+                    hint=f"See to that and plan again; or go on with the others, once somebody is sure: {advice.FLEET_RESUME.of(whole.plan.id)}.",
+                )
 
     def verify(self, fleet_session: str) -> tuple[WholePlan, list[HostActs]]:
         """What is there now of what was done. Changes nothing. Raises as `FleetPlans.get`, and UsageError where nothing was done."""
@@ -312,6 +325,20 @@ class Applications:
 
         found: list[HostActs] = asyncio.run(self._reach(whole, ApplyPace(), all_of))
         return found
+
+
+def _split(
+    acts: Iterable[PlannedAct], states: Mapping[Key, ActState]
+) -> tuple[list[ActResult], list[PlannedAct]]:
+    """Of these, what has an answer already, and what is still to be done."""
+    before, todo = [], []
+    for act in acts:
+        answer = states.get(act.key, ActState()).answer
+        if answer is None:
+            todo.append(act)
+        else:
+            before.append(ActResult(act, replace(answer, repeated=True)))
+    return before, todo
 
 
 def _demand_fresh(whole: WholePlan) -> None:

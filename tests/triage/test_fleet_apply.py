@@ -19,8 +19,8 @@ from tests.fleetbench import Fleets
 from tests.forms import held
 from tests.hosts.sshd import TOOL, Host, Hosts, needs_hosts
 from tests.triage.candidates import candidate, facts, identity, scan
-from tests.triage.test_fleet_plan_real import SERVER, ended, leak
-from tests.workbench import ROOT, Gitfleet, Ran, overlaid, run
+from tests.triage.test_fleet_plan_real import SECRETS, SERVER, ended, leak, objects
+from tests.workbench import ROOT, Git, Gitfleet, Ran, overlaid, run
 
 __all__ = ["ended"]
 pytestmark = needs_hosts
@@ -94,10 +94,12 @@ def outcomes(data: Any) -> dict[str, str]:
     return {row["host_id"]: row["outcome"] for row in data["actions"]}
 
 
-def test_plan_is_reviewed_applied_and_verified_on_hosts_with_and_without_gitfleet(bench: Bench) -> None:
+def test_plan_is_reviewed_applied_and_verified_on_hosts_with_and_without_gitfleet(
+    bench: Bench, git: Git
+) -> None:
     first = bench.hosts.start("build-01")
     second = bench.hosts.start("build-02", tool=None, login="echo noise; echo more >&2\n", banner="Beware!\n")
-    pids = {host: bench.leak(host) for host in (first, second)}
+    pids = {host: bench.leak(host, SERVER, "--password", SECRETS[0]) for host in (first, second)}
     bench.hosts.write()
     words = ["plan", "--hosts", "build-01,build-02", "--bootstrap", "--format", "json"]
     bench.plan = held(bench(*words).ok().json())["fleet_session_id"]
@@ -111,6 +113,9 @@ def test_plan_is_reviewed_applied_and_verified_on_hosts_with_and_without_gitflee
     assert [row["now"] for host in seen["hosts"] for row in host["actions"]] == ["gone", "gone"]
     undone = bench.apply(verb="undo", code=21)
     assert [row["undo"] for host in undone["hosts"] for row in host["actions"]] == ["cannot", "cannot"]
+    kept = objects(git, bench.clone) + json.dumps([data, seen, undone])
+    kept += "".join(path.read_text() for path in bench.clone.glob(".git/gitfleet/triage/applies/*.jsonl"))
+    assert SECRETS[0] not in kept
     again = bench.apply()
     assert [row["repeated"] for row in again["actions"]] == [True, True]
 
@@ -133,6 +138,11 @@ def test_first_host_that_refuses_stops_all_the_others(bench: Bench) -> None:
     assert "only-copy" not in json.dumps(data)
     assert data["stopped"].startswith("build-01 refused")
     assert all(runs(host, pid) for host, pid in zip(hosts, pids, strict=True))
+    for words in (["apply", "--recommended", "--yes"], ["resume"]):
+        assert "was stopped" in bench(*words, "--session", bench.plan).ended(20).stderr
+    data = bench.apply("--yes", verb="resume", code=21)
+    assert outcomes(data) == {"build-01": "refused-gate", "build-02": "done", "build-03": "done"}
+    assert [runs(host, pid) for host, pid in zip(hosts, pids, strict=True)] == [True, False, False]
 
 
 def test_what_a_host_would_refuse_at_the_scan_is_shown_and_left_out(bench: Bench) -> None:
@@ -335,6 +345,7 @@ def test_controller_that_is_killed_leaves_the_host_to_do_no_more_and_is_resumed(
     assert outcomes(bench.apply("--grace", "0.2", verb="resume")) == {"build-01": "done", "build-02": "done"}
 
 
+@pytest.mark.sample(1)
 @pytest.mark.parametrize("line", [1, 2, 3])
 def test_controller_that_dies_between_two_steps_is_resumed_and_nothing_is_done_twice(
     bench: Bench, line: int
@@ -371,9 +382,41 @@ def test_host_that_dies_in_the_middle_is_unknown_and_asked_again(bench: Bench) -
     assert (outcomes(data), heard.read_bytes(), runs(host, pid)) == ({"build-01": "done"}, b"t", False)
 
 
+def stranger(bench: Bench, tmp_path: Path, boot: str, act: dict[str, Any]) -> None:
+    """A plan of a host that says this to every act."""
+    planned = scan("", candidate(1, identity=identity(1001, boot=boot)), facts=facts(boot=boot))
+    del planned["session_id"]
+    (tmp_path / "answers.json").write_text(json.dumps({"scan": planned, "act": act}))
+    program = ROOT / "tests/triage/fake_host.py"
+    tool = f'exec "{sys.executable}" "{program}" "{tmp_path}/answers.json" "$@"\n'
+    bench.hosts.start("build-01", tool=tool)
+    bench.make("build-01")
+
+
+def answered(bench: Bench, answer: bytes) -> subprocess.CompletedProcess[bytes]:
+    """An application at a terminal, where somebody types this."""
+    here, there = os.openpty()
+    os.write(here, answer)
+    argv = bench.gitfleet.argv("fleet", "apply", "--session", bench.plan, "--recommended", "--json")
+    environment = overlaid({**bench.gitfleet.environment(), "TERM": "dumb"})
+    done = subprocess.run(argv, cwd=bench.clone, env=environment, stdin=there, stderr=there, stdout=-1)
+    os.close(there)
+    os.close(here)
+    return done
+
+
+def test_person_at_a_terminal_is_asked_and_may_say_no(bench: Bench, tmp_path: Path) -> None:
+    stranger(bench, tmp_path, "b", ACTED)
+    said = answered(bench, b"n\n")
+    assert (said.returncode, b"you said no" in said.stdout) == (20, True)
+    said = answered(bench, b"y\n")
+    assert (said.returncode, json.loads(said.stdout)["data"]["apply_summary"]["total_done"]) == (0, 1)
+
+
 ACTED = {"candidate_id": "c-000000000001", "action": "terminate", "outcome": "done"}
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("boot", "act", "code", "outcome", "detail"),
     [
@@ -391,13 +434,7 @@ ACTED = {"candidate_id": "c-000000000001", "action": "terminate", "outcome": "do
 def test_answer_of_a_host_is_a_strangers_word(
     bench: Bench, tmp_path: Path, boot: str, act: dict[str, Any], code: int, outcome: str, detail: str
 ) -> None:
-    planned = scan("", candidate(1, identity=identity(1001, boot=boot)), facts=facts(boot=boot))
-    del planned["session_id"]
-    (tmp_path / "answers.json").write_text(json.dumps({"scan": planned, "act": act}))
-    program = ROOT / "tests/triage/fake_host.py"
-    tool = f'exec "{sys.executable}" "{program}" "{tmp_path}/answers.json" "$@"\n'
-    bench.hosts.start("build-01", tool=tool)
-    bench.make("build-01")
+    stranger(bench, tmp_path, boot, act)
     ran = bench("apply", "--session", bench.plan, "--recommended", "--yes", "--json").ended(code)
     (row,) = held(ran.json(), code)["actions"]
     assert row["outcome"] == outcome

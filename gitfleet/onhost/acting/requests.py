@@ -5,6 +5,7 @@ Who asks is watched: once nobody writes to our standard input any more, no furth
 
 from __future__ import annotations
 
+import os
 import sys
 
 from gitfleet.onhost import state
@@ -55,6 +56,9 @@ def _scanned(session_id: str) -> set[tuple[int, int, str]]:
 
 def _folder(request: Body) -> str:
     try:
-        return state.folder(act_request.session_id(request))
+        folder = state.folder(act_request.session_id(request))
     except state.BadSessionId:
         raise OpRefused("bad-request", "session_id is missing, or not in its form") from None
+    if not os.path.isdir(folder):
+        raise OpRefused("no-scan", "this host has no such scan")
+    return folder

@@ -49,6 +49,7 @@ def die(folder: Path, request: dict[str, Any], number: int) -> int:
     return run(argv, ROOT).returncode
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("program", [COUNTS, OBEYS], ids=["ignores", "obeys"])
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6, 7])
 def test_end_that_was_cut_short_is_not_repeated(
@@ -69,6 +70,7 @@ def test_end_that_was_cut_short_is_not_repeated(
         assert heard.exists(), "it was killed without having been asked to end"
 
 
+@pytest.mark.sample(2)
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
 def test_pause_that_was_cut_short_is_known_and_taken_back(
     living: Living, tmp_path: Path, number: int

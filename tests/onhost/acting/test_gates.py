@@ -54,6 +54,7 @@ def opener(living: Living, code: str) -> Left:
     return living.python(f"import fcntl, mmap, os, time\n{code}\nprint('ready')\ntime.sleep(1000)")
 
 
+@pytest.mark.sample(8)
 @pytest.mark.parametrize(
     ("code", "wanted"),
     [
