@@ -47,7 +47,7 @@ def report(
     if not output:
         files.folder(folder, mode=0o700)
     page.write(path, fleet_page.html(answer))
-    return Reply({**answer, "file": path}, [f"{display(path)}: written"], status="success")
+    return Reply({**answer, "file": path}, [f"{display(output or path)}: written"], status="success")
 
 
 def _name(session: str, host: str) -> str:
