@@ -12,8 +12,8 @@ from typing import Mapping, Sequence
 from gitfleet.onhost import likelihoods as model
 from gitfleet.onhost import protection
 from gitfleet.onhost.actions import allowed, choose
-from gitfleet.onhost.categories import MCP_SERVER, TEST_RUNNER, UNKNOWN
-from gitfleet.onhost.features import busy, hard_at_work, observe
+from gitfleet.onhost.categories import LANGUAGE_SERVER, MCP_SERVER, TEST_RUNNER, UNKNOWN
+from gitfleet.onhost.features import busy, hard_at_work, let_go, observe
 from gitfleet.onhost.holding import holders
 from gitfleet.onhost.records import (
     ABANDONED,
@@ -55,7 +55,9 @@ def judge(
     observed, missing = observe(group, origin, kind)
     posterior = posterior_of(observed, kind.category)
     careful = kind.category == UNKNOWN or (kind.category != TEST_RUNNER and hard_at_work(group))
-    action, losses = choose(posterior, allowed(observed, kept=bool(kept), careful=careful), busy(group))
+    awaited = kind.category == LANGUAGE_SERVER and not (let_go(group) and group.client is False)
+    open_to = allowed(observed, kept=bool(kept), careful=careful, awaited=awaited)
+    action, losses = choose(posterior, open_to, busy(group))
     evidence = tuple(
         FeatureEvidence(name.replace(" of a worker", ""), value, round(bits_of(name, value), 2))
         for name, value in observed.items()

@@ -249,6 +249,29 @@ def test_plan_of_which_a_mistake_was_reported_is_not_applied(bench: Bench) -> No
     assert runs(host, pid)
 
 
+def test_plan_of_which_a_mistake_is_reported_in_the_middle_is_not_gone_on_with(bench: Bench) -> None:
+    host = bench.hosts.start("build-01")
+    pids = [bench.leak(host) for _ in range(2)]
+    candidates = bench.make("build-01")["candidates"]
+    bench.apply("--targets", candidates[0]["candidate_id"])
+    bench("mistake", candidates[0]["candidate_id"], "--session", bench.plan, clone="bob").ok()
+    bench("apply", "--session", bench.plan, "--recommended", "--yes").ended(16)
+    assert sum(runs(host, pid) for pid in pids) == 1
+
+
+def test_resumed_plan_of_which_a_mistake_was_reported_begins_nothing(bench: Bench) -> None:
+    host = bench.hosts.start("build-01")
+    pid = bench.leak(host)
+    (one,) = bench.make("build-01")["candidates"]
+    words = ["fleet", "apply", "--session", bench.plan, "--recommended", "--yes"]
+    argv = [sys.executable, "-P", "-m", "tests.triage.dying_controller", "1", *words]
+    run(argv, bench.clone, env=bench.gitfleet.environment()).ended(-signal.SIGKILL)
+    bench("mistake", one["candidate_id"], "--session", bench.plan, clone="bob").ok()
+    data = bench.apply(verb="resume", code=20)
+    assert (outcomes(data), runs(host, pid)) == ({"build-01": "not-asked"}, True)
+    assert data["actions"][0]["detail"] == "a mistake of the plan was reported: plan again"
+
+
 def test_pause_is_undone_and_costs_what_the_plan_staked(bench: Bench) -> None:
     host = bench.hosts.start("build-01", tool=PAUSES.format(python=sys.executable))
     pid = bench.leak(host)
