@@ -39,11 +39,14 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _verb_first(words: list[str]) -> list[str]:
-    """The words with a verb before the `--json` that was said of its noun: that is meant for the verb."""
+    """The words with a verb before the options that were said of its noun: they are meant for the verb, or for that of a noun alone."""
     start = 2 if words[:1] == ["-C"] else 0
     noun, option, verb = (*words[start : start + 3], "", "", "")[:3]
-    if option in JSON.opts and verb in contents.VERBS.get(noun, ()):
+    verbs = contents.VERBS.get(noun, {})
+    if option in JSON.opts and verb in verbs:
         words[start + 1 : start + 3] = [verb, option]
+    elif noun in contents.ALONE and option.partition("=")[0] in (*JSON.opts, *contents.ALONE[noun]):
+        words.insert(start + 1, contents.NOUNS[noun].default)
     return words
 
 

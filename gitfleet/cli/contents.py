@@ -48,6 +48,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "break": CommandEntry("handing.break_", "Take claims away from their holders (people only)"),
     },
     "Sessions and worktrees": {
+        "inbox": CommandEntry("", "What needs a person: who, what, since when, and what to do"),
         "status": CommandEntry("status.show", "Show every session: alive or not, where, and on what"),
         "radar": CommandEntry("radar.radar", "Show which branches will conflict, before anybody merges"),
         "session": CommandEntry("", "Start, end and list sessions: who is at work"),
@@ -96,6 +97,10 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
 """The commands of `gitfleet` itself, under headings."""
 
 VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
+    "inbox": {
+        "list": CommandEntry("inbox.listing", "List what needs a person (the default)"),
+        "read": CommandEntry("inbox.read", "Take items as read; they stay until their cause is gone"),
+    },
     "session": {
         "start": CommandEntry(
             "sessions.start", "Start a session here; with a COMMAND, run that as one", passes_on=True
@@ -193,6 +198,7 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "resume": CommandEntry("fleet_apply.resume", "Go on with an application that was interrupted"),
         "verify": CommandEntry("fleet_apply.verify", "Say what is there now of what was applied"),
         "undo": CommandEntry("fleet_apply.undo", "Take back what can be taken back"),
+        "report": CommandEntry("reporting.report", "Write a plan and what came of it as a page"),
         "mistake": CommandEntry("fleet_plans.mistake", "Report that ending something was a mistake"),
         "trust": CommandEntry("fleet_plans.trust", "Give back what mistakes have cost (people only)"),
     },
@@ -204,6 +210,7 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
 """The verbs of those that have some."""
 
 NOUNS: Mapping[str, Noun] = {
+    "inbox": Noun("What needs a person. Without a verb: list, with its options.", "list"),
     "session": Noun("Who is at work. Without a verb: list.", "list"),
     "hub-hook": Noun("Judge pushes in a bare repository that you keep yourself.", ""),
     "worktree": Noun("Managed worktrees, one for each session. Without a verb: list.", "list"),
@@ -218,6 +225,9 @@ NOUNS: Mapping[str, Noun] = {
     "agent": Noun("Agents: hooks in their settings, files for their jobs. Without a verb: status.", "status"),
     "config": Noun("The agent files. Without a verb: check.", "check"),
 }
+
+ALONE: Mapping[str, tuple[str, ...]] = {"inbox": ("--kind", "--unread")}
+"""Options of the verb that a noun is without one, which may be said of the noun."""
 
 
 def groups(command: str) -> Mapping[str, Mapping[str, str]]:

@@ -42,13 +42,20 @@ def text(command: Command | Group) -> str:
         lines += ["", f"{heading}:", *_columns(list(rows.items()), wide)]
     arguments = [row(one) for one in params if one.is_argument]
     lines += ["", "Arguments:", *_columns(arguments)] if arguments else []
-    options = [row(one) for one in params if not one.is_argument]
+    options = [row(one) for one in (*_alone(command), *params) if not one.is_argument]
     options += [] if name else COMPLETION.items()
     lines += ["", "Options:", *_columns([*options, (", ".join(NAMES), "Show this help.")])]
     if groups:
         of = f"{name} " if name else ""
         lines += ["", f"`gitfleet help {of}COMMAND` tells more of one."]
     return "\n".join(lines)
+
+
+def _alone(command: Command | Group) -> list[Parameter]:
+    """The options of its verb that a noun takes without one."""
+    names = contents.ALONE.get(command.name, ())
+    default = command.commands[command.default] if isinstance(command, Group) and names else None
+    return [one for one in default.params if set(one.opts) & set(names)] if default else []
 
 
 def usage(command: Command | Group) -> str:

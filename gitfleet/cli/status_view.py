@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from gitfleet.base import clock
 from gitfleet.base.text import counted, duration, one_line
 from gitfleet.claims.conflict_text import stays
+from gitfleet.cli import inbox_text
 from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.claiming import freshness
 from gitfleet.cli.messages import heard
@@ -45,12 +46,20 @@ def gist(answer: Reply) -> object:
     """An answer without what moves with the clock alone."""
     rows = [{**row, "idle": 0, "quiet_for": 0} for row in answer.told.get("sessions", ())]
     ledger = {**answer.told.get("ledger", {}), "age": 0}
-    moving = rows, answer.told.get("retained", ()), answer.told.get("asking", ()), answer.told.get("jobs")
+    inbox = answer.told.get("inbox")
+    moving = (
+        rows,
+        inbox,
+        answer.told.get("retained", ()),
+        answer.told.get("asking", ()),
+        answer.told.get("jobs"),
+    )
     return *moving, ledger, len(answer.warnings)
 
 
 def _lines(found: StatusAnswer) -> Iterator[str | Grid]:
     sessions, retained = found["sessions"], found["retained"]
+    yield from inbox_text.top(found["inbox"])
     yield _ledger(found["ledger"])
     yield _summary(sessions) if sessions else "no sessions"
     if found["jobs"] is not None:
@@ -58,29 +67,14 @@ def _lines(found: StatusAnswer) -> Iterator[str | Grid]:
     if sessions:
         rows = [_cells(row) for row in sessions]
         yield Grid(HEAD, rows, coloured="LIVENESS", colours=COLOURS, optional=OPTIONAL)
-    for asked in found["asking"]:
-        said = one_line(asked["text"], 80) or "(it does not say what)"
-        yield f"needs input: {asked['job']} of {asked['agent_name']} asks: {said}"
     if retained:
         yield f"retained after their sessions have ended: {counted(len(retained), 'claim')}"
         yield from (f"  {line}" for line in _retained(retained))
-    yield from _conflicts(sessions)
     for row in sessions:
         if row["log_tail"]:
             yield ""
             yield f"{row['id']}: the last {len(row['log_tail'])} lines of its log"
             yield from (f"  | {line}" for line in row["log_tail"])
-
-
-def _conflicts(sessions: Sequence[SessionStatus]) -> Iterator[str]:
-    """What the radar has found for each session, the first of it."""
-    rows = [(row["id"], one) for row in sessions for one in row["conflicts"]]
-    for session, one in rows[:SHOWN]:
-        who = f" of {one['session']}" if one["session"] else ""
-        paths = ", ".join(one_line(path, 60) for path in one["paths"][:3])
-        yield f"conflict to come: {session} with {one_line(one['branch'], 60)}{who}: {paths}"
-    if len(rows) > SHOWN:
-        yield f"and {len(rows) - SHOWN} more: `gitfleet radar`"
 
 
 def _ledger(ledger: LedgerRow) -> str:

@@ -131,7 +131,8 @@ def test_status_with_an_alarm_says_it_first_and_what_to_do(
     git(fleets.hub, "update-ref", "-d", fleetrefs.COORD)
     gitfleet(fleets.clone("ada"), "claim", "src/", "--session", "ada-1").ended(13)
     ran = gitfleet(fleets.clone("ada"), "status").ok()
-    assert "ALARM" in ran.stdout.splitlines()[0]
+    assert "gitfleet doctor" in ran.stdout.splitlines()[2]
+    assert "ALARM" in ran.stdout.splitlines()[4]
     assert "no longer has the fleet's ledger" in ran.stderr
     assert "gitfleet doctor" in ran.stderr
 

@@ -13,6 +13,7 @@ import pytest
 
 from gitfleet.cli import schemas
 from gitfleet.cli.app import whole
+from gitfleet.cli.contents import ALONE
 from gitfleet.errors import EXIT_CODES
 from tests.workbench import ROOT, run
 
@@ -57,7 +58,7 @@ def unknown(call: str) -> str:
     path = tuple(words[:2]) if tuple(words[:2]) in known else tuple(words[:1])
     if path not in known:
         return f"gitfleet {call}: no such command"
-    spelled = {name for one in known[path].params for name in one.opts} | {"--help"}
+    spelled = {name for one in known[path].params for name in one.opts} | {"--help", *ALONE.get(path[0], ())}
     options = [
         word.partition("=")[0] for word in words if re.fullmatch(r"--[a-z][a-z-]*", word.partition("=")[0])
     ]

@@ -153,10 +153,10 @@ def test_uncommitted_work_counts_on_its_node_and_nothing_of_the_worktree_is_touc
     assert rows["two"] == [{"branch": "one", "session": "one", "paths": ["f"]}]
     git(two, "checkout", "--quiet", "f")
     pond.radar(ada)  # cannot see it, so it takes nothing back
-    assert pond.gitfleet(ada, "status").ok().stdout.count("conflict to come") == 2
+    assert pond.gitfleet(ada, "status").ok().stdout.count("will conflict with") == 1
     pond.radar(ben)
     pond.gitfleet(ada, "sync").ok()
-    assert "conflict to come" not in pond.gitfleet(ada, "status").ok().stdout
+    assert "will conflict with" not in pond.gitfleet(ada, "status").ok().stdout
 
 
 def test_worktree_in_the_middle_of_a_merge_is_named_and_its_alert_stays(pond: Pond, git: Git) -> None:
@@ -214,7 +214,7 @@ def test_radar_with_a_hub_out_of_reach_goes_by_what_was_seen_and_clears_nothing(
     assert said["warnings"]
     assert pairs(said["data"]) == []
     pond.gitfleet(ada, "radar", "--json")
-    assert pond.gitfleet(ada, "status").ok().stdout.count("conflict to come") == 2
+    assert pond.gitfleet(ada, "status").ok().stdout.count("will conflict with") == 1
 
 
 def test_two_radars_at_once_tell_each_conflict_once(pond: Pond, race: Race) -> None:

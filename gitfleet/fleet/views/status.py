@@ -13,9 +13,11 @@ from gitfleet.claims import model
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
-from gitfleet.fleet.views import asking_rows, daemon_rows, records
+from gitfleet.fleet.attention.people_inbox import PeopleInbox
+from gitfleet.fleet.views import asking_rows, daemon_rows, inbox_rows, records
 from gitfleet.fleet.views.asking_rows import AskingRow
 from gitfleet.fleet.views.daemon_rows import JobsGist
+from gitfleet.fleet.views.inbox_rows import InboxTop
 from gitfleet.fleet.views.records import ClaimRecord, Mode
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.fleet.views.session_rows import SessionRow, known
@@ -101,6 +103,8 @@ class NodeRow(TypedDict):
 class StatusAnswer(TypedDict):
     """`status`."""
 
+    inbox: InboxTop
+    """What needs a person."""
     sessions: list[SessionStatus]
     """Those that started first come first."""
     retained: list[ClaimRecord]
@@ -152,8 +156,11 @@ def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
         *([twice] if twice else []),
         *hub_head.news(fleet.ledger),
     ]
+    inbox = PeopleInbox(fleet).look(state)
+    warnings += inbox.warnings
     kept = _left(held, {session.id for session in everyone})
     answer: StatusAnswer = {
+        "inbox": inbox_rows.top(inbox),
         "sessions": rows,
         "retained": kept,
         "asking": asking_rows.look(fleet.repository.common_dir),

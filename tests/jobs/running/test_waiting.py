@@ -73,7 +73,9 @@ def test_agent_that_waits_for_a_person_is_told_of_and_shown_until_it_goes_on(
             now = present.of(fleet.store, [fleet.get_job(job.id)])[job.id]
             assert (now.phase, now.asks, now.asked_at) == ("needs_input", event.text, event.since)
             seen = await asyncio.to_thread(lambda: gitfleet(member, "status").ok().stdout)
-            assert f"needs input: {job.id} of asks asks: May I\\x1b[2J?" in seen
+            assert "needs-input  asks " in seen
+            assert "asks: May I\\x1b[2J?" in seen
+            assert f"gitfleet job answer {job.id}" in seen
             shown = await asyncio.to_thread(lambda: gitfleet(member, "job", "list").ok().stdout)
             assert "needs_input" in shown
             assert "\x1b" not in shown + seen

@@ -1,0 +1,70 @@
+"""`inbox`, `inbox read`: what needs a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from gitfleet.base.text import counted, display
+from gitfleet.cli import inbox_text, render
+from gitfleet.cli.answer import Grid, Reply
+from gitfleet.cli.claiming import freshness
+from gitfleet.cli.declaring import Argument, Option
+from gitfleet.errors import UsageError
+from gitfleet.fleet.attention.item import ITEM_KINDS
+from gitfleet.fleet.attention.people_inbox import InboxLook, PeopleInbox
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import inbox_rows
+
+OfKind = Annotated[str, Option("--kind", metavar="KIND", help=f"Only these: {', '.join(ITEM_KINDS)}.")]
+Unread = Annotated[bool, Option("--unread", help="Only what nobody has read.")]
+Everything = Annotated[bool, Option("--all", help="All of them, or all of one kind.")]
+Ids = Annotated[
+    list[str] | None,
+    Argument(metavar="[ID]...", help="Their ids, or how these begin (four characters at least)."),
+]
+
+
+def listing(kind: OfKind = "", unread: Unread = False) -> Reply:
+    """List what needs a person: unread first, then what is urgent; each with one next command. Local, without the network.
+
+    More than three of a kind are one row, unless `--kind` asks for them. An item goes when its cause does.
+    """
+    _check(kind)
+    with Fleet.open(announce=render.note) as fleet:
+        state = fleet.current()
+        inbox = PeopleInbox(fleet)
+        everything = inbox.look(state)
+        inbox.tidy(everything)
+        found = everything.only(kind=kind, unread=unread)
+        warnings = [*found.warnings, *freshness(fleet, state.age, len(state.tentative))]
+        return Reply(
+            inbox_rows.listed(found), _lines(found, whole=bool(kind), unread=unread), warnings=warnings
+        )
+
+
+def read(ids: Ids = None, everything: Everything = False, kind: OfKind = "") -> Reply:
+    """Take items as read, here: they come last from now on, and nobody is notified of them again. They stay until their cause is gone."""
+    _check(kind)
+    if bool(ids) == (everything or bool(kind)):
+        raise UsageError(
+            "Name the items that were read, or say --all.", hint="`gitfleet inbox` shows their ids."
+        )
+    with Fleet.open(announce=render.note) as fleet:
+        inbox = PeopleInbox(fleet)
+        found = inbox.mark(ids) if ids else inbox.mark_all(kind=kind)
+    lines = [f"read: {one.id} {one.kind} {one.who}" for one in found.items]
+    return Reply(inbox_rows.marked(found), lines or ["nothing was unread"], warnings=found.warnings)
+
+
+def _check(kind: str) -> None:
+    if kind and kind not in ITEM_KINDS:
+        raise UsageError(f"'{display(kind[:40])}' is no kind.", hint=f"One of {', '.join(ITEM_KINDS)}.")
+
+
+def _lines(found: InboxLook, *, whole: bool, unread: bool) -> Iterator[str | Grid]:
+    if not found.items:
+        yield "nothing unread needs a person" if unread else "nothing needs a person"
+        return
+    yield f"{counted(len(found.items), 'item')}, {len(found.unread)} unread"
+    yield inbox_text.grid(found, found.items if whole else found.rows())

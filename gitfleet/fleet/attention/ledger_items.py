@@ -1,0 +1,115 @@
+"""Items from what the fleet has agreed, and from what this node knows of its own sessions. Local: no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gitfleet.base import advice, clock, files
+from gitfleet.base.ids import ALPHABET
+from gitfleet.clone import Clone
+from gitfleet.errors import FleetError
+from gitfleet.fleet.attention.item import AttentionItem, item
+from gitfleet.ledger.ledger import State
+from gitfleet.ledger.notices import LOST
+from gitfleet.nodes import details
+from gitfleet.nodes.records import DEAD
+from gitfleet.sessions import session_records, told_conflicts
+
+_PLAIN = frozenset(f"{ALPHABET}{ALPHABET.lower()}ilouILOU._/+@-")
+"""What a shell takes as it stands."""
+
+
+def conflicts(clone: Clone, state: State) -> Iterator[AttentionItem]:
+    """Conflicts to come that sessions were told of, while one of them is there."""
+    del clone
+    for told in told_conflicts.everything(state.view):
+        owners = [one for one in told.owners if one and session_records.find(state.view, one) is not None]
+        if not owners:
+            continue
+        one, two = told.branches
+        paths = ", ".join(told.paths[:3]) + (
+            f" and {len(told.paths) - 3} more" if len(told.paths) > 3 else ""
+        )
+        yield item(
+            "conflict", (told.pair, *sorted(told.paths)), who=" and ".join(dict.fromkeys(owners)),
+            what=f"{one} will conflict with {two} in {paths}", since=told.at, step=advice.RADAR, urgent=False,
+        )  # fmt: skip
+
+
+def entries(clone: Clone, state: State) -> Iterator[AttentionItem]:
+    """Entries of the merge queue that came back, are stale, or wait for a person."""
+    if not state.view.names("queue"):
+        return
+    from gitfleet.mergequeue import explain, model, states  # a dozen modules, only where there is a queue
+    from gitfleet.mergequeue.service import MergeQueue
+
+    lineup = MergeQueue(clone.repository, clone.ledger, lambda: clone.policy).lineup(state)
+    for entry in model.readable(state.view):
+        back = entry.state in (*states.HANDED_BACK, states.STALE)
+        if not back and (entry.state != states.HELD or entry.reason in {"", "hold"}):
+            continue
+        why = explain.why(lineup, entry)
+        alone = not explain.receivable(state.view, entry) or explain.is_spent(lineup, entry)
+        plain = entry.id in why.step or not set(entry.branch) - _PLAIN
+        yield item(
+            "rejected" if back else "held", (entry.id, entry.head, entry.state, str(entry.handed)), who=entry.session,
+            what=f"{entry.name}: {why.words}", since=entry.changed,
+            step=why.step if plain and why.step else advice.QUEUE_WHY.of(entry.id), urgent=not back or alone,
+        )  # fmt: skip
+
+
+def quotas(clone: Clone, state: State) -> Iterator[AttentionItem]:
+    """Pools that ran out of quota. What a person has paused is no news to people."""
+    del clone
+    if not state.view.names("pools"):
+        return
+    from gitfleet.dispatch import pools  # only where there are any
+
+    for pause in pools.pauses(state.view):
+        if pause.job and pause.holds(clock.now()):
+            until = f"until {clock.iso(pause.until)}" if pause.until else "until it is resumed"
+            yield item(
+                "quota", (pause.id, str(pause.at)), who=pause.id, what=f"paused {until}: {pause.reason or 'its quota ran out'}",
+                since=pause.at, step=advice.POOL_SHOW.of(pause.id), urgent=False,
+            )  # fmt: skip
+
+
+def losses(clone: Clone, state: State) -> Iterator[AttentionItem]:
+    """Claims that sessions of this clone have lost, and have not heard of."""
+    del state
+    notices = clone.ledger.notices
+    for session in notices.sessions():
+        for notice in notices.kept(session):
+            if notice.kind == LOST:
+                since = files.changed_at(notice.path) // 1_000_000_000
+                yield item(
+                    "lost",
+                    (session, notice.text),
+                    who=session,
+                    what=notice.text,
+                    since=since,
+                    step=advice.SYNC,
+                )
+
+
+def dead(clone: Clone, state: State) -> Iterator[AttentionItem]:
+    """Sessions of this node whose process is gone. Those of other nodes are looked after there."""
+    for session in session_records.everyone(state.view):
+        if isinstance(session, FleetError) or session.node != clone.ledger.node.id:
+            continue
+        if details.process_liveness(session) == DEAD:
+            title = f" ({session.title})" if session.title else ""
+            yield item(
+                "dead-session", (session.id, session.nonce, str(session.pid), str(session.start)), who=session.id,
+                what=f"its process is gone; what it claims stays claimed{title}", since=session.renewed_at,
+                step=advice.END.of(session.id),
+            )  # fmt: skip
+
+
+def alarm(clone: Clone, state: State) -> Iterator[AttentionItem]:
+    """What is wrong with the hub's ledger."""
+    del state
+    found = clone.ledger.alarm()
+    if found is not None:
+        hub = clone.ledger.node.hub or "this clone"
+        yield item("hub", (found.message,), who=hub, what=found.message, since=0, step=advice.DOCTOR)
