@@ -59,6 +59,7 @@ DOORS = [
             "gitfleet/base/exec_child.py": "the other side of that door",
             "gitfleet/base/guard.py": "a program of its own, which imports nothing of ours",
             "gitfleet/hosts/wire.py": "the door for a program that the event loop drives",
+            "gitfleet/mcp/children.py": "a server too small for `subprocess`; its commands end with it",
             "gitfleet/jobs/setup/program.py": "what it runs writes where the agent will write",
             "gitfleet/onhost/acting/programs.py": "runs on hosts that have nothing else of ours",
         },
@@ -69,6 +70,8 @@ DOORS = [
         {
             "gitfleet/base/exec_child.py": "becomes the user's program, in a process that waited for the word",
             "gitfleet/base/processes.py": "the door",
+            "gitfleet/cli/serving.py": "becomes the server, which shares nothing with the command line",
+            "gitfleet/mcp/children.py": "the other side of that door",
             "gitfleet/jobs/setup/program.py": "becomes the agent, for which it has made the worktree ready",
             "gitfleet/jobs/shepherd/containers.py": "a shepherd is too small for `subprocess`",
             "gitfleet/jobs/shepherd/in_scope.py": "becomes the agent, in the scope that it was started in",
@@ -97,7 +100,7 @@ SPELLERS: Mapping[str, Mapping[str, str]] = {
 }
 
 # What talks like the command line (docstrings and comments are free); all else names what to do by `base.advice`.
-ENTRY_POINTS = ("gitfleet/cli/", "gitfleet/githooks/", "gitfleet/agenthooks/")
+ENTRY_POINTS = ("gitfleet/cli/", "gitfleet/githooks/", "gitfleet/agenthooks/", "gitfleet/mcp/")
 COMMAND = re.compile(
     rf"`gitfleet |\bgitfleet ({'|'.join(sorted({words.split()[1] for words in COMMANDS.values()}))})\b"
 )

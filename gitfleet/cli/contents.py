@@ -62,6 +62,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
     "Agents": {
         "prime": CommandEntry("agents.prime", "Brief an agent: who holds what, and what the rules are"),
         "agent": CommandEntry("", "Hooks in agents' settings, so that they ask; agents by files"),
+        "mcp": CommandEntry("serving.mcp", "Be the tools of an agent, over the Model Context Protocol"),
     },
     "Jobs": {
         "run": CommandEntry("running.run", "Run the jobs of this clone in the foreground"),
@@ -198,6 +199,7 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "resume": CommandEntry("fleet_apply.resume", "Go on with an application that was interrupted"),
         "verify": CommandEntry("fleet_apply.verify", "Say what is there now of what was applied"),
         "undo": CommandEntry("fleet_apply.undo", "Take back what can be taken back"),
+        "report": CommandEntry("reporting.report", "Write a plan and what came of it as a page"),
         "mistake": CommandEntry("fleet_plans.mistake", "Report that ending something was a mistake"),
         "trust": CommandEntry("fleet_plans.trust", "Give back what mistakes have cost (people only)"),
     },

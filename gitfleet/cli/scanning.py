@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from gitfleet.base import text
+from gitfleet.cli import render
 from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.declaring import Option
 from gitfleet.errors import UsageError
@@ -17,9 +18,11 @@ from gitfleet.fleet.views.scan_rows import (
     ScannedHostRow,
     SessionUseRow,
 )
+from gitfleet.onhost import candidate_form
 from gitfleet.onhost.records import KEEP
-from gitfleet.onhost.redaction import FORENSIC, PROFILES
+from gitfleet.onhost.redaction import FORENSIC, PROFILES, SAFE
 from gitfleet.triage import this_host
+from gitfleet.triage.this_host import HostLook
 
 By = Annotated[
     str, Option("--by", metavar="WHAT", help="session: what each session uses, instead of groups.")
@@ -30,20 +33,27 @@ Profile = Annotated[
     Option(
         "--profile",
         metavar="NAME",
-        help="How words are shown: forensic (all but secrets), safe (known words), minimal (none).",
+        help="How words are shown: forensic (all but secrets; the default), safe (known words; the default of a report), minimal (none).",
     ),
 ]
 Seconds = Annotated[
     float, Option("--seconds", min=0, max=30, help="Time between the two samples that rates are from.")
 ]
+Report = Annotated[
+    str,
+    Option("--report", metavar="FILE", help="Write it as a page, too: one HTML file, for this user alone."),
+]
 _COLOURS = {"live": "green", "ended": "red", "unknown": "yellow"}
 
 
-def scan(by: By = "", all_: All = False, profile: Profile = FORENSIC, seconds: Seconds = 1.0) -> Reply:
+def scan(
+    by: By = "", all_: All = False, profile: Profile = "", seconds: Seconds = 1.0, report: Report = ""
+) -> Reply:
     """Show what runs on this host, which session started it, and what nobody looks after. Changes nothing.
 
     Works outside of a repository, too; inside of a fleet, the sessions that it knows are told apart.
     """
+    profile = profile or (SAFE if report else FORENSIC)
     if profile not in PROFILES:
         raise UsageError(
             f"'{text.display(profile[:40])}' is no profile.", hint=f"One of {', '.join(PROFILES)}."
@@ -52,11 +62,24 @@ def scan(by: By = "", all_: All = False, profile: Profile = FORENSIC, seconds: S
         raise UsageError(f"A scan cannot be shown by '{text.display(by[:40])}'.", hint="By session.")
     found = this_host.look(profile=profile, seconds=seconds)
     warnings = [found.problem] if found.problem else []
+    if report:
+        _write(report, found)
     if by:
         uses = scan_rows.session_answer(found, this_host.by_session(found))
         return Reply(uses, _sessions(uses), warnings=warnings)
     answer = scan_rows.scan_answer(found)
     return Reply(answer, _groups(answer, everything=all_), warnings=warnings)
+
+
+def _write(path: str, found: HostLook) -> None:
+    """Write the page of a scan. Raises Blocked for a file that is no report."""
+    from gitfleet.fleet.reports import page, scan_page  # templates cost 50 ms, and most scans write none
+
+    uses = scan_rows.session_answer(found, this_host.by_session(found))["sessions"]
+    facts = candidate_form.facts_form(found.findings.table.facts, found.hides)
+    taken = int(found.findings.table.taken)
+    page.write(path, scan_page.html(scan_rows.scan_answer(found), uses, name=facts["host_name"], at=taken))
+    render.note(f"{text.display(path)}: written")
 
 
 def _groups(answer: ScanAnswer, *, everything: bool) -> Iterator[str | Grid]:

@@ -6,13 +6,15 @@ mistake, or undoes an action, loses its stake: W(j) = W(j-1) + omega, or W(j-1) 
 
 Their theorem holds for tests that are all paid for, those that find nothing included. We charge plans that were applied: a
 plan that nobody applies ends nothing, and looking would soon use up what a fleet needs on the day of its first leak. What
-we promise instead holds along every path, however wrong the model is and however plans depend on each other: stakes
-lost are at most the initial wealth and what was earned, so with omega = ALPHA * stake
+we promise instead holds however wrong the model is and however plans depend on each other, as long as a mistake is reported
+before the next plan is applied: stakes lost are at most the initial wealth and what was earned, so with omega = ALPHA * stake
 
     lost stakes <= START + ALPHA * (stakes of plans that turned out well).
 
-A plan may stake no more than half of what there is, so that wealth is never used up, and each loss at the limit halves the level. Wealth never
-grows above START: good years buy no recklessness. When all is lost, a person decides (`trust`). Amounts are in billionths.
+A plan may stake no more than half of what there is, so that one mistake after the other never uses wealth up, and each loss at the limit halves
+the level. Plans that are applied before anything is known of each other stake the same wealth, or a busy week would leave nothing
+to be found: with two of them at the limit, and both wrong, it is used up at once. Wealth never grows above START: good years buy no
+recklessness. When all is lost, a person decides (`trust`). Amounts are in billionths.
 """
 
 from __future__ import annotations
@@ -140,20 +142,21 @@ class RiskTold(Answer):
 
 @operation("risk.stake", body=StakePlan, answer=RiskTold, actors=BY_NODES, waits=False)
 def stake(view: View, operation: Operation, body: StakePlan, generation: int) -> Decision[RiskTold]:
-    """`risk.stake`: a plan is applied. Raises PolicyRefused where its level is above what may be risked now.
+    """`risk.stake`: a plan is applied. Raises PolicyRefused where its level is above what may be risked now, or a mistake of it was
+    reported, also since it was applied before.
 
     The same plan again changes nothing. Plans of long ago that nobody complained of are settled first.
     """
     del generation
     known = _find(view, body.plan)
-    if known and known.applied and known.oid == body.oid:
-        return Accepted({}, RiskTold(budget(view), False), f"the plan {body.plan} is staked already")
-    now, changes = _settled(view, operation.at)
+    if known and known.oid != body.oid:
+        raise PolicyRefused(f"Another plan was applied as {body.plan}.", hint="Plan again.")
     if known and known.reports:
         words = f"Of the plan {body.plan} a mistake was reported: {known.reports[0].candidate}."
         raise PolicyRefused(words, hint="Plan again, and look at it first.")
-    if known and known.oid != body.oid:
-        raise PolicyRefused(f"Another plan was applied as {body.plan}.", hint="Plan again.")
+    if known and known.applied:
+        return Accepted({}, RiskTold(budget(view), False), f"the plan {body.plan} is staked already")
+    now, changes = _settled(view, operation.at)
     if body.level > now.level:
         words = f"The plan was made at the level {_shown(body.level)}, and the fleet may risk {_shown(now.level)} since mistakes were reported."
         raise PolicyRefused(words, hint="Plan again: that plan is made at the level that may be risked.")

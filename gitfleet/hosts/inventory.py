@@ -125,7 +125,7 @@ def _inventory(source: str, entries: list[tuple[str, str]], *, is_file: bool = F
             at = f"{source}:{place.rpartition(' ')[2]}" if is_file else f"{place} of the list"
             wrong.append(f"{at}: '{text.one_line(entry, 60)}' is no host: {error}")
             continue
-        key = one.host_id.lower()
+        key = one.user + one.host_id[len(one.user) :].lower()  # only names of hosts are the same in capitals
         found.setdefault(key, one)
         places.setdefault(key, []).append(place)
     if wrong:

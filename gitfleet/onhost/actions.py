@@ -16,14 +16,16 @@ from gitfleet.onhost.records import ABANDONED, ACTIONS, KEEP, RENICE, TERMINATE,
 _GENTLE = frozenset([KEEP, RENICE, THROTTLE])
 
 
-def allowed(observed: Mapping[str, str], *, kept: bool, careful: bool = False) -> frozenset[str]:
+def allowed(
+    observed: Mapping[str, str], *, kept: bool, careful: bool = False, awaited: bool = False
+) -> frozenset[str]:
     """The actions that are open for what was `observed`; `kept`: none but to keep it; `careful`: none that cannot be
-    undone.
+    undone; `awaited`: it waits for an editor that may still be there, and is neither paused nor ended.
     """
     if kept:
         return frozenset([KEEP])
     origin = observed.get("provenance", observed.get("provenance of a worker", model.SUPERVISED))
-    if origin in (model.LIVE, model.SUPERVISED, model.ENDED_SUPERVISED):
+    if awaited or origin in (model.LIVE, model.SUPERVISED, model.ENDED_SUPERVISED):
         return _GENTLE
     if origin in model.RECORDS or observed.get("folder") == "removed":
         return frozenset(ACTIONS) - {TERMINATE} if careful else frozenset(ACTIONS)

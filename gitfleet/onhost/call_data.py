@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-SHELLS = frozenset(["sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "fish", "tcsh", "csh"])
+SHELLS = frozenset(
+    ["sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "fish", "tcsh", "csh", "nu", "pwsh", "elvish"]
+)
 
 # wrapper -> options that take a value of their own
 WRAPPERS = {

@@ -69,8 +69,12 @@ def _works_for_nobody(group: ProcessGroup, kind: ProcessKind) -> bool:
     """
     if group.client is not False or any(one.listening is None or one.listening for one in _alive(group)):
         return False
-    let_go = any(one.stdin in ("pipe", "socket") and one.fed is False for one in group.members)
-    return let_go or not (group.mcp or kind.category == MCP_SERVER)
+    return let_go(group) or not (group.mcp or kind.category == MCP_SERVER)
+
+
+def let_go(group: ProcessGroup) -> bool:
+    """Whether the other end of what one of them reads is held by nobody any more."""
+    return any(one.stdin in ("pipe", "socket") and one.fed is False for one in group.members)
 
 
 def busy(group: ProcessGroup) -> float | None:

@@ -12,8 +12,9 @@ from typing import Mapping, Sequence
 from gitfleet.onhost import likelihoods as model
 from gitfleet.onhost import protection
 from gitfleet.onhost.actions import allowed, choose
-from gitfleet.onhost.categories import MCP_SERVER, TEST_RUNNER, UNKNOWN
-from gitfleet.onhost.features import busy, hard_at_work, observe
+from gitfleet.onhost.categories import LANGUAGE_SERVER, MCP_SERVER, TEST_RUNNER, UNKNOWN
+from gitfleet.onhost.features import busy, hard_at_work, let_go, observe
+from gitfleet.onhost.holding import holders
 from gitfleet.onhost.records import (
     ABANDONED,
     CLASSES,
@@ -41,18 +42,22 @@ def judge(
     *,
     protect: Sequence[str] = (),
     myself: int = 0,
+    holding: Mapping[int, str] | None = None,
 ) -> Judgement:
     """What is thought of `group`. `protect` are patterns (as of a shell) of command lines that are always kept; `myself` is the
-    pid of the one who asks, so that it and those above it are kept.
+    pid of the one who asks, so that it and those above it are kept; `holding` is what `holders` finds in the table, if that is known.
     """
     kind = kind_of_group(group)
     if all(one.zombie for one in group.members):
         return _zombie(kind)
     kept = _kept(group, origin, kind, table, protect, myself)
+    kept = kept or _held(group, holders(table) if holding is None else holding)
     observed, missing = observe(group, origin, kind)
     posterior = posterior_of(observed, kind.category)
     careful = kind.category == UNKNOWN or (kind.category != TEST_RUNNER and hard_at_work(group))
-    action, losses = choose(posterior, allowed(observed, kept=bool(kept), careful=careful), busy(group))
+    awaited = kind.category == LANGUAGE_SERVER and not (let_go(group) and group.client is False)
+    open_to = allowed(observed, kept=bool(kept), careful=careful, awaited=awaited)
+    action, losses = choose(posterior, open_to, busy(group))
     evidence = tuple(
         FeatureEvidence(name.replace(" of a worker", ""), value, round(bits_of(name, value), 2))
         for name, value in observed.items()
@@ -162,6 +167,10 @@ def _kept(
         ),
     )
     return next((reason for holds, reason in reasons if holds), "") or protection.reason(members, protect)
+
+
+def _held(group: ProcessGroup, holding: Mapping[int, str]) -> str:
+    return next((holding[one.identity.pid] for one in group.members if one.identity.pid in holding), "")
 
 
 def _managed(one: HostProcess) -> bool:

@@ -10,6 +10,7 @@ import os
 from typing import Iterable, Mapping
 
 from gitfleet.onhost import memory, procfs, protection
+from gitfleet.onhost.holding import holders
 from gitfleet.onhost.inference import judge
 from gitfleet.onhost.provenance import of_group
 from gitfleet.onhost.records import (
@@ -39,10 +40,10 @@ def candidates(
     found: list[TriageCandidate] = []
     judged = 0
     protect = protection.protected(asked.protect)
-    known = dict(origins)
+    known, holding = dict(origins), holders(table)
     for group in groups:
         origin = of_group(group.members, known)
-        judgement = judge(group, origin, table, protect=protect, myself=os.getpid())
+        judgement = judge(group, origin, table, protect=protect, myself=os.getpid(), holding=holding)
         judged += not judgement.protected
         if _is_to_be_seen(origin, judgement):
             found.append(TriageCandidate(memory.weighed(group, root), origin, judgement))

@@ -36,7 +36,30 @@ _GLUED = {
     "sshpass": "-p",
     "curl": "-u",
     "wget": "-u",
+    "7z": "-p",
+    "7za": "-p",
+    "7zz": "-p",
+    "rar": "-p",
+    "unrar": "-p",
 }
+_SECRET_NEXT = {
+    "docker login": ("-p",),
+    "podman login": ("-p",),
+    "helm login": ("-p",),
+    "vault": ("login",),
+    "openssl": ("-k", "-K"),
+    "zip": ("-P",),
+    "unzip": ("-P",),
+    "ldapsearch": ("-w",),
+    "ldapmodify": ("-w",),
+    "ldapadd": ("-w",),
+}
+"""What a program is told a secret by, which means something else to others."""
+_DASHES = "\u2013\u2014\u2212"
+"""What word processors make of the dashes of an option."""
+_FILLERS = frozenset(("=", ":", "==", "is", "was", "to", "as"))
+_USERINFO = re.compile(r"(?:(?<=\A)|(?<=//))(?!(?:npm|jsr|workspace|file):)[^/\s:@]+:[^@\s/]+@(?!sha256:)")
+"""Name and password before a host without a scheme."""
 _CREDENTIAL = frozenset(("--user", "--proxy-user", "--header", "--cookie", "--data"))
 _SHORT_CREDENTIAL = frozenset(("-u", "-U", "-H", "-b", "-d", "-a", "-A"))
 _TAKES_CREDENTIALS = frozenset(
@@ -113,9 +136,11 @@ class Redactor:
         program = words[0].rpartition("/")[2].lstrip("-") if words else ""
         glued = _GLUED.get(program, "")
         hide = code = False
-        for number, word in enumerate(words):
+        asked = f"{program} login" if words[1:2] == ["login"] and program != "vault" else program
+        for number, given in enumerate(words):
+            word = _plain_dashes(given)
             if hide:
-                hide = word in ("=", ":", "==")
+                hide = word in _FILLERS
                 yield word if hide else HIDDEN
             elif code:
                 code = False
@@ -125,7 +150,7 @@ class Redactor:
             else:
                 port = _PORT.match(word) and number and words[number - 1] in _PORTS
                 yield word if port else self._program(word) if number == 0 else self._argument(word)
-                hide = bool(glued and word == glued) or _introduces(word, program)
+                hide = bool(glued and word == glued) or _introduces(word, asked)
                 code = word in _CODE and number > 0
 
     def _program(self, word: str) -> str:
@@ -150,6 +175,10 @@ class Redactor:
         return self.digest(word)
 
     def _argument(self, word: str) -> str:
+        word = _USERINFO.sub(HIDDEN + "@", word)
+        inner = word.lstrip("{[(")
+        if self.profile == FORENSIC and inner and inner != word and not any(map(str.isspace, word)):
+            return word[: -len(inner)] + self._argument(inner)
         option = _OPTION.match(word)
         if option:
             name, sign, value = option.group(1), option.group(2), option.group(3)
@@ -170,8 +199,16 @@ class Redactor:
             return HIDDEN
         if name in _PORTS and _PORT.match(value):
             return value
+        if value.count("=") + value.count(":") > _WORDS:
+            return self.digest(value)  # deeper than anybody reads
+        nested = _ASSIGNED.match(value)
+        if value[:1] in ("{", "[", "(") or (
+            nested and nested.group(2) == "=" and secret_words.named(nested.group(1))
+        ):
+            return self._argument(value)
         parts = _SEVERAL.split(value)
-        if len(parts) == 1 or _URL.match(value) or not any("=" in part for part in parts[1:]):
+        several = any("=" in part or ":" in part for part in parts[1:])
+        if len(parts) == 1 or _URL.match(value) or not several:
             return self._value(value)
         return self._value(parts[0]) + "".join(
             part if number % 2 == 0 else self._argument(part) for number, part in enumerate(parts[1:])
@@ -201,16 +238,22 @@ class Redactor:
         """Several words in one argument: a prompt, a header, a template. Full only with forensic, word by word."""
         if self.profile != FORENSIC:
             return self.digest(word)
+        if "-----BEGIN" in word:
+            return HIDDEN
         header = _HEADER.match(word)
         if header and secret_words.named(header.group(1)):
             return HIDDEN
-        return "'" + " ".join(self._command(["", *re.split(r"[\s\"']+", word)[:_WORDS]], 2)).strip() + "'"
+        words = re.split(r"[\s\"']+", word)[:_WORDS]
+        program = words[0] in _TAKES_CREDENTIALS or words[0] in _GLUED
+        return "'" + " ".join(self._command(words if program else ["", *words], 2)).strip() + "'"
 
     def _url(self, url: re.Match[str]) -> str:
         """A URL without user, password, query and fragment, which is where secrets are."""
         scheme, host, path = url.groups()
         host = host.rpartition("@")[2]
         local = host.partition(":")[0] in ("localhost", "127.0.0.1", "0.0.0.0", "[")  # noqa: S104 - a word to compare
+        if path and (host.lower() == "hooks.slack.com" or "webhook" in path.lower()):
+            path = "/" + HIDDEN
         if self.profile == FORENSIC:
             return "{}://{}{}".format(scheme, self._word(host), self._path(path) if path else "")
         return f"{scheme}://{host if local and not secret_words.holds(host) else self.digest(host)}"
@@ -230,7 +273,7 @@ class Redactor:
         if part in ("", ".", "..", "~"):
             return part
         if self.profile == FORENSIC:
-            assigned = _ASSIGNED.match(part)
+            assigned = _ASSIGNED.match(part.lstrip(":"))
             if assigned and secret_words.named(assigned.group(1)):
                 return assigned.group(1) + assigned.group(2) + HIDDEN
             return self._word(part)
@@ -250,12 +293,19 @@ class Redactor:
         return word
 
 
+def _plain_dashes(word: str) -> str:
+    """An option as it was meant."""
+    return "--" + word.lstrip("-" + _DASHES) if word.lstrip("-")[:1] in tuple(_DASHES) else word
+
+
 def _introduces(word: str, program: str) -> bool:
     """Whether what follows a word is a secret."""
     option = _OPTION.match(word)
-    if option and option.group(3) is None and secret_words.named(word):
+    if option and not option.group(3) and secret_words.named(option.group(1)):
         return True
-    short = program in _TAKES_CREDENTIALS and word in _SHORT_CREDENTIAL
+    short = (program in _TAKES_CREDENTIALS and word in _SHORT_CREDENTIAL) or word in _SECRET_NEXT.get(
+        program, ()
+    )
     return short or word in _CREDENTIAL or secret_words.introduces(word)
 
 

@@ -11,7 +11,7 @@ import re
 NAMED = re.compile(
     r"(?:^|[-_])pass(?:$|[-_0-9])|pass(?:w(?:or)?d|wd|phrase|code)|pwd|secret|token|credential|api[-_]?key|access[-_]?key|private[-_]?key"
     r"|auth|bearer|cookie|session[-_]?(?:key|id)|signature|salt|dsn|conn(?:ection)?[-_]?str|jwt|otp|\bpin\b|webhook"
-    r"|database[-_]?url|redis[-_]?url|(?:^|[-_])key$",
+    r"|database[-_]?url|redis[-_]?url|(?:^|[-_])key$|account[-_]?key|(?:^|[-_])(?:db|my)?pw$|userpass|mnemonic",
     re.IGNORECASE,
 )
 """Names of options and variables whose value is one."""
@@ -20,6 +20,12 @@ _ALONE = re.compile(
     r"(?:my|the)?(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_]?key|bearer|basic|authorization)[:=]?",
     re.IGNORECASE,
 )
+
+_TELLING = re.compile(
+    r"(?:.*[/:])?[A-Za-z0-9_.-]*[-_](?:auth-?token|access-?token|password|passwd|secret|secret[-_]key|access[-_]key|api[-_]key|private[-_]key)",
+    re.IGNORECASE,
+)
+"""Names of settings, which are set to the next word: `aws_secret_access_key x`."""
 
 SHAPES = re.compile(
     r"(?:AKIA|ASIA|ABIA|ACCA|AROA|AIDA)[0-9A-Z]{12,}"
@@ -50,7 +56,7 @@ def named(name: str) -> bool:
 
 def introduces(word: str) -> bool:
     """Whether a word by itself says that a secret comes next, as in `password = x`."""
-    return bool(_ALONE.fullmatch(word))
+    return bool(_ALONE.fullmatch(word) or _TELLING.fullmatch(word))
 
 
 def holds(text: str) -> bool:

@@ -36,7 +36,7 @@ OPS: Mapping[str, str] = {
 
 
 class OpRefused(Exception):
-    """A request that is not carried out; `code` is one word for programs, the message for people. Nothing was changed."""
+    """A request that is not carried out; `code` is one word for programs, the message for people. It has had no effect."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -45,7 +45,8 @@ COMMON_FILES = frozenset(
 )
 """File names that say nothing of their package."""
 
-LANGUAGE_SERVER_WORDS = frozenset(["lsp", "languageserver", "ls-server"])
+LANGUAGE_SERVER_WORDS = frozenset(["lsp", "languageserver", "ls-server", "langserver"])
+LANGUAGE_SERVER_ENDS = ("-ls", "_ls", "lsp")
 
 _PACKAGE_MANAGERS = "npm npm-cli pnpm yarn yarnpkg bun deno"
 _SHARED = "a daemon that is started by whoever needs it first, and then serves others"
@@ -252,10 +253,11 @@ SIGNATURES = (
     one(LANGUAGE_SERVER, "gopls"),
     one(LANGUAGE_SERVER, "rust-analyzer", "rust-analyzer rust-analyzer-proc-macro-srv rls"),
     one(LANGUAGE_SERVER, "clangd", "clangd ccls"),
+    one(LANGUAGE_SERVER, "jdtls", "java", flags="-Declipse.application"),
     one(
         LANGUAGE_SERVER,
         "language server",
-        "jdtls solargraph sorbet lua-language-server zls elixir-ls metals omnisharp OmniSharp eslintServer cssServerMain jsonServerMain htmlServerMain marksman taplo texlab intelephense phpactor nil nixd hls haskell-language-server bash-language-server sourcekit-lsp copilot-language-server",
+        "jdtls solargraph sorbet lua-language-server zls elixir-ls metals omnisharp OmniSharp eslintServer cssServerMain jsonServerMain htmlServerMain marksman taplo texlab intelephense phpactor nil nixd hls haskell-language-server bash-language-server sourcekit-lsp copilot-language-server svelteserver ngserver fsautocomplete perlnavigator tinymist sqls efm-langserver",
     ),
     # build tools
     one(BUILD_TOOL, "esbuild service", "esbuild", flags="--service --ping", worker=True, life=8 * HOUR),

@@ -154,7 +154,11 @@ def _by_words_of_name(name: str, call: ProgramCall) -> ProcessKind | None:
     words = frozenset(re.split(r"[^a-z0-9]+", name.lower()))
     if words & data.MCP_WORDS:
         return _kind(categories.MCP_SERVER, "MCP server", worker=True)
-    if words & data.LANGUAGE_SERVER_WORDS or {"language", "server"} <= words:
+    if (
+        words & data.LANGUAGE_SERVER_WORDS
+        or {"language", "server"} <= words
+        or name.lower().endswith(data.LANGUAGE_SERVER_ENDS)
+    ):
         return _kind(categories.LANGUAGE_SERVER, "language server")
     if name == "test" and any(word.startswith("-test.") for word in call.words):
         return _kind(categories.TEST_RUNNER, "go test")

@@ -6,8 +6,11 @@ whether anybody still listens to a server that talks on it.
 
 from __future__ import annotations
 
-import socket
 import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import socket
 
 _FAMILY, _NETLINK_DIAG, _BY_FAMILY, _DUMP = (
     16,
@@ -26,6 +29,8 @@ def known() -> dict[int, int] | None:
 
     None where the kernel does not say.
     """
+    import socket  # 2 ms, which each command about sessions would pay
+
     request = struct.pack("=BBHIIIII", socket.AF_UNIX, 0, 0, 0xFFFFFFFF, 0, _SHOW_PEER, 0, 0)
     try:
         with socket.socket(_FAMILY, socket.SOCK_RAW, _NETLINK_DIAG) as kernel:

@@ -18,14 +18,14 @@ _BROWSERS = "chrome chromium chromium-browser google-chrome firefox firefox-esr 
 
 STANDING = (
     # databases and queues
-    one(DATABASE, "postgres", "postgres postmaster pg_ctl pgbouncer pg_dump"),
-    one(DATABASE, "mysql", "mysqld mariadbd mysqld_safe mariadbd-safe"),
+    one(DATABASE, "postgres", "postgres postmaster pg_ctl pgbouncer pg_dump pg_dumpall pg_restore"),
+    one(DATABASE, "mysql", "mysqld mariadbd mysqld_safe mariadbd-safe mysqldump"),
     one(DATABASE, "redis", "redis-server valkey-server keydb-server redis-sentinel memcached dragonfly"),
-    one(DATABASE, "mongo", "mongod mongos"),
+    one(DATABASE, "mongo", "mongod mongos mongodump mongorestore"),
     one(
         DATABASE,
         "database",
-        "clickhouse clickhouse-server cockroach influxd etcd consul vault neo4j cassandra CassandraDaemon rqlited surreal qdrant weaviate chroma milvus duckdb sqlite3 minio couchdb beam.smp",
+        "clickhouse clickhouse-server cockroach influxd etcd consul vault neo4j cassandra CassandraDaemon rqlited surreal qdrant weaviate chroma milvus duckdb sqlite3 minio couchdb beam.smp dolt firebird fbserver sqlservr rethinkdb tidb-server tikv-server pd-server arangod scylla tarantool fdbserver dgraph questdb immudb prometheus DynamoDBLocal",
     ),
     one(
         DATABASE,

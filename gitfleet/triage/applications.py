@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from gitfleet.base import advice, canonical, clock, ids
@@ -31,6 +32,7 @@ MOST_AGE = 4 * 3600
 """Seconds after which a plan is too old to be applied."""
 _EARLY = 300
 _LIVE = "live"
+_PATIENCE = 10.0
 
 
 class ApplyReport(NamedTuple):
@@ -69,33 +71,29 @@ class Applications:
         Raises UsageError, PolicyRefused, Corrupt as `FleetPlans.get`, and Blocked for a plan that may not be applied (any more).
         """
         whole = self._own(fleet_session)
-        age = clock.now() - whole.plan.at
-        if not -_EARLY <= age <= MOST_AGE:
-            words = f"{duration(age)} old" if age > 0 else "from the future, by this machine's clock"
-            raise Blocked(
-                f"The plan {fleet_session} is {words}; what it saw may have changed.", hint="Plan again."
-            )
+        _demand_fresh(whole)
         if reviewed and not self._plans.is_shown(whole):
             raise Blocked(
                 f"The plan {fleet_session} has not been shown to anybody in this clone.",
                 hint=f"Look at it first: {advice.FLEET_SHOW.of(fleet_session)}.",
             )
-        if open_ends := [key for key, state in self._journal(whole).states().items() if _is_open(state)]:
-            raise Blocked(
-                f"An application of {fleet_session} was interrupted: of {counted(len(open_ends), 'action')} nobody knows what came.",
-                hint=f"Do not repeat it: {advice.FLEET_RESUME.of(fleet_session)}.",
-            )
+        self._demand_no_open_ends(whole)
         chosen = choose(whole, choice)
         states = self._journal(whole).states()
         self._demand_unrefused(whole, [act for act in chosen.acts if act.key in states], states)
         return whole, chosen
 
     def apply(self, whole: WholePlan, chosen: ChosenActs, pace: ApplyPace) -> ApplyReport:
-        """Do it. Raises PolicyRefused where the fleet may not risk it, LockHeld, LocalStorage; never for what a host does."""
+        """Do it. Raises PolicyRefused where the fleet may not risk it, LockHeld, LocalStorage; never for what a host does. And Blocked:
+        since it was prepared, it has become too old, or somebody else's application was interrupted.
+        """
         if not chosen.acts:
             return ApplyReport(whole, (), chosen.left_out)
         journal = self._journal(whole)
         with journal.held():
+            _demand_fresh(whole)
+            self._demand_no_open_ends(whole)
+            self._hear_of_mistakes()
             self._stake(whole, chosen.acts)
             journal.begin(chosen.acts)
             before, todo = _split(chosen.acts, journal.states())
@@ -121,20 +119,11 @@ class Applications:
             before, todo = _split([act for act in every if act.key in states], states)
             if any(not states[act.key].asked for act in todo) and not sure:
                 self._demand_unrefused(whole, [one.act for one in before], states)
-            if self._may_begin(whole, todo):
-                report = self._run(whole, journal, todo, pace, ())
-                return report._replace(results=(*before, *report.results))
-            return ApplyReport(whole, (*before, *self._recall(whole, journal, todo, states)))
-
-    def _may_begin(self, whole: WholePlan, todo: Sequence[PlannedAct]) -> bool:
-        """Whether something of the plan may be begun still: it is young, and nobody has reported a mistake."""
-        if clock.now() - whole.plan.at > MOST_AGE:
-            return False
-        try:
-            self._stake(whole, todo)
-        except PolicyRefused:
-            return False
-        return True
+            self._hear_of_mistakes()
+            over = self._over(whole)
+            report = self._run(whole, journal, [] if over else todo, pace, ())
+            recalled = self._recall(whole, journal, todo, states, over) if over and todo else ()
+            return report._replace(results=(*before, *recalled, *report.results))
 
     def _demand_unrefused(
         self, whole: WholePlan, acts: Iterable[PlannedAct], states: Mapping[Key, ActState]
@@ -199,6 +188,19 @@ class Applications:
     def _journal(self, whole: WholePlan) -> ApplyJournal:
         return ApplyJournal(self._clone.ledger.state, whole.plan.id, whole.oid)
 
+    def _demand_no_open_ends(self, whole: WholePlan) -> None:
+        if open_ends := [state for state in self._journal(whole).states().values() if _is_open(state)]:
+            session = whole.plan.id
+            raise Blocked(
+                f"An application of {session} was interrupted: of {counted(len(open_ends), 'action')} nobody knows what came.",
+                hint=f"Do not repeat it: {advice.FLEET_RESUME.of(session)}.",
+            )
+
+    def _hear_of_mistakes(self) -> None:
+        """Look at the hub for what others have reported; where it cannot be reached, what is known here decides."""
+        with suppress(FleetError):
+            self._clone.ledger.refresh(_PATIENCE)
+
     def _stake(self, whole: WholePlan, acts: Iterable[PlannedAct]) -> None:
         """What is only offered stakes nothing: no error rate is promised for it."""
         selected = set(whole.plan.selected)
@@ -225,7 +227,9 @@ class Applications:
                 },
             }  # fmt: skip
 
-        run = Application(whole, journal, request, self._told, pace=pace, confirm=self._confirm)
+        run = Application(
+            whole, journal, request, self._told, pace=pace, confirm=self._confirm, over=lambda: self._over(whole)
+        )  # fmt: skip
         results = asyncio.run(self._reach(whole, pace, lambda reach: run.run(reach, acts))) if acts else []
         rows = [
             {"host_id": one.act.host_id, "problem": one.problem, **one.answer.encode()} for one in results
@@ -253,14 +257,25 @@ class Applications:
         except FleetError as error:
             return [f"what came of it could not be kept with the plan: {error.message}"]
 
+    def _over(self, whole: WholePlan) -> str:
+        """Why nothing more of a plan is begun, in words; "": it may be."""
+        if clock.now() - whole.plan.at > MOST_AGE:
+            return "the plan is too old"
+        try:
+            staked = self._plans.staked(whole)
+        except FleetError as error:
+            return f"whether a mistake was reported cannot be told ({error.message})"
+        return "a mistake of the plan was reported" if staked and staked.reports else ""
+
     def _recall(
         self,
         whole: WholePlan,
         journal: ApplyJournal,
         acts: Sequence[PlannedAct],
         states: Mapping[Any, ActState],
+        why: str,
     ) -> list[ActResult]:
-        """What hosts know of actions of a plan that is too old: nothing is begun any more."""
+        """What hosts know of actions of a plan of which nothing is begun any more."""
         wanted = {act.host_id for act in acts if states[act.key].asked}
         hosts = [host for host in whole.plan.hosts if host.host_id in wanted]
         said = {
@@ -276,9 +291,7 @@ class Applications:
                 journal.answer(act, answer)
             else:
                 outcome = acts_wire.UNKNOWN if states[act.key].asked else acts_wire.NOT_ASKED
-                answer = ActAnswer(
-                    *act.key[1:], outcome, "nothing of this plan is begun any more: plan again"
-                )
+                answer = ActAnswer(*act.key[1:], outcome, f"{why}: plan again")
             found.append(ActResult(act, answer))
         return found
 
@@ -324,6 +337,16 @@ def _split(
         else:
             before.append(ActResult(act, replace(answer, repeated=True)))
     return before, todo
+
+
+def _demand_fresh(whole: WholePlan) -> None:
+    """Raise Blocked for a plan that is too old to be applied."""
+    age = clock.now() - whole.plan.at
+    if not -_EARLY <= age <= MOST_AGE:
+        words = f"{duration(age)} old" if age > 0 else "from the future, by this machine's clock"
+        raise Blocked(
+            f"The plan {whole.plan.id} is {words}; what it saw may have changed.", hint="Plan again."
+        )
 
 
 def _is_open(state: ActState) -> bool:

@@ -51,7 +51,10 @@ Confirm = Callable[[str], bool]
 
 
 class Application:
-    """One application of a plan, by a run of this process. `request` makes what a host is asked; `confirm` asks a person, if there is one."""
+    """One application of a plan, by a run of this process. `request` makes what a host is asked; `confirm` asks a person, if there is one.
+
+    `over` is asked before each batch, and says why nothing more of the plan may be begun.
+    """
 
     def __init__(
         self,
@@ -62,10 +65,11 @@ class Application:
         *,
         pace: ApplyPace = ApplyPace(),  # noqa: B008 - frozen
         confirm: Confirm | None = None,
+        over: Callable[[], str] = lambda: "",
     ) -> None:
         self._hosts = {host.host_id: host for host in whole.plan.hosts}
         self._journal, self._request, self._told = journal, request, told
-        self._pace, self._confirm = pace, confirm
+        self._pace, self._confirm, self._over = pace, confirm, over
         self._halted = ""
         self.stopped = ""
         """Why not all was done ("": nothing stopped it)."""
@@ -75,6 +79,9 @@ class Application:
         queue = choosing.by_host(acts)
         size, found = 1, list[ActResult]()
         while queue:
+            self.stopped = self._over()
+            if self.stopped:
+                break
             batch, queue = queue[:size], queue[size:]
             ended = await asyncio.gather(
                 *(self._on_host(reach, self._hosts[host], todo) for host, todo in batch)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from gitfleet.base.text import display
 from gitfleet.codec import Struct
-from gitfleet.errors import FleetError
+from gitfleet.errors import FleetError, UsageError
 from gitfleet.ledger import commits
 from gitfleet.nodes import liveness
 from gitfleet.nodes.records import DEAD
@@ -55,6 +56,20 @@ def known(clone: Clone) -> KnownSessions:
     found = {path: NOBODYS if path in shared else one for path, (_, one) in places.items()}
     main = clone.repository.main
     return KnownSessions(states, {main: NOBODYS, **found} if main else found)
+
+
+def demand_ended(known: KnownSessions, session: str) -> None:
+    """Raise UsageError where `session` is one of which no end is known: that a plan finds nothing of it would mean nothing. "" is none."""
+    state = known.states.get(session)
+    if not session or state == ENDED:
+        return
+    told = display(session[:80])
+    if state == LIVE:
+        raise UsageError(f"The session {told} has not ended: what it runs is its own.", hint="End it first.")
+    raise UsageError(
+        f"No session {told} is known here that has ended.",
+        hint="See whose processes there are, and spell it as that shows it; exchange with the hub if it was another clone's.",
+    )
 
 
 def _settle(places: dict[str, tuple[bool, str]], shared: set[str], path: str, one: tuple[bool, str]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from gitfleet.base import canonical
 from gitfleet.codec import Broken, Many, One, Struct, Text, field
 from gitfleet.triage.plan_record import WholePlan
-from gitfleet.triage.shapes import CANDIDATE_ID, WORD
+from gitfleet.triage.shapes import CANDIDATE_ID, WORD, Printable
 
 FOLDER = "applied/"
 _MOST = 100_000
@@ -21,6 +21,7 @@ class PastAct(Struct):
     candidate_id: str = field(CANDIDATE_ID)
     action: str = field(WORD)
     outcome: str = field(WORD)
+    detail: str = field(Printable(400), default="")
 
 
 class PastRun(Struct):
@@ -29,11 +30,11 @@ class PastRun(Struct):
     acts: tuple[PastAct, ...] = field(Many(One(PastAct), most=_MOST))
 
 
-def latest(whole: WholePlan, added: Mapping[str, bytes]) -> dict[tuple[str, str, str], str]:
-    """The newest outcome of each action, by host, candidate and action. What names none of the plan's candidates is passed over."""
+def newest(whole: WholePlan, added: Mapping[str, bytes]) -> dict[tuple[str, str, str], PastAct]:
+    """The newest word on each action, by host, candidate and action. What names none of the plan's candidates is passed over."""
     known = {(host.host_id, one.candidate_id) for host, one in whole.candidates()}
     return {
-        (act.host_id, act.candidate_id, act.action): act.outcome
+        (act.host_id, act.candidate_id, act.action): act
         for act in _acts(added)
         if (act.host_id, act.candidate_id) in known
     }
@@ -41,7 +42,7 @@ def latest(whole: WholePlan, added: Mapping[str, bytes]) -> dict[tuple[str, str,
 
 def counted(whole: WholePlan, added: Mapping[str, bytes]) -> dict[str, int]:
     """How many actions ended in which way."""
-    return dict(sorted(Counter(latest(whole, added).values()).items()))
+    return dict(sorted(Counter(act.outcome for act in newest(whole, added).values()).items()))
 
 
 def _acts(added: Mapping[str, bytes]) -> Iterator[PastAct]:

@@ -6,6 +6,7 @@ Pure: what was asked and what came back are arguments. A host whose answer is no
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from gitfleet.base import canonical
@@ -99,6 +100,17 @@ def files_of(whole: WholePlan, secret: bytes) -> tuple[WholePlan, dict[str, byte
         plan_record.VIEW: plan_view.text(whole).encode(),
         **files,
     }
+
+
+def left_alone(replies: Sequence[ScanReply], left_by: str) -> int:
+    """How many groups that this session has left running are not proposed: too little is known of them, or they are kept."""
+    found = 0
+    for reply in replies:
+        with suppress(Broken):
+            if reply.status == PLANNED:
+                scan, _ = wire.of_scan(reply.answer, session_id=reply.session_id)
+                found += sum(one.session == left_by and not one.proposed for one in scan.candidates)
+    return found
 
 
 def _read(reply: ScanReply, left_by: str = "") -> _Read:

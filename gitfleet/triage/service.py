@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from gitfleet.base import clock, ids
+from gitfleet.base import clock, files, ids
 from gitfleet.base.names import SessionId
+from gitfleet.base.text import counted
 from gitfleet.clone import Clone
 from gitfleet.codec import Struct, replace
 from gitfleet.dispatch import risk
@@ -91,17 +92,23 @@ class FleetPlans:
         _check(options)
         hosts = hosts_of(hosts).hosts if isinstance(hosts, str) else hosts
         secret = redaction_key.key(self._clone.ledger.state)
+        known = known_sessions.known(self._clone)
+        known_sessions.demand_ended(known, options.left_by)
         request = self._request(options)
-        replies = run(self._ask(hosts, options, secret))
+        replies = run(self._ask(hosts, options, secret, known))
         whole = planning.merge(request, replies)
-        whole, files = planning.files_of(whole, redaction_key.derived(secret, "seal"))
+        whole, kept = planning.files_of(whole, redaction_key.derived(secret, "seal"))
         planned, total = len(whole.plan.planned), len(hosts)
         oid, warnings = self.refs.write(
             request.id,
-            files,
+            kept,
             f"Fleet plan {request.id}: {planned} of {total} hosts, {len(whole.plan.selected)} selected",
         )
         self.forget_old()
+        alone = planning.left_alone(replies, options.left_by) if options.left_by else 0
+        if alone:
+            words = f"{counted(alone, 'group')} of {options.left_by} still running and not proposed: too little tells that nobody needs them, or they are kept"
+            warnings = [words, *warnings]
         return replace(whole, oid=oid), [*self._remarks(whole), *warnings]
 
     def get(self, fleet_session: str) -> KeptPlan:
@@ -175,7 +182,15 @@ class FleetPlans:
                 break
             reviewing.forget(self._clone.ledger.state, name)
             apply_journal.forget(self._clone.ledger.state, name)
+            for page in files.names(self.reports):
+                if page.startswith(name):
+                    files.remove(os.path.join(self.reports, page))
         return gone
+
+    @property
+    def reports(self) -> str:
+        """The folder for reports that nobody named a file for: `<plan>.html`, `<plan>-<host>.html`. They go with their plan."""
+        return os.path.join(self._clone.ledger.state, "triage", "reports")
 
     @property
     def _itself(self) -> Actor:
@@ -191,8 +206,13 @@ class FleetPlans:
             name, now, node, __version__, options.profile, options.alpha, round(granted, 6), options.left_by
         )
 
-    async def _ask(self, hosts: Sequence[HostSpec], options: PlanOptions, secret: bytes) -> list[ScanReply]:
-        known = known_sessions.known(self._clone)
+    async def _ask(
+        self,
+        hosts: Sequence[HostSpec],
+        options: PlanOptions,
+        secret: bytes,
+        known: known_sessions.KnownSessions,
+    ) -> list[ScanReply]:
         order = hosts_asked.ScanOrder(
             known.states, known.places,
             redaction_key.derived(secret, "redaction"), options.profile,

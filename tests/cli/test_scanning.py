@@ -113,3 +113,26 @@ def test_scan_in_a_fleet_whose_ledger_cannot_be_read_says_so_and_shows_processes
     told = cli.gitfleet(cli.clone.path, "scan", "--seconds", "0", "--json").ok().json()
     assert "each counts as unknown" in told["warnings"][0]
     assert any(left in row["pids"] and row["session_state"] == "unknown" for row in told["data"]["groups"])
+
+
+@pytest.mark.parametrize(("more", "shows"), [((), False), (("--profile", "forensic"), True)])
+def test_scan_with_a_report_writes_a_page_without_secrets_and_by_default_without_odd_words(
+    gitfleet: Gitfleet, tmp_path: Path, start: Programs, more: tuple[str, ...], shows: bool
+) -> None:
+    left = leaked(start, "codex-7h3k9q2m", tmp_path, "--password", "hunter2hunter2", "payroll<b>")
+    page = tmp_path / "host.html"
+    told = gitfleet(tmp_path, "scan", "--seconds", "0", "--report", str(page), *more).ok()
+    assert f"{page}: written" in told.stderr
+    made = page.read_text()
+    assert page.stat().st_mode & 0o777 == 0o600
+    assert str(left) in made
+    assert "hunter2" not in made
+    assert ("payroll&lt;b&gt;" in made) is shows
+    assert "payroll<b>" not in made
+
+
+def test_scan_with_a_report_over_a_file_of_somebody_is_refused(gitfleet: Gitfleet, tmp_path: Path) -> None:
+    page = tmp_path / "notes.html"
+    page.write_text("mine\n")
+    gitfleet(tmp_path, "scan", "--seconds", "0", "--report", str(page)).ended(20)
+    assert page.read_text() == "mine\n"

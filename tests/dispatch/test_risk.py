@@ -107,6 +107,23 @@ def test_plan_made_before_a_mistake_was_reported_is_refused_where_its_level_is_t
     assert world.stake(2, risk.budget(world.view).level).changed
 
 
+def test_plan_that_is_applied_already_is_not_applied_further_once_a_mistake_of_it_was_reported() -> None:
+    world = RiskWorld()
+    world.stake(1)
+    world.report(1)
+    with pytest.raises(PolicyRefused, match="a mistake was reported"):
+        world.stake(1)
+
+
+def test_two_plans_at_the_limit_that_are_open_together_and_wrong_use_up_all_there_is() -> None:
+    world = RiskWorld()
+    for number in (1, 2, 3):
+        world.stake(number)
+    levels = [world.report(number).budget.level for number in (1, 2, 3)]
+    assert levels == [permitted(stake_of(ALPHA)), 0, 0]
+    assert (world.wealth, risk.budget(world.view).lost) == (0, START)
+
+
 def test_another_plan_of_the_same_name_is_refused() -> None:
     world = RiskWorld()
     world.stake(1)

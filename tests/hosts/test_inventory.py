@@ -99,11 +99,12 @@ def test_file_of_hosts_is_read_without_remarks_and_blank_lines(tmp_path: Path) -
 
 def test_host_that_is_named_twice_is_asked_once_and_reported(tmp_path: Path) -> None:
     path = tmp_path / "hosts"
-    path.write_text("a\nb\nA\nu@a\na # again\n[::1]:22\n[0::1]:22\n")
+    path.write_text("a\nb\nA\nu@a\na # again\n[::1]:22\n[0::1]:22\nU@a\nu@A\n")
     found = inventory.hosts_of(str(path))
-    assert [one.host_id for one in found.hosts] == ["a", "b", "u@a", "[::1]:22"]
+    assert [one.host_id for one in found.hosts] == ["a", "b", "u@a", "[::1]:22", "U@a"]
     assert found.merged == (
         MergedEntry("a", ("line 1", "line 3", "line 5")),
+        MergedEntry("u@a", ("line 4", "line 9")),
         MergedEntry("[::1]:22", ("line 6", "line 7")),
     )
 

@@ -166,6 +166,24 @@ def test_idle_language_server_is_kept(command: str, origin: Origin) -> None:
     assert found.log_e < log2(10 / 0.05)
 
 
+JDTLS = (
+    "java -Declipse.application=org.eclipse.jdt.ls.core.id1 -jar /opt/jdtls/org.eclipse.equinox.launcher.jar"
+)
+
+
+@pytest.mark.parametrize(
+    "command", ["gopls", "terraform-ls serve", "ocamllsp", "svelteserver --stdio", JDTLS]
+)
+@pytest.mark.parametrize("stdin", [{"stdin": "null"}, {"stdin": "pipe", "fed": True, "feeders": (7,)}])
+def test_language_server_of_an_ended_session_is_ended_only_when_its_editor_has_let_go_of_it(
+    command: str, stdin: dict[str, Any]
+) -> None:
+    let_go = judged(of_session(), process(command, stdin="pipe", fed=False))
+
+    assert judged(of_session(), process(command, **stdin)).action == KEEP
+    assert let_go.action == TERMINATE
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [

@@ -83,7 +83,13 @@ NAMED = [
     "java -Dspring.datasource.password={} -jar x.jar", "app jdbc:postgresql://h/db?user=u&password={}", "curl -H Authorization:{} x",
     "curl -H 'Authorization:Basic {}' x", "hey -H 'Cookie: a=b; c={}' x", "ab -H 'X-Api-Key: {}' x", "redis-cli -a {}",
     "http_proxy=http://ada:{}@h:3128 app", "docker run -e TOKEN={} image", "app '--header=Authorization: Bearer {}'",
-    "helm install --set-string auth.secret={} x", "app --auth=ada:{}",
+    "helm install --set-string auth.secret={} x", "app --auth=ada:{}", "docker run --env=SECRET={} x", "docker login -u a -p {}",
+    "app --dbpw={}", "app --config={{password:{}}}", "app '{{a:1,password:{}}}'", "app 'password is {}'", "app --password= {}",
+    "app 'AccountName=x;AccountKey={}'", "openssl enc -k {}", "zip -P {} x", "7z x -p{} a.7z", "ldapsearch -w {} x", "vault login {}",
+    "aws configure set aws_secret_access_key {}", "npm config set //registry.npmjs.org/:_authToken {}",
+    "npm config set //registry.npmjs.org/:_authToken={}", "watch 'curl -u a:{} x'", "app \u2014password {}", "app -\u2013password={}",
+    "app --userpass ada:{}", "app ada:{}@host", "rsync ada:{}@host::m x", "app //ada:{}@host/x", "curl https://hooks.slack.com/services/T0/B0/{}",
+    "curl https://discord.com/api/webhooks/1/{}", "app '-----BEGIN RSA PRIVATE KEY----- {} -----END RSA PRIVATE KEY-----'",
 ]  # fmt: skip
 
 
@@ -92,6 +98,12 @@ def test_secret_that_only_its_name_tells_leaves_by_no_profile(line: str) -> None
     words = shlex.split(line.format(PLAIN))
     for profile in PROFILES:
         assert PLAIN not in hides(profile).command(words), profile
+
+
+@pytest.mark.parametrize("piece", ["[", "a={", "a:{", "a=b,", "a:b@", "//a:", "\u2014", "{'a':", "x_token="])
+def test_word_of_any_depth_is_told_in_a_line(piece: str) -> None:
+    for profile in PROFILES:
+        assert len(hides(profile).command(["app", piece * 5000])) <= 400
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -249,6 +249,29 @@ def test_plan_of_which_a_mistake_was_reported_is_not_applied(bench: Bench) -> No
     assert runs(host, pid)
 
 
+def test_plan_of_which_a_mistake_is_reported_in_the_middle_is_not_gone_on_with(bench: Bench) -> None:
+    host = bench.hosts.start("build-01")
+    pids = [bench.leak(host) for _ in range(2)]
+    candidates = bench.make("build-01")["candidates"]
+    bench.apply("--targets", candidates[0]["candidate_id"])
+    bench("mistake", candidates[0]["candidate_id"], "--session", bench.plan, clone="bob").ok()
+    bench("apply", "--session", bench.plan, "--recommended", "--yes").ended(16)
+    assert sum(runs(host, pid) for pid in pids) == 1
+
+
+def test_resumed_plan_of_which_a_mistake_was_reported_begins_nothing(bench: Bench) -> None:
+    host = bench.hosts.start("build-01")
+    pid = bench.leak(host)
+    (one,) = bench.make("build-01")["candidates"]
+    words = ["fleet", "apply", "--session", bench.plan, "--recommended", "--yes"]
+    argv = [sys.executable, "-P", "-m", "tests.triage.dying_controller", "1", *words]
+    run(argv, bench.clone, env=bench.gitfleet.environment()).ended(-signal.SIGKILL)
+    bench("mistake", one["candidate_id"], "--session", bench.plan, clone="bob").ok()
+    data = bench.apply(verb="resume", code=20)
+    assert (outcomes(data), runs(host, pid)) == ({"build-01": "not-asked"}, True)
+    assert data["actions"][0]["detail"] == "a mistake of the plan was reported: plan again"
+
+
 def test_pause_is_undone_and_costs_what_the_plan_staked(bench: Bench) -> None:
     host = bench.hosts.start("build-01", tool=PAUSES.format(python=sys.executable))
     pid = bench.leak(host)
@@ -357,6 +380,37 @@ def test_host_that_dies_in_the_middle_is_unknown_and_asked_again(bench: Bench) -
     assert (outcomes(data), heard.read_bytes(), runs(host, pid)) == ({"build-01": "done"}, b"t", False)
 
 
+def stranger(bench: Bench, tmp_path: Path, boot: str, act: dict[str, Any]) -> None:
+    """A plan of a host that says this to every act."""
+    planned = scan("", candidate(1, identity=identity(1001, boot=boot)), facts=facts(boot=boot))
+    del planned["session_id"]
+    (tmp_path / "answers.json").write_text(json.dumps({"scan": planned, "act": act}))
+    program = ROOT / "tests/triage/fake_host.py"
+    tool = f'exec "{sys.executable}" "{program}" "{tmp_path}/answers.json" "$@"\n'
+    bench.hosts.start("build-01", tool=tool)
+    bench.make("build-01")
+
+
+def answered(bench: Bench, answer: bytes) -> subprocess.CompletedProcess[bytes]:
+    """An application at a terminal, where somebody types this."""
+    here, there = os.openpty()
+    os.write(here, answer)
+    argv = bench.gitfleet.argv("fleet", "apply", "--session", bench.plan, "--recommended", "--json")
+    environment = overlaid({**bench.gitfleet.environment(), "TERM": "dumb"})
+    done = subprocess.run(argv, cwd=bench.clone, env=environment, stdin=there, stderr=there, stdout=-1)
+    os.close(there)
+    os.close(here)
+    return done
+
+
+def test_person_at_a_terminal_is_asked_and_may_say_no(bench: Bench, tmp_path: Path) -> None:
+    stranger(bench, tmp_path, "b", ACTED)
+    said = answered(bench, b"n\n")
+    assert (said.returncode, b"you said no" in said.stdout) == (20, True)
+    said = answered(bench, b"y\n")
+    assert (said.returncode, json.loads(said.stdout)["data"]["apply_summary"]["total_done"]) == (0, 1)
+
+
 ACTED = {"candidate_id": "c-000000000001", "action": "terminate", "outcome": "done"}
 
 
@@ -378,13 +432,7 @@ ACTED = {"candidate_id": "c-000000000001", "action": "terminate", "outcome": "do
 def test_answer_of_a_host_is_a_strangers_word(
     bench: Bench, tmp_path: Path, boot: str, act: dict[str, Any], code: int, outcome: str, detail: str
 ) -> None:
-    planned = scan("", candidate(1, identity=identity(1001, boot=boot)), facts=facts(boot=boot))
-    del planned["session_id"]
-    (tmp_path / "answers.json").write_text(json.dumps({"scan": planned, "act": act}))
-    program = ROOT / "tests/triage/fake_host.py"
-    tool = f'exec "{sys.executable}" "{program}" "{tmp_path}/answers.json" "$@"\n'
-    bench.hosts.start("build-01", tool=tool)
-    bench.make("build-01")
+    stranger(bench, tmp_path, boot, act)
     ran = bench("apply", "--session", bench.plan, "--recommended", "--yes", "--json").ended(code)
     (row,) = held(ran.json(), code)["actions"]
     assert row["outcome"] == outcome

@@ -240,6 +240,7 @@ NONSENSE: list[tuple[tuple[str, ...], str]] = [
     (("--hosts", "localhost", "--timeout", "0"), "seconds"),
     (("--hosts", "localhost", "--max-parallel", "0"), "at once"),
     (("--hosts", "localhost", "--format", "xml"), "format"),
+    (("--hosts", "localhost", "--left-by", "nobody-1"), "no session nobody-1"),
 ]
 
 

@@ -67,6 +67,16 @@ def test_plan_of_what_one_session_left_proposes_nothing_else_and_counts_all_that
     assert whole.plan.tested == 400
 
 
+def test_what_one_session_left_and_is_not_proposed_is_counted() -> None:
+    own = [
+        candidate(1, session="s-1"),
+        candidate(2, session="s-1", action="keep"),
+        candidate(3, action="keep"),
+    ]
+    replies = [reply(1, *own), reply(2, status="timeout")]
+    assert planning.left_alone(replies, "s-1") == 1
+
+
 @pytest.mark.parametrize(
     "status", ["unreachable", "blocked", "no-tool", "version-mismatch", "timeout", "died", "error"]
 )

@@ -105,7 +105,7 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
         notes = (
             *job.attempts[-1].notes,
             *confinement.noted(end),
-            *running_on.notes(end),
+            *running_on.notes(end, job.attempts[-1]),
             *verdict.notes,
             *unheld,
         )

@@ -60,7 +60,7 @@ def act_request(raw: Mapping[str, Any]) -> ActRequest:
         ActKey(_word(raw, "plan_oid", _OID), _word(raw, "candidate_id", _CANDIDATE), _action(raw)),
         _word(raw, "plan", _PLAN),
         identities(raw.get("identities")),
-        int(_number(raw, "pgid", 0, 0, 1 << 31)),
+        _whole(_number(raw, "pgid", 0, 0, 1 << 31)),
         _text(raw.get("category", ""), "category"),
         _options(raw.get("options", {})),
     )
@@ -108,9 +108,9 @@ def _identity(raw: Any) -> Identity:
         raise OpRefused("bad-request", "an identity has no device and inode")
     return Identity(
         boot=_text(raw.get("boot"), "boot"),
-        pid=int(_number(raw, "pid", None, 2, 1 << 31)),
-        start=int(_number(raw, "start", None, 0, _BIG)),
-        uid=int(_number(raw, "uid", None, 0, 1 << 32)),
+        pid=_whole(_number(raw, "pid", None, 2, 1 << 31)),
+        start=_whole(_number(raw, "start", None, 0, _BIG)),
+        uid=_whole(_number(raw, "uid", None, 0, 1 << 32)),
         exe=None if exe is None else (_inode(exe[0]), _inode(exe[1])),
         pid_namespace=_maybe_inode(raw.get("pid_namespace")),
         mount_namespace=_maybe_inode(raw.get("mount_namespace")),
@@ -130,7 +130,7 @@ def _options(raw: Any) -> ActOptions:
         kill=raw.get("kill", True),
         settle=_number(raw, "settle", 1.0, 0.0, 30.0),
         pause_for=_number(raw, "pause_for", 86_400.0, 0.0, 30 * 86_400.0),
-        nice=int(_number(raw, "nice", 10, 1, 19)),
+        nice=_whole(_number(raw, "nice", 10, 1, 19)),
         share=_number(raw, "share", 0.5, 0.01, 1.0),
         protect=tuple(_text(one, "protect") for one in protect),
         sessions=_table(raw, "sessions"),
@@ -171,8 +171,14 @@ def _number(raw: Mapping[str, Any], name: str, default: float | None, least: flo
     return value
 
 
+def _whole(value: float) -> int:
+    if not isinstance(value, int):
+        raise OpRefused("bad-request", "a whole number was expected")
+    return value
+
+
 def _inode(value: Any) -> int:
-    return int(_number({"inode": value}, "inode", None, 0, 1 << 64))
+    return _whole(_number({"inode": value}, "inode", None, 0, 1 << 64))
 
 
 def _maybe_inode(value: Any) -> int | None:

@@ -49,7 +49,7 @@ def _undo(journal: ActJournal, entry: ActEntry) -> tuple[str, str]:
         return (CANNOT, "what has ended cannot be taken back") if touched else (NOTHING, "it was not touched")
     if entry.key.action == PAUSE and entry.paused:
         going, gone = resume(journal, entry, "undone")
-        return (UNDONE, f"{going} go on") if going or not gone else (GONE, "they have ended meanwhile")
+        return (UNDONE, "continued") if going or not gone else (GONE, "they have ended meanwhile")
     return _unslow(journal, entry)
 
 
@@ -61,7 +61,7 @@ def _unslow(journal: ActJournal, entry: ActEntry) -> tuple[str, str]:
         return GONE, "they have ended meanwhile"
     if not unslow(before):
         return CANNOT, "the system does not let this user give it back"
-    journal.write(STEP, entry.key, step="undone")
+    entry.steps.append(journal.write(STEP, entry.key, step="undone"))
     return UNDONE, "as it was before"
 
 

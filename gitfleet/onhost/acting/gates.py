@@ -78,7 +78,7 @@ def _asked(question: GateQuestion, gates: Iterable[Gate]) -> tuple[SafetyGate, .
 
 def loss_gates(question: GateQuestion) -> tuple[SafetyGate, ...]:
     """Those of them that ask whether something would be lost with the processes."""
-    return _files(question)
+    return (*_files(question), _git_under_way(question))
 
 
 def closed(gates: Iterable[SafetyGate]) -> list[SafetyGate]:

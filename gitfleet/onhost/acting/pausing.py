@@ -73,7 +73,7 @@ def resume(journal: ActJournal, entry: ActEntry, why: str) -> tuple[int, int]:
             stopped += _send(pid, start, signal.SIGCONT)
     for pid, start in _joined(entry):
         stopped += not _runs(pid, start) and _send(pid, start, signal.SIGCONT)
-    journal.write(STEP, entry.key, step="continued", why=why)
+    entry.steps.append(journal.write(STEP, entry.key, step="continued", why=why))
     pid, start = noted.get("keeper", (0, 0))
     if pid not in {0, os.getpid()}:
         _send(int(pid), int(start), signal.SIGTERM)

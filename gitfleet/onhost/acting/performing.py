@@ -10,6 +10,7 @@ from gitfleet.onhost.acting import sighting
 from gitfleet.onhost.acting.act_journal import INTENT, OUTCOME, ActEntry, ActJournal
 from gitfleet.onhost.acting.act_request import ActRequest, identity_row
 from gitfleet.onhost.acting.gates import GateQuestion, closed, look_at_gates
+from gitfleet.onhost.acting.grip import group_members
 from gitfleet.onhost.acting.muster import Muster, Seen, muster
 from gitfleet.onhost.acting.pausing import pause
 from gitfleet.onhost.acting.slowing import renice, throttle
@@ -20,6 +21,7 @@ from gitfleet.onhost.acting.work_order import (
     GONE_BEFORE,
     REFUSED_GATE,
     REFUSED_IDENTITY,
+    SURVIVED,
     ActEnd,
     ActInterrupted,
     WorkOrder,
@@ -71,8 +73,7 @@ def _carry_out(order: WorkOrder) -> ActEnd:
     if crowd.surprise:
         return ActEnd(REFUSED_IDENTITY, crowd.surprise)
     if not crowd.present:
-        begun = bool(order.entry.steps)
-        return ActEnd(DONE if begun else GONE_BEFORE, "it had ended when it was looked at" if begun else "")
+        return _without_them(order)
     question = GateQuestion(
         crowd.members,
         request.key.action,
@@ -89,6 +90,17 @@ def _carry_out(order: WorkOrder) -> ActEnd:
         return _ACTIONS[request.key.action](order, crowd)
     except PermissionError:
         return ActEnd(FAILED, "the system does not permit it")
+
+
+def _without_them(order: WorkOrder) -> ActEnd:
+    """None of them is there. Who has joined their group since TERM was sent may be: a number that leads one again is another group's."""
+    if not order.entry.steps:
+        return ActEnd(GONE_BEFORE)
+    pgid = order.request.pgid
+    left = list(group_members(pgid)) if pgid > 1 and order.request.key.action == TERMINATE else []
+    if left and pgid not in left:
+        return ActEnd(SURVIVED, f"{len(left)} that have joined their group still run", left=left)
+    return ActEnd(DONE, "it had ended when it was looked at")
 
 
 def _intent(request: ActRequest) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base import advice
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
 from tests.jobs.attempts.test_attempts import Bench
 from tests.workbench import Git, Gitfleet
@@ -153,16 +154,19 @@ def test_what_an_agent_does_inside_submodules_is_told_where_it_is_not_on_the_bra
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux makes orphans the shepherd's")
-def test_daemon_that_gave_up_the_session_and_its_mark_is_named(bench: Bench) -> None:
+def test_daemon_that_gave_up_the_session_and_its_mark_is_named_with_a_way_to_plan_its_end(
+    bench: Bench,
+) -> None:
     daemon = "env -u GITFLEET_SESSION setsid -f sh -c 'echo $$ > ../../place; exec sleep 1000'"
     job = bench.ran(f"mkfifo ../../place; {daemon}; read pid < ../../place; rm ../../place; echo $pid")
     pid = int(bench.said(job)[0])
     try:
-        (note,) = job.attempts[0].notes
+        note, offer = job.attempts[0].notes
         assert (
             note
             == f"runs on, outside of the attempt's session and without its mark: process {pid} (sleep 1000)"
         )
+        assert offer.startswith(advice.FLEET_PLAN_LEFT.of(job.attempts[0].session))
         assert job.outcome is AttemptOutcome.NO_CHANGE
     finally:
         os.kill(pid, signal.SIGKILL)

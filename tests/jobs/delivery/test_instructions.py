@@ -50,7 +50,7 @@ def test_agent_is_told_what_is_done_for_it_by_the_kind_of_remote(
         ({"commit": {"leftovers": "keep"}}, "is not part of the work."),
         ({"commit": {"leftovers": "fail"}}, "count as a failure."),
         ({}, "Before you change a path, claim it: `gitfleet claim PATH`."),
-        ({"claims": ["src/", "a\x1b[31m"]}, "You hold the claims on src/, a\\x1b[31m. Before"),
+        ({"claims": ["src/", "docs/"]}, "You hold the claims on src/, docs/. Before"),
         ({}, "counts as done if something has changed."),
         ({"verify": ["make", "a test"]}, "something has changed and this succeeds here: `make 'a test'`."),
         ({"commit": {"no_change": "success"}}, "End once the work is done."),

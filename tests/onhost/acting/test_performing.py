@@ -16,6 +16,7 @@ import pytest
 
 from gitfleet.onhost import facts
 from gitfleet.onhost.acting import after_acts, grip, sighting
+from gitfleet.onhost.acting.act_journal import ActJournal, ActKey
 from gitfleet.onhost.acting.muster import muster
 from gitfleet.onhost.acting.performing import pause_between, perform
 from gitfleet.onhost.acting.work_order import ActInterrupted
@@ -244,7 +245,7 @@ def test_pause_stops_a_group_and_undo_lets_it_go_on(living: Living, tmp_path: Pa
     assert row["now"] == "paused"
     assert row["paused_until"] > facts.now()
     (row,) = after_acts.undo(journal, OID, [])
-    assert (row["undo"], state_of(child.pid)) == ("undone", "S")
+    assert (row["undo"], row["paused_until"], state_of(child.pid)) == ("undone", None, "S")
     (row,) = after_acts.undo(journal, OID, [])
     assert row["undo"] == "nothing"
 
@@ -314,6 +315,24 @@ def test_copy_that_comes_up_afterwards_is_told(living: Living, tmp_path: Path) -
     assert said["respawned"] == [living.left[-1].pid]
     (row,) = after_acts.verify_rows(str(tmp_path / "journal"))
     assert (row["now"], row["respawned"]) == ("respawned", [living.left[-1].pid])
+
+
+@pytest.mark.parametrize("line", [1, 2])
+def test_step_that_cannot_be_written_down_is_not_taken(
+    living: Living, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: int
+) -> None:
+    child, write, left = living.sleeper(), ActJournal.write, [line]
+
+    def full(self: ActJournal, kind: str, key: ActKey, **more: Any) -> dict[str, Any]:
+        left[0] -= 1
+        if not left[0]:
+            raise OSError("no space left on device")
+        return write(self, kind, key, **more)
+
+    monkeypatch.setattr(ActJournal, "write", full)
+    with pytest.raises(OSError, match="no space"):
+        do(request_of(TERMINATE, child.pid), tmp_path)
+    assert child.runs
 
 
 def test_journal_is_for_its_user_alone_and_survives_a_torn_line(living: Living, tmp_path: Path) -> None:

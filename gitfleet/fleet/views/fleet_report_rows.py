@@ -1,0 +1,154 @@
+"""What a report of a plan over hosts tells: the plan, its hosts' machines, and all that has become of it, of all hosts or of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypedDict
+
+from gitfleet.dispatch import risk
+from gitfleet.errors import UsageError
+from gitfleet.fleet.views import fleet_plan_rows
+from gitfleet.fleet.views.fleet_plan_rows import (
+    SELECTED,
+    CrossHostPatternRow,
+    FleetCandidateRow,
+    FleetFdrRow,
+    FleetHostRow,
+    FleetSummaryRow,
+    RiskBudgetRow,
+)
+from gitfleet.fleet.views.rows import row_of
+from gitfleet.triage import outcomes
+from gitfleet.triage.plan_record import HostPart, WholePlan
+
+
+class ReportMachineRow(TypedDict):
+    """A host's machine at the time of its scan. Memory in bytes."""
+
+    host_id: str
+    system: str
+    cores: int
+    memory_total: int
+    memory_available: int
+    swap_total: int
+    swap_free: int
+    load: list[float]
+    pressure: dict[str, float | None]
+    """By resource the percent of the last minute in which something waited for it; null where the kernel does not count."""
+    oom_kills: int | None
+    """Processes that the kernel has killed since the boot for want of memory."""
+
+
+class ReportActRow(TypedDict):
+    """One action that was asked for, and the newest that is known of it."""
+
+    host_id: str
+    candidate_id: str
+    category: str
+    pattern: str
+    action: str
+    outcome: str
+    """As in `fleet apply`; or `undone`."""
+    detail: str
+
+
+class ReportMistakeRow(TypedDict):
+    """A candidate that was reported as a mistake."""
+
+    candidate_id: str
+    at: int
+    reason: str
+
+
+class FleetReportAnswer(TypedDict):
+    """`fleet report`: what the page says."""
+
+    fleet_session_id: str
+    host: str
+    """The host that it is about; empty: all of the plan."""
+    file: str
+    """Where the page was written."""
+    plan_oid: str
+    made_at: int
+    profile: str
+    hosts: list[FleetHostRow]
+    fleet_summary: FleetSummaryRow
+    """Of the hosts of this report."""
+    fleet_fdr: FleetFdrRow
+    """Of the whole plan, also where the report is about one host."""
+    cross_host_patterns: list[CrossHostPatternRow]
+    candidates: list[FleetCandidateRow]
+    machines: list[ReportMachineRow]
+    actions: list[ReportActRow]
+    mistakes: list[ReportMistakeRow]
+    budget: RiskBudgetRow
+    memory_selected: int
+    """Bytes that what is selected uses, memory that several share counted in part where that is known."""
+    expected_mistakes: float
+    """How many of what the whole plan selects are in use after all, by their probabilities."""
+
+
+def report_answer(
+    whole: WholePlan,
+    *,
+    added: Mapping[str, bytes],
+    staked: risk.StakedPlan | None,
+    budget: risk.RiskBudget,
+    host: str = "",
+) -> FleetReportAnswer:
+    """The report of a plan, or of one of its hosts. Raises UsageError for a host that it has not."""
+    hosts = [one for one in whole.plan.hosts if host in {"", one.host_id}]
+    if not hosts:
+        names = ", ".join(one.host_id for one in whole.plan.hosts[:8])
+        raise UsageError(f"The plan {whole.plan.id} has no host '{host[:64]}'.", hint=f"It has {names}.")
+    every = fleet_plan_rows.candidates(whole)
+    found = [one for one in every if host in {"", one["host_id"]}]
+    ids, chosen = {one["candidate_id"] for one in found}, [one for one in every if one["state"] == SELECTED]
+    weights = [
+        one["pss"] if one["pss"] is not None else one["rss"] for one in found if one["state"] == SELECTED
+    ]
+    return {
+        "fleet_session_id": whole.plan.id,
+        "host": host,
+        "file": "",
+        "plan_oid": whole.oid,
+        "made_at": whole.plan.at,
+        "profile": whole.plan.profile,
+        "hosts": [fleet_plan_rows.host_row(one) for one in hosts],
+        "fleet_summary": fleet_plan_rows.summary(hosts),
+        "fleet_fdr": fleet_plan_rows.fdr(whole.plan),
+        "cross_host_patterns": [
+            one for one in fleet_plan_rows.patterns(whole.plan) if not host or host in one["hosts"]
+        ],
+        "candidates": found,
+        "machines": [_machine(whole.parts[one.host_id]) for one in hosts if one.host_id in whole.parts],
+        "actions": _acts(whole, added, found),
+        "mistakes": _mistakes(staked, ids),
+        "budget": fleet_plan_rows.budget_row(budget),
+        "memory_selected": sum(weights),
+        "expected_mistakes": round(sum(one["mistake"] for one in chosen), 6),
+    }  # fmt: skip
+
+
+def _machine(part: HostPart) -> ReportMachineRow:
+    return row_of(ReportMachineRow, part.facts, host_id=part.host_id, pressure=dict(part.facts.pressure))
+
+
+def _acts(
+    whole: WholePlan, added: Mapping[str, bytes], found: Iterable[FleetCandidateRow]
+) -> list[ReportActRow]:
+    shown = {(one["host_id"], one["candidate_id"]): one for one in found}
+    return [
+        row_of(ReportActRow, act, category=shown[key[:2]]["category"], pattern=shown[key[:2]]["pattern"])
+        for key, act in outcomes.newest(whole, added).items()
+        if key[:2] in shown
+    ]
+
+
+def _mistakes(staked: risk.StakedPlan | None, ids: Iterable[str]) -> list[ReportMistakeRow]:
+    known = set(ids)
+    return [
+        {"candidate_id": one.candidate, "at": one.at, "reason": one.reason}
+        for one in (staked.reports if staked else ())
+        if one.candidate in known
+    ]
