@@ -102,7 +102,7 @@ class NotifyRules(BaseModel):
         default=_DEFAULTS.dwell,
         ge=0,
         le=durations.LONGEST,
-        examples=["2m"],
+        examples=["`2m`"],
         description="a duration from 0 to 30 days",
     )
     quiet: Annotated[
