@@ -98,6 +98,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "audit": CommandRow(audit_rows.AuditAnswer, (16,), ("ok", "uncovered")),
     "doctor": CommandRow(doctor_rows.DoctorAnswer, (20,), ("ok", "problems")),
     "inbox list": CommandRow(inbox_rows.InboxListAnswer),
+    "inbox notify": CommandRow(inbox_rows.InboxNotifyAnswer, (21,), ("ok", "partial")),
     "inbox read": CommandRow(inbox_rows.InboxReadAnswer),
     "status": CommandRow(status.StatusAnswer),
     "agent install": CommandRow(agent_rows.AgentChangeAnswer),
