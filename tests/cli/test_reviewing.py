@@ -20,6 +20,7 @@ from gitfleet.sessions import told_conflicts
 from gitfleet.sessions.service import Start
 from gitfleet.sessions.told_conflicts import Alert, Alerts
 from tests.fleetbench import Fleets
+from tests.operations import ask
 from tests.workbench import UNSEEN, Git, Gitfleet
 
 Review = Callable[[], dict[str, Any]]
@@ -70,7 +71,7 @@ def test_session_that_has_committed_nothing_has_no_next_step(alone: Path, review
 
 
 def test_work_is_shown_safely_and_accepted_by_queueing_its_branch(
-    alone: Path, git: Git, gitfleet: Gitfleet, review: Review
+    alone: Path, git: Git, fleets: Fleets, gitfleet: Gitfleet, review: Review
 ) -> None:
     head = commit(git, alone)
     (alone / "left").touch()
@@ -86,15 +87,16 @@ def test_work_is_shown_safely_and_accepted_by_queueing_its_branch(
     shown = gitfleet(alone, "review", "worker", "--diff").ok().stdout
     lines = shown.splitlines()
     assert r"worker (codex, alive): Fix \x1b[2Jit" in lines
-    assert r"+        b\x1b[31m" in lines
+    assert r"+       b\x1b[31m" in lines
     assert lines[-2:] == [
         "To accept it is to queue its branch. What it has not committed stays out.",
         "next: `gitfleet queue add --session worker`",
     ]
     assert "\x1b" not in shown
-    entry = (
-        gitfleet(alone, "queue", "add", "--session", "worker", "--json").ok().json()["data"]["entry"]["id"]
-    )
+    with fleets.open("alone") as fleet:
+        body = {"branch": "work", "head": head, "target": "main", "base": git(alone, "rev-parse", "main")}
+        ask(fleet.ledger, "queue.add", "worker", body)
+        entry = fleet.queue.find("work").id
     assert review()["next"] == f"gitfleet queue why {entry}"
 
 
@@ -109,7 +111,7 @@ def test_work_that_will_conflict_or_fails_its_gate_is_not_to_be_accepted_yet(
     git(alone, *UNSEEN, "merge", "--quiet", "main")
     head = commit(git, alone)
     gitfleet(alone, "sync").ok()
-    gitfleet(alone, "gate", "run", "--commit", head, "--session", "worker").ended(16)
+    gitfleet(alone, "gate", "run", "--commit", head, "--session", "worker").ended(20)
     found = review()
     assert (found["gate"]["known"], found["next"]) == ("failed", f"gitfleet gate status --commit {head}")
     told = Alert("p1", ("work", "main"), ("worker", ""), ("blob",), SessionId("worker"), "they conflict")
