@@ -92,6 +92,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "audit": CommandEntry("auditing.audit", "Look for commits that no claim covered"),
         "fsck": CommandEntry("ledger.fsck", "Replay the ledger, and verify every step of it"),
         "hub-hook": CommandEntry("", "Judge pushes in a bare repository of your own"),
+        "metrics": CommandEntry("telemetry.metrics", "Print figures of the fleet as Prometheus reads them"),
     },
 }
 """The commands of `gitfleet` itself, under headings."""
