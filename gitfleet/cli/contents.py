@@ -93,6 +93,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "fsck": CommandEntry("ledger.fsck", "Replay the ledger, and verify every step of it"),
         "hub-hook": CommandEntry("", "Judge pushes in a bare repository of your own"),
         "metrics": CommandEntry("telemetry.metrics", "Print figures of the fleet as Prometheus reads them"),
+        "bug-report": CommandEntry("telemetry.report_bug", "Write a redacted report for whoever mends gitfleet"),
     },
 }
 """The commands of `gitfleet` itself, under headings."""

@@ -99,6 +99,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "audit": CommandRow(audit_rows.AuditAnswer, (16,), ("ok", "uncovered")),
     "doctor": CommandRow(doctor_rows.DoctorAnswer, (20,), ("ok", "problems")),
     "metrics": CommandRow(metrics_rows.MetricsAnswer),
+    "bug-report": CommandRow(metrics_rows.BugReportAnswer),
     "inbox list": CommandRow(inbox_rows.InboxListAnswer),
     "inbox notify": CommandRow(inbox_rows.InboxNotifyAnswer, (21,), ("ok", "partial")),
     "inbox read": CommandRow(inbox_rows.InboxReadAnswer),

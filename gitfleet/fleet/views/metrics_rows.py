@@ -1,9 +1,9 @@
-"""Metrics as rows."""
+"""Metrics, and the report of a fault, as rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from gitfleet.fleet.telemetry.exposition import MetricFamily, MetricType
 
@@ -45,3 +45,12 @@ def metrics(families: Iterable[MetricFamily], file: str = "") -> MetricsAnswer:
         for family in families
     ]
     return {"file": file, "metrics": rows}
+
+
+class BugReportAnswer(TypedDict):
+    """`bug-report`."""
+
+    file: str
+    """Where it was written; empty: only printed."""
+    report: dict[str, Any]
+    """All that is in it. Its form may change."""
