@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "demo": CommandEntry("demo.demo", "Watch it first: three agents on two clones, played for real"),
         "init": CommandEntry("setup.init", "Make this clone part of a fleet"),
         "doctor": CommandEntry("ledger.doctor", "Look for what is wrong here; with --repair, mend it"),
+        "help": CommandEntry("commands_told.tell", "Say what a command takes; with --json, of all, as data"),
         "uninstall": CommandEntry("setup.uninstall", "Take everything of gitfleet out of this clone"),
     },
     "Claims": {
@@ -93,6 +94,10 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "audit": CommandEntry("auditing.audit", "Look for commits that no claim covered"),
         "fsck": CommandEntry("ledger.fsck", "Replay the ledger, and verify every step of it"),
         "hub-hook": CommandEntry("", "Judge pushes in a bare repository of your own"),
+        "metrics": CommandEntry("telemetry.metrics", "Print figures of the fleet as Prometheus reads them"),
+        "bug-report": CommandEntry(
+            "telemetry.report_bug", "Write a redacted report for whoever mends gitfleet"
+        ),
     },
 }
 """The commands of `gitfleet` itself, under headings."""
