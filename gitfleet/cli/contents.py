@@ -51,6 +51,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
     "Sessions and worktrees": {
         "inbox": CommandEntry("", "What needs a person: who, what, since when, and what to do"),
         "status": CommandEntry("status.show", "Show every session: alive or not, where, and on what"),
+        "review": CommandEntry("reviewing.review", "Show what a session has done, and what comes next"),
         "radar": CommandEntry("radar.radar", "Show which branches will conflict, before anybody merges"),
         "session": CommandEntry("", "Start, end and list sessions: who is at work"),
         "worktree": CommandEntry("", "A worktree for each session: made, kept up, taken away"),

@@ -17,7 +17,7 @@ import pytest
 from gitfleet.mcp.lines import Lines
 from tests.cli.conftest import Cli
 from tests.mcp.conftest import HELLO, PROGRAM, RawClient, request
-from tests.workbench import PATIENCE, overlaid
+from tests.workbench import PATIENCE, ROOT, overlaid
 
 Serve = Callable[..., RawClient]
 
@@ -302,3 +302,31 @@ subprocess.Popen(sys.argv[1:])
 os.close(0), os.close(1)
 signal.pause()
 """
+
+
+def test_the_server_loads_a_part_of_the_standard_library_and_nothing_else() -> None:
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import gitfleet.mcp.server; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True
+    )
+    found = set(done.stdout.split())
+    assert not found & {
+        "asyncio",
+        "ctypes",
+        "dataclasses",
+        "inspect",
+        "logging",
+        "pydantic",
+        "socket",
+        "subprocess",
+        "typing",
+    }
+    ours = {name.split(".")[1] for name in found if name.startswith("gitfleet.")}
+    assert ours == {"base", "mcp", "onhost"}
+
+
+def test_the_command_becomes_the_server(cli: Cli) -> None:
+    asked = json.dumps(request(1, "ping"))
+    assert json.loads(cli("mcp", stdin=asked).ok().stdout)["result"] == {}
+    shown = json.loads(cli("mcp", "--show").ok().stdout)["mcpServers"]["gitfleet"]
+    assert [shown["command"], *shown["args"]] == PROGRAM
