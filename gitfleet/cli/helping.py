@@ -25,6 +25,8 @@ def asked(arguments: Sequence[str]) -> list[str]:
     here = words[start:]
     if not here or here in (["help"], ["help", "help"]):
         return [*words[:start], "--help"]
+    if here[0] == "help" and ("--json" in here or here[1:] in [[name] for name in NAMES]):
+        return words
     if here[0] == "help":
         return [*words[:start], *here[1:], "--help"]
     if here[0] in contents.VERBS and here[1:2] == ["help"]:
@@ -88,7 +90,7 @@ def row(one: Parameter) -> tuple[str, str]:
 
 def default(one: Parameter) -> str:
     """The default of an option in words, where its help does not tell it."""
-    if one.is_flag or one.default in (None, "", 0, ".") or "default" in one.help:
+    if one.is_flag or one.default in (None, "", 0, ".", [], ()) or "default" in one.help:
         return ""
     value = one.default
     number = int(value) if isinstance(value, float) and value.is_integer() else value
