@@ -26,7 +26,7 @@ def _decimal(value: Any) -> Any:
     )
 
 
-class _Asking(BaseModel):
+class _RequestFields(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
@@ -39,30 +39,30 @@ Lines = Annotated[
 Path = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
-class NothingAsked(_Asking):
+class NothingAsked(_RequestFields):
     """No parameters."""
 
 
-class StatusQuery(_Asking):
+class StatusQuery(_RequestFields):
     """`tail` adds that many lines of each session's log."""
 
     tail: Lines = 0
 
 
-class LogsQuery(_Asking):
+class LogsQuery(_RequestFields):
     """Whose log, and how much of it."""
 
     session_id: SessionName
     tail: Lines = 200
 
 
-class ClaimsQuery(_Asking):
+class ClaimsQuery(_RequestFields):
     """`session_id`: only the claims of this session."""
 
     session_id: SessionName | None = None
 
 
-class ClaimBody(_Asking):
+class ClaimBody(_RequestFields):
     """Paths to be claimed for a session: all of them, or nothing."""
 
     session_id: SessionName
@@ -75,7 +75,7 @@ class ClaimBody(_Asking):
     reason: str = Field("", max_length=1000, description="Why; shown to those who are refused.")
 
 
-class ReleaseBody(_Asking):
+class ReleaseBody(_RequestFields):
     """Claims to be released."""
 
     session_id: SessionName
@@ -84,7 +84,7 @@ class ReleaseBody(_Asking):
     )  # fmt: skip
 
 
-class QueueBody(_Asking):
+class QueueBody(_RequestFields):
     """A branch to be queued for landing."""
 
     session_id: SessionName
