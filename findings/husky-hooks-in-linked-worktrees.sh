@@ -12,7 +12,7 @@ set -eu
 command -v npm >/dev/null && command -v git >/dev/null || { echo "needs npm, git"; exit 2; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-npm install --silent --no-audit --no-fund --prefix "$work/npm" husky@9.1.7 lefthook@2.2.2 >/dev/null
+npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$work/npm" husky@9.1.7 lefthook@2.2.2 >/dev/null
 mkdir "$work/home"
 export HOME="$work/home" GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_TEMPLATE_DIR= GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t@example.org \
     GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@example.org LEFTHOOK_BIN="$work/npm/node_modules/.bin/lefthook"

@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, str] = {
     advice.INIT_HUB: "gitfleet init --hub {}",
     advice.INBOX: "gitfleet inbox",
     advice.INBOX_KIND: "gitfleet inbox --kind {}",
+    advice.INBOX_NOTIFY: "gitfleet inbox notify --test",
     advice.JOBS: "gitfleet job list",
     advice.JOBS_LOG: "gitfleet logs",
     advice.JOBS_START: "gitfleet start",

@@ -64,9 +64,11 @@ def some(items: Sequence[str], most: int = 3) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number with its noun, in the plural unless it is one: `2 files`, `2 entries`."""
+    """A number with its noun, in the plural unless it is one: `2 files`, `2 entries`, `2 processes`."""
     if number == 1:
         return f"{number} {noun}"
+    if noun.endswith(("s", "x", "ch", "sh")):
+        return f"{number} {noun}es"
     return (
         f"{number} {noun[:-1]}ies" if noun[-1:] == "y" and noun[-2:-1] not in "aeiou" else f"{number} {noun}s"
     )

@@ -11,13 +11,13 @@ from gitfleet.cli.declaring import Argument, Option
 from gitfleet.cli.messages import acting_session
 from gitfleet.cli.options import SessionFlag
 from gitfleet.clients.acting import CLIENTS
-from gitfleet.errors import FleetError, NoFleet, NoRepository, UsageError
+from gitfleet.errors import Blocked, FleetError, NoFleet, NoRepository, UsageError
 from gitfleet.fleet import briefing
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import agent_rows, briefing_rows
 from gitfleet.git.repository import Repository, discover
-from gitfleet.githooks.agents import agent_hooks, ready, wanted
-from gitfleet.githooks.agents.agent_hooks import SettingsChange
+from gitfleet.githooks.agents import agent_hooks, ready, registering, wanted
+from gitfleet.githooks.agents.settings_files import SettingsChange
 from gitfleet.githooks.agents.wanted import Scope
 from gitfleet.ledger import own_node
 from gitfleet.sessions import session_records
@@ -39,7 +39,7 @@ Sandbox = Annotated[
 
 
 def install(name: Name, user: User = False, project: Project = False, sandbox: Sandbox = "") -> Reply:
-    """Have an agent ask before it edits, and start its session. Everything else in its settings stays. Twice is harmless."""
+    """Have an agent ask before it edits, start its session, and have our tools (MCP). Everything else in its settings stays."""
     scope = _scope(user=user, project=project)
     _check_sandbox(name, sandbox, scope)
     repository = _repository(scope)
@@ -50,8 +50,13 @@ def install(name: Name, user: User = False, project: Project = False, sandbox: S
             if sandbox == "open"
             else agent_hooks.close_sandbox(repository)
         )
+    warnings: list[str] = []
+    try:
+        registered, warnings = registering.register(name, scope, repository)
+        changes += registered
+    except Blocked as error:
+        warnings.append(f"{error.message} So {name} does not have our tools; its hooks are in place.")
     lines = _told(changes) or [f"the hooks of {name} are in place"]
-    warnings = []
     if any(change.what != "unchanged" for change in changes):
         lines.append(CLIENTS[name].NOTE)
     if repository is not None and not _in_fleet(repository):
@@ -64,9 +69,17 @@ def install(name: Name, user: User = False, project: Project = False, sandbox: S
 def uninstall(name: Name, user: User = False, project: Project = False) -> Reply:
     """Take exactly that out of the agent's settings again."""
     scope = _scope(user=user, project=project)
-    changes = agent_hooks.uninstall(name, scope, _repository(scope))
+    wanted.of(name)
+    repository = _repository(scope)
+    changes: list[SettingsChange] = []
+    warnings: list[str] = []
+    try:
+        changes += registering.unregister(name, scope, repository)
+    except Blocked as error:
+        warnings.append(error.message)
+    changes += agent_hooks.uninstall(name, scope, repository)
     lines = _told(changes) or [f"there are no hooks of ours in the settings of {name}"]
-    return Reply(agent_rows.changed(name, scope, changes), lines)
+    return Reply(agent_rows.changed(name, scope, changes), lines, warnings=warnings)
 
 
 def status() -> Reply:

@@ -102,6 +102,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
 VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
     "inbox": {
         "list": CommandEntry("inbox.listing", "List what needs a person (the default)"),
+        "notify": CommandEntry("inbox.notify", "Tell people of what is new, as the maintainer does"),
         "read": CommandEntry("inbox.read", "Take items as read; they stay until their cause is gone"),
     },
     "session": {

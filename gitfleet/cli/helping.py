@@ -88,7 +88,7 @@ def row(one: Parameter) -> tuple[str, str]:
 
 def default(one: Parameter) -> str:
     """The default of an option in words, where its help does not tell it."""
-    if one.is_flag or one.default in (None, "", 0, ".") or "default" in one.help:
+    if one.is_flag or one.default in (None, "", 0, ".", [], ()) or "default" in one.help:
         return ""
     value = one.default
     number = int(value) if isinstance(value, float) and value.is_integer() else value

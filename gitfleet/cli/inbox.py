@@ -1,4 +1,4 @@
-"""`inbox`, `inbox read`: what needs a person."""
+"""`inbox`, `inbox read`, `inbox notify`: what needs a person."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.claiming import freshness
 from gitfleet.cli.declaring import Argument, Option
 from gitfleet.errors import UsageError
+from gitfleet.fleet.attention import notifying
 from gitfleet.fleet.attention.item import ITEM_KINDS
+from gitfleet.fleet.attention.notifying import NotifyRound
 from gitfleet.fleet.attention.people_inbox import InboxLook, PeopleInbox
+from gitfleet.fleet.attention.sending import Doubtful, NotSent
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import inbox_rows
 
 OfKind = Annotated[str, Option("--kind", metavar="KIND", help=f"Only these: {', '.join(ITEM_KINDS)}.")]
 Unread = Annotated[bool, Option("--unread", help="Only what nobody has read.")]
 Everything = Annotated[bool, Option("--all", help="All of them, or all of one kind.")]
+Trial = Annotated[bool, Option("--test", help="Send a test message, and nothing else.")]
 Ids = Annotated[
     list[str] | None,
     Argument(metavar="[ID]...", help="Their ids, or how these begin (four characters at least)."),
@@ -55,6 +59,27 @@ def read(ids: Ids = None, everything: Everything = False, kind: OfKind = "") -> 
         found = inbox.mark(ids) if ids else inbox.mark_all(kind=kind)
     lines = [f"read: {one.id} {one.kind} {one.who}" for one in found.items]
     return Reply(inbox_rows.marked(found), lines or ["nothing was unread"], warnings=found.warnings)
+
+
+def notify(trial: Trial = False) -> Reply:
+    """Tell people of what is new, as the maintainer does after each of its runs, by the rules on the trunk (`notify` of gitfleet.yaml).
+
+    Nobody is told of an item twice, whatever crashes. With `--test` only a message that says that it is a test is sent.
+    """
+    with Fleet.open(announce=render.note) as fleet:
+        done = _tried(fleet) if trial else notifying.run(fleet)
+    lines = [*([f"failed: {done.fault}"] if done.fault else []), done.words]
+    lines += [f"told: {one.id} {one.kind} {one.who}" for one in done.told]
+    lines += [f"to be told later: {counted(done.waiting, 'item')}"] if done.waiting else []
+    return Reply(inbox_rows.notified(done), lines, code=21 if done.fault else 0)
+
+
+def _tried(fleet: Fleet) -> NotifyRound:
+    try:
+        notifying.try_out(fleet)
+    except (NotSent, Doubtful) as error:
+        return NotifyRound(words="the test was not delivered for certain", fault=str(error))
+    return NotifyRound(words="a test was sent")
 
 
 def _check(kind: str) -> None:

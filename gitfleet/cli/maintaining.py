@@ -13,6 +13,7 @@ from gitfleet.cli.declaring import Option
 from gitfleet.cli.options import seconds
 from gitfleet.errors import FleetError
 from gitfleet.fleet import maintenance
+from gitfleet.fleet.attention import notifying
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import maintainer_rows, upkeep_rows
 from gitfleet.fleet.views.maintainer_rows import LastRunRow, MaintainerLogsAnswer
@@ -145,7 +146,18 @@ def run() -> Reply:
         raise
     finally:
         turn.end(code, lines)
-    return Reply(upkeep_rows.ran(done), lines, code=code)
+        told = _notified()
+    return Reply(upkeep_rows.ran(done), lines, code=code, warnings=told)
+
+
+def _notified() -> list[str]:
+    """Tell people of what needs them, now that the run is over, for that may have failed; what went wrong, which the inbox keeps."""
+    try:
+        with Fleet.open() as fleet:
+            fault = notifying.run(fleet).fault
+    except (FleetError, OSError) as error:
+        fault = str(error)
+    return [f"people could not be told: {fault}"] if fault else []
 
 
 def _last_words(last: LastRunRow) -> str:

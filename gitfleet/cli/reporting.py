@@ -41,16 +41,13 @@ def report(
     check_format(format)
     with Fleet.open(announce=render.note) as fleet:
         plans = FleetPlans(fleet)
-        kept = plans.get(session)
-        answer = fleet_report_rows.report_answer(
-            kept.whole, added=kept.added, staked=plans.staked(kept.whole), budget=plans.budget(), host=host
-        )
+        answer = fleet_report_rows.report_of(plans, session, host)
         folder = plans.reports
     path = os.path.abspath(output) if output else os.path.join(folder, _name(session, host))
     if not output:
         files.folder(folder, mode=0o700)
     page.write(path, fleet_page.html(answer))
-    return Reply({**answer, "file": path}, [f"{display(path)}: written"], status="success")
+    return Reply({**answer, "file": path}, [f"{display(output or path)}: written"], status="success")
 
 
 def _name(session: str, host: str) -> str:

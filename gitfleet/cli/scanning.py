@@ -87,9 +87,7 @@ def _groups(answer: ScanAnswer, *, everything: bool) -> Iterator[str | Grid]:
     shown = [row for row in answer["groups"] if everything or _is_to_be_seen(row)]
     dead = sum(row["zombie"] and row not in shown for row in answer["groups"])
     left_out = len(answer["groups"]) - len(shown) - dead
-    counts = (
-        f"{text.counted(answer['processes'], 'process')[:-1]}es" if answer["processes"] != 1 else "1 process"
-    )
+    counts = text.counted(answer["processes"], "process")
     yield f"{counts} of this user in {text.counted(len(answer['groups']), 'group')}"
     if shown:
         head = (

@@ -158,6 +158,13 @@ class Fleet(Clone):
 
         return FleetPlans(self)
 
+    def plan_page(self, fleet_session: str, host: str = "") -> str:
+        """A plan over hosts and what came of it as an HTML page, of all hosts or of one. Raises as `FleetPlans.get`."""
+        from gitfleet.fleet.reports import fleet_page  # as above
+        from gitfleet.fleet.views import fleet_report_rows
+
+        return fleet_page.html(fleet_report_rows.report_of(self.plans, fleet_session, host))
+
     def _priorities(self) -> dict[str, int]:
         from gitfleet.mergequeue import model  # as above
 

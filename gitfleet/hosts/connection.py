@@ -192,6 +192,6 @@ def _late(words: str) -> HostProblem:
 
 def _told(body: Body) -> HostProblem:
     """The error that a host tells."""
-    words = text.one_line(str(body.get("message", "")), 200) or "it gave no reason"
+    words = status.shown(str(body.get("message", "")), 200) or "it gave no reason"
     denied = body.get("code") in {"permission", "blocked"}
     return HostProblem(HostStatus.BLOCKED if denied else HostStatus.ERROR, words)

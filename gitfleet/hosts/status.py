@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from gitfleet.base import text
 from gitfleet.codec import Struct
+from gitfleet.onhost.redaction import FORENSIC, Redactor
 
 
 class HostStatus(StrEnum):
@@ -141,4 +142,13 @@ def _lines(said: str) -> list[str]:
 
 def _quoted(lines: list[str]) -> str:
     """What it said last, safe to show; "" where it said nothing."""
-    return f" ({text.one_line(lines[-1], 160)})" if lines else ""
+    return f" ({shown(lines[-1], 160)})" if lines else ""
+
+
+def shown(said: str, most: int) -> str:
+    """Words of a host in one line, without what looks like a secret: a login file that traces itself says all that it sets."""
+    plain = text.one_line(said, 4 * most)
+    return text.one_line(_REDACTOR.command(["", *plain.split(" ")]).strip(), most)
+
+
+_REDACTOR = Redactor(FORENSIC, b"")

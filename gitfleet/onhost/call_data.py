@@ -5,6 +5,8 @@ from __future__ import annotations
 SHELLS = frozenset(
     ["sh", "bash", "dash", "ash", "ksh", "mksh", "zsh", "fish", "tcsh", "csh", "nu", "pwsh", "elvish"]
 )
+SHELL_VALUED = frozenset(["--rcfile", "--init-file", "--init-command"])
+"""Options of shells before the word that they run, which take a value."""
 
 # wrapper -> options that take a value of their own
 WRAPPERS = {

@@ -12,7 +12,15 @@ import shlex
 from dataclasses import dataclass
 from typing import Iterator, Sequence
 
-from gitfleet.onhost.call_data import INTERPRETERS, RUNNERS, SHELLS, TRIVIAL, WORDS_BEFORE, WRAPPERS
+from gitfleet.onhost.call_data import (
+    INTERPRETERS,
+    RUNNERS,
+    SHELL_VALUED,
+    SHELLS,
+    TRIVIAL,
+    WORDS_BEFORE,
+    WRAPPERS,
+)
 
 DEPTH = 8
 """How many programs deep a command line is followed."""
@@ -28,6 +36,9 @@ SOURCES = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".tsx", ".py", ".pyc", 
 """Endings of files that an interpreter is given."""
 
 _ENDINGS = (*SOURCES, ".exe", ".jar", ".phar", ".bundle")
+_NUMBERED = re.compile(r"v?[0-9]+\.[0-9]")
+_SETS = re.compile(r"[-+][A-Za-z]*[oO]$")
+"""Options of a shell of which the last is set by the next word: `-eo pipefail`."""
 _ASSIGNMENT = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*=")
 _TITLE = re.compile(r"^(?:node|nodejs) \((.+)\)$")
 
@@ -140,6 +151,14 @@ def _package(parts: tuple[str, ...]) -> str:
             if not rest or rest[0] == ".bin":
                 return ""
             return "/".join(rest[:2]) if rest[0].startswith("@") and len(rest) > 1 else rest[0]
+    return _versioned(parts)
+
+
+def _versioned(parts: tuple[str, ...]) -> str:
+    """The program of which this is one version, as `claude` of `claude/versions/2.0.1`; else empty."""
+    for at, part in enumerate(parts[1:-1], 1):
+        if part == "versions" and _NUMBERED.match(parts[at + 1]) and not parts[at - 1].startswith("."):
+            return parts[at - 1]
     return ""
 
 
@@ -187,14 +206,16 @@ def _after_options(words: list[str], valued: set[str], *, assignments: bool = Fa
 
 def _of_shell(words: list[str]) -> tuple[list[str] | None, bool]:
     """What a shell was given: the command of its `-c`, or its script."""
-    text = False
+    text = valued = False
     for at, word in enumerate(words):
-        if word.startswith(("-", "+")) and word != "-":
-            text = text or (not word.startswith("--") and "c" in word[1:])
+        if valued:
+            valued = False
             continue
-        if text:
-            return _of_text(word), False
-        return words[at:], True
+        if word.startswith(("-", "+")) and word != "-":
+            valued = word in SHELL_VALUED or bool(_SETS.match(word))
+            text = text or (not word.startswith("--") and "c" in word[1:])
+        else:
+            return (_of_text(word), False) if text else (words[at:], True)
     return None, False
 
 

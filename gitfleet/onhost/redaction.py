@@ -57,7 +57,9 @@ _SECRET_NEXT = {
 """What a program is told a secret by, which means something else to others."""
 _DASHES = "\u2013\u2014\u2212"
 """What word processors make of the dashes of an option."""
-_FILLERS = frozenset(("=", ":", "==", "is", "was", "to", "as"))
+_FILLERS = frozenset(("=", ":", "==", ":=", "=>", "is", "was", "to", "as", "bearer", "basic"))
+_SET = ([":"], ["="], [":="], ["=>"])
+"""What stands between a name and its value, where both are words of their own."""
 _USERINFO = re.compile(r"(?:(?<=\A)|(?<=//))(?!(?:npm|jsr|workspace|file):)[^/\s:@]+:[^@\s/]+@(?!sha256:)")
 """Name and password before a host without a scheme."""
 _CREDENTIAL = frozenset(("--user", "--proxy-user", "--header", "--cookie", "--data"))
@@ -137,10 +139,13 @@ class Redactor:
         glued = _GLUED.get(program, "")
         hide = code = False
         asked = f"{program} login" if words[1:2] == ["login"] and program != "vault" else program
+        sentence = words[:1] == [""]
         for number, given in enumerate(words):
             word = _plain_dashes(given)
+            if sentence and (word in _TAKES_CREDENTIALS or word in _GLUED):
+                asked, glued = word, _GLUED.get(word, "")
             if hide:
-                hide = word in _FILLERS
+                hide = word.lower() in _FILLERS
                 yield word if hide else HIDDEN
             elif code:
                 code = False
@@ -151,6 +156,7 @@ class Redactor:
                 port = _PORT.match(word) and number and words[number - 1] in _PORTS
                 yield word if port else self._program(word) if number == 0 else self._argument(word)
                 hide = bool(glued and word == glued) or _introduces(word, asked)
+                hide = hide or (words[number + 1 : number + 2] in _SET and secret_words.named(word))
                 code = word in _CODE and number > 0
 
     def _program(self, word: str) -> str:
@@ -243,9 +249,7 @@ class Redactor:
         header = _HEADER.match(word)
         if header and secret_words.named(header.group(1)):
             return HIDDEN
-        words = re.split(r"[\s\"']+", word)[:_WORDS]
-        program = words[0] in _TAKES_CREDENTIALS or words[0] in _GLUED
-        return "'" + " ".join(self._command(words if program else ["", *words], 2)).strip() + "'"
+        return "'" + " ".join(self._command(["", *re.split(r"[\s\"']+", word)[:_WORDS]], 2)).strip() + "'"
 
     def _url(self, url: re.Match[str]) -> str:
         """A URL without user, password, query and fragment, which is where secrets are."""

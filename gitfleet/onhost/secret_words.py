@@ -22,7 +22,7 @@ _ALONE = re.compile(
 )
 
 _TELLING = re.compile(
-    r"(?:.*[/:])?[A-Za-z0-9_.-]*[-_](?:auth-?token|access-?token|password|passwd|secret|secret[-_]key|access[-_]key|api[-_]key|private[-_]key)",
+    r"(?:.*[/:])?[A-Za-z0-9_.-]*[-_](?:[A-Za-z]*token|password|passwd|secret|secret[-_]key|access[-_]key|api[-_]key|private[-_]key)",
     re.IGNORECASE,
 )
 """Names of settings, which are set to the next word: `aws_secret_access_key x`."""

@@ -83,7 +83,7 @@ SIGNATURES = (
     one(
         AGENT,
         "agent",
-        "aider goose amp cursor-agent crush qwen droid auggie kimi cline plandex openhands swe-agent",
+        "aider goose amp cursor-agent crush qwen droid auggie kimi cline plandex openhands swe-agent qwen-code claude-code-acp codex-acp",
     ),
     # MCP servers that do not say so in their name
     one(MCP_SERVER, "MCP server", "mcp fastmcp mcp-remote mcpo supergateway", worker=True),

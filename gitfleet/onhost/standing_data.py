@@ -35,12 +35,16 @@ STANDING = (
     one(DATABASE, "queue", "rabbitmq-server kafka Kafka QuorumPeerMain nats-server mosquitto"),
     one(DATABASE, "database client", "psql mysql mariadb mongosh redis-cli litecli pgcli"),
     # editors
-    one(EDITOR, "vim", "vim vi nvim view vimdiff gvim neovim ex vim.basic vim.tiny vim.nox"),
+    one(
+        EDITOR,
+        "vim",
+        "vim vi nvim view vimdiff gvim neovim ex vim.basic vim.tiny vim.nox vim.gtk3 vim.gtk vim.athena vim.motif rvim rview vimx evim gview gvimdiff nvim-qt neovide",
+    ),
     one(EDITOR, "emacs", "emacs emacs-nox emacs-gtk emacsclient emacs-nox-28 emacs-28.2"),
     one(
         EDITOR,
         "editor",
-        "nano pico micro helix hx kak kakoune joe ed mcedit mc ne jed zed zed-editor subl sublime_text gedit kate",
+        "nano pico micro helix hx kak kakoune joe ed mcedit mc ne jed zed zed-editor subl sublime_text gedit kate zed-remote-server vipw vigr visudo sudoedit sensible-editor",
     ),
     one(
         EDITOR,
@@ -92,7 +96,7 @@ STANDING = (
     one(
         SYSTEM,
         "service manager",
-        "systemd init launchd s6-svscan s6-supervise runsvdir runsv supervisord runit openrc monit pm2 PM2 forever circusd",
+        "systemd init launchd s6-svscan s6-supervise runsvdir runsv supervisord runit openrc monit pm2 PM2 pm2-runtime pm2-docker forever circusd",
     ),
     one(
         SYSTEM,
@@ -109,6 +113,6 @@ STANDING = (
     one(
         DESKTOP,
         "desktop",
-        "Xorg X Xwayland Xvfb gnome-shell gnome-session-binary plasmashell kwin_x11 kwin_wayland sway i3 hyprland pipewire wireplumber pulseaudio xdg-desktop-portal gvfsd gvfsd-fuse ibus-daemon fcitx5 dconf-service gsd-color at-spi-bus-launcher goa-daemon evolution-source-registry tracker-miner-fs-3 slack Slack discord spotify zoom thunderbird",
+        "Xorg X Xwayland Xvfb Xvnc Xtigervnc Xephyr x11vnc vncserver wayvnc xrdp gnome-shell gnome-session-binary plasmashell kwin_x11 kwin_wayland sway i3 hyprland pipewire wireplumber pulseaudio xdg-desktop-portal gvfsd gvfsd-fuse ibus-daemon fcitx5 dconf-service gsd-color at-spi-bus-launcher goa-daemon evolution-source-registry tracker-miner-fs-3 slack Slack discord spotify zoom thunderbird",
     ),
 )

@@ -68,7 +68,8 @@ class Applications:
     ) -> tuple[WholePlan, ChosenActs]:
         """The plan and what of it would be done; nothing is. `reviewed`: it must have been shown to somebody here.
 
-        Raises UsageError, PolicyRefused, Corrupt as `FleetPlans.get`, and Blocked for a plan that may not be applied (any more).
+        Raises UsageError, PolicyRefused, Corrupt as `FleetPlans.get`, Blocked for a plan that may not be applied (any
+        more), and LockHeld while another process applies it.
         """
         whole = self._own(fleet_session)
         _demand_fresh(whole)
@@ -77,9 +78,10 @@ class Applications:
                 f"The plan {fleet_session} has not been shown to anybody in this clone.",
                 hint=f"Look at it first: {advice.FLEET_SHOW.of(fleet_session)}.",
             )
-        self._demand_no_open_ends(whole)
+        with self._journal(whole).held():  # what another process is doing at this moment was not interrupted
+            self._demand_no_open_ends(whole)
+            states = self._journal(whole).states()
         chosen = choose(whole, choice)
-        states = self._journal(whole).states()
         self._demand_unrefused(whole, [act for act in chosen.acts if act.key in states], states)
         return whole, chosen
 

@@ -31,6 +31,7 @@ from gitfleet.git.drivers import UNION
 from gitfleet.patterns import language, resources
 from gitfleet.sessions import orchestration
 from gitfleet.trunk.durations import Seconds
+from gitfleet.trunk.notify_rules import NotifyRules
 from gitfleet.trunk.queue_rules import QueueRules
 
 MAX_BYTES = 256 * 1024
@@ -175,6 +176,7 @@ class Rules(_Strict):
     resources: Annotated[dict[ResourceName, Resource], AfterValidator(_named_once)] = {}
     orchestrators: dict[str, Any] = {}
     queue: QueueRules = QueueRules()
+    notify: NotifyRules = NotifyRules()
 
 
 def parse(data: bytes) -> Rules:
@@ -275,4 +277,5 @@ def compiled(rules: Rules) -> dict[str, Any]:
         },
         "orchestrators": rules.orchestrators,
         "queue": rules.queue.compiled(),
+        "notify": rules.notify.compiled(),
     }

@@ -59,7 +59,7 @@ class LogsQuery(_RequestFields):
 class ClaimsQuery(_RequestFields):
     """`session_id`: only the claims of this session."""
 
-    session_id: SessionName | None = None
+    session_id: SessionName = ""
 
 
 class ClaimBody(_RequestFields):

@@ -67,7 +67,7 @@ def _logs(fleet: Fleet, asked: LogsQuery) -> WebAnswer:
 
 
 def _claims(fleet: Fleet, asked: ClaimsQuery) -> WebAnswer:
-    session = None if asked.session_id is None else SessionId(asked.session_id)
+    session = SessionId(asked.session_id) if asked.session_id else None
     return WebAnswer(*claim_rows.listing(fleet, session=session))
 
 

@@ -52,6 +52,12 @@ def test_duration_of_seconds_reads_as_people_say_it(seconds: float, words: str) 
 
 def test_counted_of_one_and_of_others_has_the_noun_that_fits() -> None:
     assert [counted(number, "claim") for number in (0, 1, 2)] == ["0 claims", "1 claim", "2 claims"]
+    assert [counted(2, noun) for noun in ("entry", "key", "process", "branch")] == [
+        "2 entries",
+        "2 keys",
+        "2 processes",
+        "2 branches",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from gitfleet.cli import schemas
 from gitfleet.fleet.views import schema
 from gitfleet.ledger.notices import LOST
 from tests.fleetbench import Fleets
-from tests.workbench import Gitfleet
+from tests.workbench import UNSEEN, Git, Gitfleet
 
 
 @pytest.fixture
@@ -99,3 +99,31 @@ def test_answers_are_as_their_schemas_say(alone: Path, gitfleet: Gitfleet, lose:
     read = gitfleet(alone, "inbox", "read", "--all", "--json").ok().json()["data"]
     schema.validate(schemas.COMMANDS["inbox read"].data, read)
     assert len(read["items"]) == 4
+
+
+def test_maintainer_tells_people_and_a_test_ends_a_fault(
+    alone: Path, gitfleet: Gitfleet, git: Git, lose: Callable[..., None], tmp_path: Path
+) -> None:
+    def rules(program: str) -> None:
+        text = f"version: 1\ncommits: off\nnotify: {{command: [{program}, '{{title}}'], dwell: 0s}}\n"
+        (alone / "gitfleet.yaml").write_text(text)
+        git(alone, *UNSEEN, "add", "gitfleet.yaml")
+        git(alone, *UNSEEN, "commit", "--quiet", "--no-verify", "-m", "rules")
+        gitfleet(alone, "sync").ended(0, 12)  # it says what was lost
+
+    tell, log = tmp_path / "tell", tmp_path / "log"
+    tell.write_text(f'#!/bin/sh\necho "$1" >>{log}\n')
+    tell.chmod(0o755)
+    lose("a")
+    rules("/nowhere/tell")
+    assert "people could not be told: tell could not be run" in gitfleet(alone, "maintainer", "run").stderr
+    assert "people were not told" in gitfleet(alone, "inbox", "--kind", "maintainer").ok().stdout
+    assert gitfleet(alone, "inbox", "notify", "--test", "--json").ended(21).json()["status"] == "partial"
+    rules(str(tell))
+    assert gitfleet(alone, "inbox", "notify", "--test").ok().stdout == "a test was sent\n"
+    assert gitfleet(alone, "inbox", "--kind", "maintainer").ok().stdout == "nothing needs a person\n"
+    gitfleet(alone, "maintainer", "run")
+    told = gitfleet(alone, "inbox", "notify", "--json").ok().json()["data"]
+    schema.validate(schemas.COMMANDS["inbox notify"].data, told)
+    assert (told["told"], told["words"]) == ([], "nothing new to tell")
+    assert log.read_text().count("1 item for you in alone on ") == 1

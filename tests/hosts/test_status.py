@@ -43,6 +43,20 @@ def test_words_of_ssh_are_told_by_one_word_and_never_tried_again(
 
 
 @pytest.mark.parametrize(
+    "line",
+    ["+ export API_TOKEN={}", "++ DB_PASSWORD={}", "-bash: cannot reach https://ada:{}@host/x", "login with password {}", "+ curl -u a:{} x"],
+)  # fmt: skip
+def test_secret_that_a_login_file_says_is_not_told_on(line: str) -> None:
+    for found in (
+        status.failure(line.format("correct-horse"), 3),
+        status.unanswered(line.format("correct-horse"), 7, sends=False),
+        status.died(line.format("correct-horse"), None),
+    ):
+        assert "correct-horse" not in found.words
+        assert "(" in found.words
+
+
+@pytest.mark.parametrize(
     "said",
     [
         "kex_exchange_identification: Connection closed by remote host\r\nConnection closed by 1.2.3.4 port 22\r\n",

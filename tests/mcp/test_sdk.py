@@ -77,9 +77,10 @@ def test_progress_of_a_wait_reaches_the_official_client_and_its_end_too(cli: Cli
     cli("claim", "src/a.py", env=cli.other).ok()
     heard = anyio.Event()
 
-    async def note(done: float, total: float | None, words: str | None) -> None:
+    async def note(progress: float, total: float | None, message: str | None) -> None:
         assert total == 3000
-        assert words
+        assert message
+        assert progress >= 0
         heard.set()
 
     async def play() -> None:

@@ -83,6 +83,8 @@ NAMED = [
     "java -Dspring.datasource.password={} -jar x.jar", "app jdbc:postgresql://h/db?user=u&password={}", "curl -H Authorization:{} x",
     "curl -H 'Authorization:Basic {}' x", "hey -H 'Cookie: a=b; c={}' x", "ab -H 'X-Api-Key: {}' x", "redis-cli -a {}",
     "http_proxy=http://ada:{}@h:3128 app", "docker run -e TOKEN={} image", "app '--header=Authorization: Bearer {}'",
+    "app --env '{{\"GITHUB_TOKEN\": \"{}\", \"A\": \"b\"}}'", "app '{{\"secretAccessKey\":\"{}\"}}'", "app '{{\"key\": \"{}\"}}'",
+    "app '{{\"authorization\":\"Bearer {}\"}}'", "app '{{\"private_key\":\"{}\"}}'",
     "helm install --set-string auth.secret={} x", "app --auth=ada:{}", "docker run --env=SECRET={} x", "docker login -u a -p {}",
     "app --dbpw={}", "app --config={{password:{}}}", "app '{{a:1,password:{}}}'", "app 'password is {}'", "app --password= {}",
     "app 'AccountName=x;AccountKey={}'", "openssl enc -k {}", "zip -P {} x", "7z x -p{} a.7z", "ldapsearch -w {} x", "vault login {}",

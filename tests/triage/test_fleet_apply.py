@@ -328,6 +328,8 @@ def test_controller_that_is_killed_leaves_the_host_to_do_no_more_and_is_resumed(
     bench.make("build-01", "build-02")
     controller = begun(bench)
     wait_for(heard)
+    for verb in (["apply", "--recommended", "--yes"], ["undo"], ["resume"]):
+        assert "at this moment" in bench(*verb, "--session", bench.plan).ended(20).stderr
     os.killpg(controller.pid, signal.SIGKILL)
     controller.communicate()
     while "on-host" in host.run("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'").stdout:

@@ -89,6 +89,12 @@ def test_plan_of_leaks_on_real_hosts_selects_them_alone_and_holds_none_of_their_
     texts.append(
         gitfleet(fleets.clone("ada"), "fleet", "show", "--session", data["fleet_session_id"]).ok().stdout
     )
+    report = gitfleet(
+        fleets.clone("ada"), "fleet", "report", "--session", data["fleet_session_id"], "--json"
+    ).ok()
+    page = Path(report.json()["data"]["file"]).read_text()
+    assert ended in page
+    texts += [report.stdout, page]
     for secret in SECRETS:
         assert not any(secret in text for text in texts), secret
     assert str(first.home) not in json.dumps(data)

@@ -37,6 +37,8 @@ def test_report_of_a_plan_is_a_page_of_its_own_for_each_host_and_for_all(desk: D
     assert told == f"{wanted}: written\n"
     assert "c-000000000003" in wanted.read_text()
     assert "devbox1" not in wanted.read_text()
+    with desk.fleets.open("ada") as fleet:
+        assert fleet.plan_page(plan, "devbox2") == wanted.read_text()
 
 
 @pytest.mark.parametrize(

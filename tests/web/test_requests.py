@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
+from gitfleet.cli.web import web
 from gitfleet.errors import UsageError
 from gitfleet.web.requests import ClaimBody, QueueBody, StatusQuery, of_body, of_query
 
@@ -43,3 +46,10 @@ def test_of_query_takes_each_name_once() -> None:
     for pairs in ([("tail", "1"), ("tail", "2")], [("more", "1")]):
         with pytest.raises(UsageError):
             of_query(StatusQuery, pairs)
+
+
+def test_web_without_its_framework_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gitfleet.web.server", None)
+    with pytest.raises(UsageError) as raised:
+        next(web().replies)
+    assert "gitfleet[web]" in raised.value.hint

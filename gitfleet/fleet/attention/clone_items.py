@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from gitfleet.base import advice, clock
 from gitfleet.base.text import duration
 from gitfleet.clone import Clone
+from gitfleet.fleet.attention import told_items
 from gitfleet.fleet.attention.item import AttentionItem, item
 from gitfleet.ledger.ledger import State
 
@@ -55,8 +56,11 @@ def budgets(clone: Clone, state: State) -> Iterator[AttentionItem]:
 
 
 def maintenance(clone: Clone, state: State) -> Iterator[AttentionItem]:
-    """A maintainer that is installed and fails, or does not run. Asks no scheduler, and starts nothing."""
+    """A maintainer that is installed and fails, or does not run, and people that could not be told. Asks no scheduler, and starts nothing."""
     del state
+    told = told_items.load(clone.ledger.state)
+    if told.fault:
+        yield _of_maintainer("notify", told.fault, told.at, step=advice.INBOX_NOTIFY, urgent=False)
     if not os.path.isdir(os.path.join(clone.ledger.state, "maintainer")):
         return
     from gitfleet.upkeep.maintainer import Maintainer  # schedulers: only where one was installed
@@ -90,13 +94,15 @@ def maintenance(clone: Clone, state: State) -> Iterator[AttentionItem]:
 _PARTIAL = 21
 
 
-def _of_maintainer(key: str, what: str, since: int, *, urgent: bool = True) -> AttentionItem:
+def _of_maintainer(
+    key: str, what: str, since: int, *, step: str = advice.MAINTAINER_LOGS, urgent: bool = True
+) -> AttentionItem:
     return item(
         "maintainer",
         (key,),
         who="maintainer",
         what=what,
         since=since,
-        step=advice.MAINTAINER_LOGS,
+        step=step,
         urgent=urgent,
     )

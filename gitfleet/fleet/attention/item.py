@@ -36,7 +36,7 @@ FOLD = 3
 
 class AttentionItem(Struct):
     """`urgent`: it needs a person now; else it waits, or runs out. `since` in seconds since 1970 (0: not known), `who` and `what` in one safe line
-    each, `step` as `advice` names it.
+    each, `step` as `advice` names it. `node`: whose people are told of it, where several nodes know ("": this clone's own).
     """
 
     id: str
@@ -46,6 +46,7 @@ class AttentionItem(Struct):
     what: str
     since: int
     step: str
+    node: str = ""
 
 
 class ItemFold(Struct):
@@ -62,13 +63,21 @@ class ItemFold(Struct):
         return advice.INBOX_KIND.of(self.kind)
 
 
-def item(
-    kind: ItemKind, key: Sequence[str], *, who: str, what: str, since: int, step: str, urgent: bool = True
+def item(  # noqa: PLR0913 - the fields of an item, each by its name
+    kind: ItemKind,
+    key: Sequence[str],
+    *,
+    who: str,
+    what: str,
+    since: int,
+    step: str,
+    urgent: bool = True,
+    node: str = "",
 ) -> AttentionItem:
     """An item; `key` tells its cause from every other of the kind."""
     text = "\0".join([kind, *key]).encode("utf-8", "surrogateescape")
     return AttentionItem(
-        sha256(text).hexdigest()[:12], kind, urgent, one_line(who, 80), one_line(what, 300), since, step
+        sha256(text).hexdigest()[:12], kind, urgent, one_line(who, 80), one_line(what, 300), since, step, node
     )
 
 

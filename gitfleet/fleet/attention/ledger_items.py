@@ -32,7 +32,7 @@ def conflicts(clone: Clone, state: State) -> Iterator[AttentionItem]:
         )
         yield item(
             "conflict", (told.pair, *sorted(told.paths)), who=" and ".join(dict.fromkeys(owners)),
-            what=f"{one} will conflict with {two} in {paths}", since=told.at, step=advice.RADAR, urgent=False,
+            what=f"{one} will conflict with {two} in {paths}", since=told.at, step=advice.RADAR, urgent=False, node=told.node,
         )  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def entries(clone: Clone, state: State) -> Iterator[AttentionItem]:
         yield item(
             "rejected" if back else "held", (entry.id, entry.head, entry.state, str(entry.handed)), who=entry.session,
             what=f"{entry.name}: {why.words}", since=entry.changed,
-            step=why.step if plain and why.step else advice.QUEUE_WHY.of(entry.id), urgent=not back or alone,
+            step=why.step if plain and why.step else advice.QUEUE_WHY.of(entry.id), urgent=not back or alone, node=entry.node,
         )  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def quotas(clone: Clone, state: State) -> Iterator[AttentionItem]:
             until = f"until {clock.iso(pause.until)}" if pause.until else "until it is resumed"
             yield item(
                 "quota", (pause.id, str(pause.at)), who=pause.id, what=f"paused {until}: {pause.reason or 'its quota ran out'}",
-                since=pause.at, step=advice.POOL_SHOW.of(pause.id), urgent=False,
+                since=pause.at, step=advice.POOL_SHOW.of(pause.id), urgent=False, node=pause.node,
             )  # fmt: skip
 
 

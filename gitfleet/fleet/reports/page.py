@@ -55,7 +55,7 @@ def _environment() -> jinja2.Environment:
     )  # fmt: skip
     found.filters.update(
         amount=text.amount, counted=text.counted, duration=text.duration, iso=clock.iso, some=_some, slug=_slug,
-        two=_two, share=_share, probability=_probability, width=_width, counted_processes=_processes,
+        two=_two, rough="{:.2g}".format, share=_share, probability=_probability, width=_width, counted_processes=_processes,
     )  # fmt: skip
     return found
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import TypedDict
 
 from gitfleet.fleet.views.rows import row_of
-from gitfleet.githooks.agents.agent_hooks import SettingsChange, SettingsPlace, State, What
+from gitfleet.githooks.agents.agent_hooks import SettingsPlace, State
+from gitfleet.githooks.agents.settings_files import SettingsChange, What
 from gitfleet.githooks.agents.wanted import Scope
 
 

@@ -20,6 +20,7 @@ from gitfleet.fleet.views.fleet_plan_rows import (
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.triage import outcomes
 from gitfleet.triage.plan_record import HostPart, WholePlan
+from gitfleet.triage.service import FleetPlans
 
 
 class ReportMachineRow(TypedDict):
@@ -86,6 +87,14 @@ class FleetReportAnswer(TypedDict):
     """Bytes that what is selected uses, memory that several share counted in part where that is known."""
     expected_mistakes: float
     """How many of what the whole plan selects are in use after all, by their probabilities."""
+
+
+def report_of(plans: FleetPlans, fleet_session: str, host: str = "") -> FleetReportAnswer:
+    """The report of a plan as it is known here now. Raises UsageError for a host that it has not, and as `FleetPlans.get`."""
+    kept = plans.get(fleet_session)
+    return report_answer(
+        kept.whole, added=kept.added, staked=plans.staked(kept.whole), budget=plans.budget(), host=host
+    )
 
 
 def report_answer(

@@ -5,6 +5,10 @@ from typing import TypedDict
 from gitfleet.fleet.attention.item import WORDS, AttentionItem, ItemFold, ItemKind
 from gitfleet.fleet.attention.people_inbox import InboxLook
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gitfleet.fleet.attention.notifying import NotifyRound
+
 SHOWN = 7
 """Items that are shown beside something else."""
 
@@ -73,6 +77,18 @@ class InboxReadAnswer(TypedDict):
     items: list[InboxRow]
 
 
+class InboxNotifyAnswer(TypedDict):
+    """`inbox notify`."""
+
+    told: list[InboxRow]
+    """What people were told of just now."""
+    waiting: int
+    """How many items they are yet to be told of."""
+    words: str
+    fault: str
+    """What went wrong; empty when nothing did."""
+
+
 def row(one: AttentionItem, *, read: bool) -> InboxRow:
     """An item as a row."""
     return {
@@ -108,6 +124,12 @@ def fold(one: ItemFold) -> InboxFoldRow:
         "kind": one.kind, "urgent": one.first.urgent, "words": WORDS[one.kind], "count": one.count, "unread": one.unread, "since": one.first.since,
         "next": one.step,
     }  # fmt: skip
+
+
+def notified(done: "NotifyRound") -> InboxNotifyAnswer:
+    """What a round has told."""
+    told = [row(one, read=False) for one in done.told]
+    return {"told": told, "waiting": done.waiting, "words": done.words, "fault": done.fault}
 
 
 def marked(found: InboxLook) -> InboxReadAnswer:

@@ -17,7 +17,7 @@ from gitfleet.codec import replace
 from gitfleet.errors import FleetError
 from gitfleet.git import git_worktrees
 from gitfleet.git.repository import Repository
-from gitfleet.githooks.agents import agent_hooks, asking, opening, wanted
+from gitfleet.githooks.agents import agent_hooks, asking, opening, registering, wanted
 from gitfleet.githooks.agents.agent_hooks import SettingsPlace
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def prepare(agent: str, repository: Repository) -> list[str]:
         if not kind.OWN:
             if agent_hooks.holds_ours(own):
                 agent_hooks.admit(kind, repository)
+            registering.follow(repository)
         elif not agent_hooks.holds_ours(own) and _elsewhere(kind, repository, own):
             agent_hooks.install(agent, "project", repository)
         main = _main(repository)

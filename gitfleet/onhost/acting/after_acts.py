@@ -31,7 +31,7 @@ def verify_rows(folder: str) -> list[dict[str, Any]]:
 def undo(folder: str, plan_oid: str, candidate_ids: Iterable[str]) -> list[dict[str, Any]]:
     """Take back what a plan has done to these candidates (none named: to all). Raises OpRefused. Safe to repeat.
 
-    `undo` of a row is undone, cannot (an end cannot be taken back; a nice value not by every user), gone, or nothing.
+    `undo` of a row is undone (also where it was undone before: who asked may not have heard of it), cannot (an end cannot be taken back; a nice value not by every user), gone, or nothing.
     """
     wanted, rows = set(candidate_ids), []
     with ActJournal(folder) as journal:
@@ -47,15 +47,21 @@ def _undo(journal: ActJournal, entry: ActEntry) -> tuple[str, str]:
     if entry.key.action == TERMINATE:
         touched = entry.step("about-term") is not None
         return (CANNOT, "what has ended cannot be taken back") if touched else (NOTHING, "it was not touched")
+    if _is_undone(entry):
+        return UNDONE, "it was undone before"
     if entry.key.action == PAUSE and entry.paused:
         going, gone = resume(journal, entry, "undone")
         return (UNDONE, "continued") if going or not gone else (GONE, "they have ended meanwhile")
     return _unslow(journal, entry)
 
 
+def _is_undone(entry: ActEntry) -> bool:
+    return entry.step("undone") is not None or (entry.step("continued") or {}).get("why") == "undone"
+
+
 def _unslow(journal: ActJournal, entry: ActEntry) -> tuple[str, str]:
     before = entry.step(f"about-{entry.key.action}")
-    if entry.key.action not in {RENICE, THROTTLE} or before is None or entry.step("undone") is not None:
+    if entry.key.action not in {RENICE, THROTTLE} or before is None:
         return NOTHING, "there is nothing to take back"
     if not _living(entry):
         return GONE, "they have ended meanwhile"

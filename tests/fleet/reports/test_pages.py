@@ -55,7 +55,7 @@ def test_page_of_a_fleet_tells_hosts_gaps_selection_evidence_and_outcomes() -> N
     for words in (
         "2 of 3 hosts answered", "host3 unreachable", "1 host gave no answer: nothing is known of what runs there",
         "host2: 3 own processes could be read in part only; 12 of other users were not looked at; the system hides processes",
-        "4 of 400 groups are selected, from all hosts as one pool, so that at most 5% of them are mistakes",
+        "Selected: 4 of 400 groups, from all hosts as one pool, so that at most 5% of what is selected are mistakes. Mistakes to expect among these, by their probabilities: 0.008.",
         "node server.js 5 host1, host2", "session ended +14.0", "connections 1 -4.0", "needed: 11.0",
         "refused-gate host1 c-000000000002 dev-server node server.js terminate open-files: writes ~/h-1/notes.db",
         "Reported as mistakes", "that was mine", "1 of 3 actions done",

@@ -247,7 +247,7 @@ def test_pause_stops_a_group_and_undo_lets_it_go_on(living: Living, tmp_path: Pa
     (row,) = after_acts.undo(journal, OID, [])
     assert (row["undo"], row["paused_until"], state_of(child.pid)) == ("undone", None, "S")
     (row,) = after_acts.undo(journal, OID, [])
-    assert row["undo"] == "nothing"
+    assert (row["undo"], row["detail"]) == ("undone", "it was undone before")
 
 
 def test_pause_ends_by_itself_when_its_time_is_over(living: Living, tmp_path: Path) -> None:
