@@ -14,7 +14,7 @@ from starlette.routing import Route
 from gitfleet.base import files
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.web import answers
+from gitfleet.web import answers, openapi
 from gitfleet.web.requests import NothingAsked, of_body, of_query
 from gitfleet.web.routes import ROUTES, WebAnswer, WebRoute
 
@@ -26,7 +26,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def application(fleet: Fleet) -> Starlette:
     """The application for one clone."""
     return Starlette(
-        routes=[Route("/", _index, methods=["GET"]), *_routes(fleet)],
+        routes=[Route("/", _index), Route("/openapi.json", _description), *_routes(fleet)],
         exception_handlers={HTTPException: _unknown, Exception: _bug},
     )
 
@@ -74,6 +74,11 @@ async def _index(_: Request) -> Response:
     """What there is to ask for."""
     found = [{"method": route.method, "path": route.path, "words": route.words} for route in ROUTES]
     return answers.told("web", WebAnswer({"routes": found}))
+
+
+async def _description(_: Request) -> Response:
+    """What programs make clients from."""
+    return answers.sent(await run_in_threadpool(openapi.document))
 
 
 async def _unknown(_: Request, error: Exception) -> Response:
