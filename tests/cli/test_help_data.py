@@ -17,7 +17,8 @@ def test_help_as_json_tells_of_every_command(gitfleet: Gitfleet, tmp_path: Path)
     names = [one["name"] for one in data["commands"]]
     assert set(names) == {name.partition(" --")[0] for name in schemas.COMMANDS}
     claim = data["commands"][names.index("claim")]
-    assert claim["words"] and claim["text"]
+    assert claim["words"]
+    assert claim["text"]
     assert {one["name"] for one in claim["parameters"]} >= {"--shared", "--wait", "--json"}
     assert {10, 70} <= {one["code"] for one in data["exit_codes"]}
 
