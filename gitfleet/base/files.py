@@ -111,12 +111,12 @@ def replace(
             raise
 
 
-def create(path: str, data: bytes, *, program: bool = False) -> bool:
-    """Put `data` at `path` unless something is there. Answers whether it did; one of two racers wins."""
+def create(path: str, data: bytes, *, mode: int | None = None, program: bool = False) -> bool:
+    """Put `data` at `path` unless something is there. Answers whether it did; one of two racers wins. `mode`: see `replace`."""
     aside = f"{path}.{ids.ulid()}.tmp"
     with storage(path):
         try:
-            _write(aside, data, program=program)
+            _write(aside, data, mode, program=program)
             os.link(aside, path)
         except FileExistsError:
             return False

@@ -88,6 +88,9 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "fleet": CommandEntry("", "Plan over hosts: what nobody needs any more, and ending it"),
         "hosts": CommandEntry("", "Other hosts: which of them can be asked"),
     },
+    "Dashboards and programs": {
+        "web": CommandEntry("web.web", "Serve status, claims and the queue over HTTP, on loopback"),
+    },
     "The hub and the ledger": {
         "sync": CommandEntry("ledger.sync", "Exchange with the hub, and hear what was lost meanwhile"),
         "log": CommandEntry("log.log", "Show what the fleet has agreed, newest first"),

@@ -50,6 +50,7 @@ from gitfleet.fleet.views import (
     starting_rows,
     status,
     upkeep_rows,
+    web_rows,
     worktree_rows,
 )
 
@@ -197,6 +198,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "fleet trust": CommandRow(fleet_plan_rows.FleetTrustAnswer, (16,), _OVER_HOSTS),
     "scan": CommandRow(scan_rows.ScanAnswer),
     "scan --by session": CommandRow(scan_rows.ScanBySessionAnswer),
+    "web": CommandRow(web_rows.WebStartAnswer),
     "demo": CommandRow(DemoAnswer),
 }
 """Every command that prints an envelope, once more with an option that changes its data. `session` is `session list`, `agent` is `agent status`, `fleet` is `fleet list`, `worktree` is `worktree list`."""

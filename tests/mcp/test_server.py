@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -330,3 +331,21 @@ def test_the_command_becomes_the_server(cli: Cli) -> None:
     assert json.loads(cli("mcp", stdin=asked).ok().stdout)["result"] == {}
     shown = json.loads(cli("mcp", "--show").ok().stdout)["mcpServers"]["gitfleet"]
     assert [shown["command"], *shown["args"]] == PROGRAM
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its maker's end")
+def test_a_server_that_is_killed_leaves_no_command_behind(serve: Serve, cli: Cli) -> None:
+    cli("claim", "src/", env=cli.other).ok()
+    client = serve()
+    params = {
+        "name": "wait",
+        "arguments": {"paths": ["src/"], "timeout": 3000},
+        "_meta": {"progressToken": 7},
+    }
+    client.say(request("w", "tools/call", params))
+    client.next()
+    (child,) = Path(f"/proc/{client.process.pid}/task/{client.process.pid}/children").read_text().split()
+    handle = os.pidfd_open(int(child))
+    client.process.kill()
+    assert select.select([handle], [], [], PATIENCE)[0]
+    os.close(handle)

@@ -1,0 +1,64 @@
+"""`web`: the HTTP API of this clone, in the foreground."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+from gitfleet.cli.answer import Reply, Telling
+from gitfleet.cli.declaring import Option
+from gitfleet.errors import UsageError
+from gitfleet.fleet.fleet import Fleet
+
+if TYPE_CHECKING:
+    from gitfleet.web.server import WebServer
+
+Port = Annotated[
+    int, Option("--port", metavar="N", min=0, max=65535, help="The port; 0 takes any that is free.")
+]
+Host = Annotated[str, Option("--host", metavar="ADDRESS", help="The address; other than loopback lets other machines ask.")]  # fmt: skip
+ReadOnly = Annotated[bool, Option("--read-only", help="Only let look, whatever the token.")]
+
+
+def web(port: Port = 7437, host: Host = "127.0.0.1", read_only: ReadOnly = False) -> Telling:
+    """Serve the HTTP API of this clone, until Ctrl-C or a signal: status, logs, claims and the merge queue, as JSON.
+
+    Every request needs the token; its file is made at the first start, and only you can read it. Needs the extra `web`.
+    Nothing depends on it: stopped, it harms nothing.
+    """
+    return Telling(_serving(port, host, read_only=read_only))
+
+
+def _serving(port: int, host: str, *, read_only: bool) -> Iterator[Reply]:
+    try:
+        from gitfleet.web.server import WebServer  # its framework is an extra
+    except ModuleNotFoundError as error:
+        words = f"The HTTP API needs a package that is not installed: {error.name}."
+        raise UsageError(
+            words, hint="Install gitfleet with its extra `web`: `pip install 'gitfleet[web]'`."
+        ) from error
+    with Fleet.open() as fleet:
+        server = WebServer(fleet, host, port, read_only=read_only)
+        try:
+            yield _started(server, read_only=read_only)
+            server.run()
+        finally:
+            server.close()
+
+
+def _started(server: WebServer, *, read_only: bool) -> Reply:
+    from gitfleet.fleet.views.web_rows import WebStartAnswer  # as above
+
+    tokens = server.tokens
+    data: WebStartAnswer = {
+        "url": server.url,
+        "read_only": read_only,
+        "token_file": tokens.full_file,
+        "read_only_token_file": tokens.read_only_file,
+    }
+    lines = [
+        f"serving {server.url}{', to look only' if read_only else ''}; Ctrl-C stops it",
+        f"token: {tokens.full_file}",
+        f"token to look only: {tokens.read_only_file}",
+    ]
+    return Reply(data, lines)

@@ -1,0 +1,94 @@
+"""The application: the routes of the table behind the guard. Requests are answered on threads, since what they do blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gitfleet.base import files
+from gitfleet.errors import FleetError
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.web import answers, openapi
+from gitfleet.web.requests import NothingAsked, of_body, of_query
+from gitfleet.web.routes import ROUTES, WebAnswer, WebRoute
+
+MOST_BYTES = 1 << 20
+"""Bytes of a body."""
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def application(fleet: Fleet) -> Starlette:
+    """The application for one clone."""
+    return Starlette(
+        routes=[Route("/", _index), Route("/openapi.json", _description), *_routes(fleet)],
+        exception_handlers={HTTPException: _unknown, Exception: _bug},
+    )
+
+
+def _routes(fleet: Fleet) -> list[Route]:
+    """One for each path: what it does depends on the method."""
+    by_path: dict[str, dict[str, WebRoute]] = {}
+    for route in ROUTES:
+        by_path.setdefault(route.path, {})[route.method] = route
+    return [Route(path, _endpoint(fleet, found), methods=list(found)) for path, found in by_path.items()]
+
+
+def _endpoint(fleet: Fleet, routes: Mapping[str, WebRoute]) -> Endpoint:
+    async def answer(request: Request) -> Response:
+        route = routes["GET" if request.method == "HEAD" else request.method]
+        try:
+            if route.method == "GET":
+                asked = of_query(route.asks, request.query_params.multi_items())
+            else:
+                of_query(NothingAsked, request.query_params.multi_items())
+                asked = of_body(route.asks, await _body(request))
+            return answers.told(route.command, await run_in_threadpool(route.act, fleet, asked))
+        except FleetError as error:
+            return answers.refused(route.command, error)
+        except PermissionError as error:
+            return answers.refused(route.command, files.forbidden(error))
+
+    return answer
+
+
+async def _body(request: Request) -> bytes:
+    """The body, which is JSON and has a bound."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise HTTPException(415, "The body must be application/json.")
+    found = bytearray()
+    async for piece in request.stream():
+        found += piece
+        if len(found) > MOST_BYTES:
+            raise HTTPException(413, f"The body is larger than {MOST_BYTES} bytes.")
+    return bytes(found)
+
+
+async def _index(_: Request) -> Response:
+    """What there is to ask for."""
+    found = [{"method": route.method, "path": route.path, "words": route.words} for route in ROUTES]
+    return answers.told("web", WebAnswer({"routes": found}))
+
+
+async def _description(_: Request) -> Response:
+    """What programs make clients from."""
+    return answers.sent(await run_in_threadpool(openapi.document))
+
+
+async def _unknown(_: Request, error: Exception) -> Response:
+    """What came to no route."""
+    assert isinstance(error, HTTPException)
+    words = {404: "There is nothing at this path.", 405: "This path has no such method."}
+    message = words.get(error.status_code, error.detail)
+    return answers.failed("bad-request", error.status_code, message, "See /.", error.headers)
+
+
+async def _bug(_: Request, error: Exception) -> Response:
+    words = f"{type(error).__name__}: {error}"
+    return answers.failed("internal-error", 500, words, "Please report it.")

@@ -1,0 +1,118 @@
+"""Every route of the API in one table: what it takes, what it answers, and what does it. Documents are made from it.
+
+Answers are the envelope and the rows of the command line. Nothing here tells a session its messages: those are for the session,
+not for who looks.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from gitfleet.base.names import SessionId
+from gitfleet.claims.service import Terms
+from gitfleet.clients import acting
+from gitfleet.codec import Struct
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import claim_rows, grants, queue, session_log_rows, status
+from gitfleet.mergequeue.adding import Wanted
+from gitfleet.sessions.local import VARIABLE
+from gitfleet.telling import remarks
+from gitfleet.web.requests import (
+    ClaimBody,
+    ClaimsQuery,
+    LogsQuery,
+    NothingAsked,
+    QueueBody,
+    ReleaseBody,
+    StatusQuery,
+)
+
+API = "/api/v1/coordination/fleet"
+
+
+class WebAnswer(Struct):
+    """What a route has found or done. `tentative`: the hub has not agreed yet."""
+
+    data: Mapping[str, Any]
+    warnings: Sequence[str] = ()
+    tentative: bool = False
+
+
+class WebRoute(Struct):
+    """A route: `command` names the command that does the same, `answer` the class of its row, `asks` what it takes.
+
+    `GET` takes a query, `POST` a body of JSON; `act` blocks, and is called on any thread.
+    """
+
+    method: str
+    path: str
+    command: str
+    words: str
+    asks: type[BaseModel]
+    answer: Any
+    act: Callable[[Fleet, Any], WebAnswer]
+
+
+def _status(fleet: Fleet, asked: StatusQuery) -> WebAnswer:
+    found = fleet.status(tail=asked.tail)
+    return WebAnswer(found.answer, found.warnings)
+
+
+def _logs(fleet: Fleet, asked: LogsQuery) -> WebAnswer:
+    return WebAnswer(*session_log_rows.look(fleet, SessionId(asked.session_id), asked.tail))
+
+
+def _claims(fleet: Fleet, asked: ClaimsQuery) -> WebAnswer:
+    session = SessionId(asked.session_id) if asked.session_id else None
+    return WebAnswer(*claim_rows.listing(fleet, session=session))
+
+
+def _claim(fleet: Fleet, asked: ClaimBody) -> WebAnswer:
+    session = SessionId(asked.session_id)
+    shared = None if asked.mode is None else asked.mode == "shared"
+    done = fleet.claims.claim(session, asked.paths, Terms(shared=shared, reason=asked.reason))
+    said = remarks.of_grant(fleet, done.granted, done.already_held)
+    return WebAnswer(grants.claimed(session, done, said), said.words(fleet.ledger.node.hub), done.tentative)
+
+
+def _release(fleet: Fleet, asked: ReleaseBody) -> WebAnswer:
+    session = SessionId(asked.session_id)
+    done = fleet.claims.release(session, asked.paths)
+    return WebAnswer(grants.released(session, done), (), done.tentative)
+
+
+def _queue(fleet: Fleet, _: NothingAsked) -> WebAnswer:
+    return WebAnswer(*queue.listed(fleet))
+
+
+def _enqueue(fleet: Fleet, asked: QueueBody) -> WebAnswer:
+    session = SessionId(asked.session_id)
+    by_another = not (
+        os.environ.get(VARIABLE) or acting.callers(os.environ)
+    )  # who started the server, as for commands
+    wanted = Wanted(asked.branch, asked.title, asked.priority, (), by_another)
+    done = fleet.queue.add(session, wanted)
+    return WebAnswer(queue.added(fleet, session, done), done.warnings)
+
+
+ROUTES: Sequence[WebRoute] = (
+    WebRoute("GET", f"{API}/status", "status", "Every session of the fleet, and what needs a person",
+             StatusQuery, status.StatusAnswer, _status),
+    WebRoute("GET", f"{API}/logs", "session logs", "The end of one session's log",
+             LogsQuery, session_log_rows.SessionLogAnswer, _logs),
+    WebRoute("GET", f"{API}/claims", "claims", "The claims of the fleet",
+             ClaimsQuery, claim_rows.ClaimListAnswer, _claims),
+    WebRoute("POST", f"{API}/claims", "claim", "Claim paths for a session: all of them, or nothing",
+             ClaimBody, grants.ClaimAnswer, _claim),
+    WebRoute("POST", f"{API}/claims/release", "release", "Release claims of a session",
+             ReleaseBody, grants.ReleaseAnswer, _release),
+    WebRoute("GET", f"{API}/merge-queue", "queue list", "The merge queue: each entry with its place, and why it is there",
+             NothingAsked, queue.QueueListAnswer, _queue),
+    WebRoute("POST", f"{API}/merge-queue", "queue add", "Queue a branch for landing; again, to change its entry",
+             QueueBody, queue.QueueAddAnswer, _enqueue),
+)  # fmt: skip
+"""The routes of the runbook."""

@@ -1,0 +1,65 @@
+"""The server: one process that listens, answers, and can be stopped at any moment. What was accepted by then stays accepted."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Sequence
+
+import uvicorn
+
+from gitfleet.errors import UsageError
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.web.application import application
+from gitfleet.web.guard import RequestGuard
+from gitfleet.web.tokens import Tokens
+
+ENDING = 3
+"""Seconds that requests have to end in when the server is stopped."""
+AT_ONCE = 200
+
+
+class WebServer:
+    """A server that listens at `host` and `port` (0: any that is free) from when it is made, and answers once it runs."""
+
+    def __init__(
+        self, fleet: Fleet, host: str, port: int, *, names: Sequence[str] = (), read_only: bool
+    ) -> None:
+        """Listen. Raises UsageError where that is not possible; Blocked, LocalStorage about the tokens."""
+        self.tokens = Tokens.of(fleet.ledger.state)
+        self._socket = _listen(host, port)
+        address = self._socket.getsockname()
+        self.port: int = address[1]
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"http://{shown}:{self.port}"
+        loopback = ipaddress.ip_address(address[0].partition("%")[0]).is_loopback
+        guarded = RequestGuard(
+            application(fleet),
+            self.tokens,
+            ["localhost", host, *names],
+            loopback=loopback,
+            read_only=read_only,
+        )
+        self._config = uvicorn.Config(
+            guarded, loop="asyncio", http="h11", ws="none", lifespan="off", log_config=None, log_level="critical",
+            access_log=False, proxy_headers=False, server_header=False, limit_concurrency=AT_ONCE,
+            timeout_graceful_shutdown=ENDING,
+        )  # fmt: skip
+
+    def run(self) -> None:
+        """Answer requests until a signal to stop. Raises KeyboardInterrupt at Ctrl-C."""
+        uvicorn.Server(self._config).run(sockets=[self._socket])
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._socket.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except (OSError, OverflowError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        hint = "Choose another address or port; port 0 takes any that is free."
+        raise UsageError(f"Could not listen at {host}, port {port}: {why}.", hint=hint) from error
