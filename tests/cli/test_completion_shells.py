@@ -6,7 +6,7 @@ import os
 import pty
 import select
 import shutil
-import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -23,13 +23,18 @@ SHELLS = {
 }  # fmt: skip
 
 
+IN_TERMINAL = "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+"""Makes its standard input the terminal of the program that it becomes."""
+
+
 def typed(argv: list[str], home: Path, keys: str, until: str) -> str:
     """What a terminal shows after keys were typed into a shell, as soon as `until` is in it."""
-    child, handle = pty.fork()
-    if child == 0:
-        os.chdir(home)
-        kept = {"PATH": f"{home}/bin:{os.environ['PATH']}", "HOME": str(home), "ZDOTDIR": str(home)}
-        os.execvpe(argv[0], argv, {**kept, "TERM": "dumb", "XDG_CONFIG_HOME": str(home), "COLUMNS": "200"})
+    handle, theirs = pty.openpty()
+    env = {"PATH": f"{home}/bin:{os.environ['PATH']}", "HOME": str(home), "ZDOTDIR": str(home)}
+    env |= {"TERM": "dumb", "XDG_CONFIG_HOME": str(home), "COLUMNS": "200"}
+    command = [sys.executable, "-I", "-S", "-c", IN_TERMINAL, *argv]
+    shell = subprocess.Popen(command, cwd=home, env=env, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
     shown, sent, deadline = "", False, time.monotonic() + PATIENCE
     try:
         while until not in shown:
@@ -40,9 +45,9 @@ def typed(argv: list[str], home: Path, keys: str, until: str) -> str:
                 sent = True
         return shown
     finally:
-        os.kill(child, signal.SIGKILL)
+        shell.kill()
+        shell.wait()
         os.close(handle)
-        os.waitpid(child, 0)
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -54,7 +54,8 @@ def unknown(call: str) -> str:
     known = dict(commands(whole()))
     words = call.split()
     if words[0] == "help":  # of all, or of the command behind it
-        return unknown(" ".join(words[1:])) if words[1:] and words[1].islower() else ""
+        rest = [word for word in words[1:] if word != "--json"]
+        return unknown(" ".join(rest)) if rest and rest[0].islower() else ""
     path = tuple(words[:2]) if tuple(words[:2]) in known else tuple(words[:1])
     if path not in known:
         return f"gitfleet {call}: no such command"

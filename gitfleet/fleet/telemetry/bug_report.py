@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 
-import gitfleet
 from gitfleet.base import clock
 from gitfleet.claims import model
 from gitfleet.clients.acting import CLIENTS
@@ -30,6 +29,7 @@ from gitfleet.fleet.telemetry.scrubbing import Scrubber
 from gitfleet.git.repository import Repository, discover
 from gitfleet.githooks.agents import ready
 from gitfleet.ledger.own_node import state_folder
+from gitfleet.onhost.version import __version__
 from gitfleet.sessions import session_records
 from gitfleet.sessions.session_records import Session
 from gitfleet.upkeep.maintainer import Maintainer
@@ -102,7 +102,7 @@ def _problem(error: Exception, scrubber: Scrubber) -> str:
 
 def _versions() -> dict[str, object]:
     return {
-        "gitfleet": gitfleet.__version__,
+        "gitfleet": __version__,
         "python": platform.python_version(),
         "system": [platform.system(), platform.release(), platform.machine()],
         "file_names": sys.getfilesystemencoding(),

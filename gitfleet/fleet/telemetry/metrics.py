@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import get_args
 
-import gitfleet
 from gitfleet.base import clock
 from gitfleet.base.text import display
 from gitfleet.claims import model, tickets
@@ -27,6 +26,7 @@ from gitfleet.mergequeue import estimates, states
 from gitfleet.mergequeue import model as queue
 from gitfleet.nodes import liveness
 from gitfleet.nodes.observed import NodeState
+from gitfleet.onhost.version import __version__
 from gitfleet.sessions import session_records
 from gitfleet.sessions.session_records import Session
 
@@ -83,7 +83,7 @@ def write_configured(clone: Clone) -> str:
 
 
 def _about(clone: Clone, state: State) -> Iterator[MetricFamily]:
-    info = {"version": gitfleet.__version__, "node": clone.ledger.node.id}
+    info = {"version": __version__, "node": clone.ledger.node.id}
     yield _one("gitfleet_info", "The version of gitfleet, and the node that tells.", 1, info)
     yield _one("gitfleet_scrape_timestamp_seconds", "When these figures were collected.", clock.now())
     yield _one("gitfleet_ledger_generation", "The generation of the ledger.", state.tip.generation)

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
-import gitfleet
 from gitfleet.onhost import secret_words
 from gitfleet.onhost.redaction import HIDDEN, SAFE, Redactor
 
@@ -90,7 +89,7 @@ _HASHED = re.compile(r"h-[0-9a-f]{8}\Z")
 def own_words() -> frozenset[str]:
     """The words of gitfleet's own program text, in small letters; none where that cannot be read."""
     found: set[str] = set()
-    top = Path(gitfleet.__file__).parent
+    top = Path(__file__).parents[2]
     for folder, _, names in os.walk(top):
         for name in names:
             if name.endswith(".py"):
