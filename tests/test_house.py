@@ -70,7 +70,7 @@ DOORS = [
         {
             "gitfleet/base/exec_child.py": "becomes the user's program, in a process that waited for the word",
             "gitfleet/base/processes.py": "the door",
-            "gitfleet/cli/serving.py": "becomes the server, which shares nothing with the command line",
+            "gitfleet/cli/becoming.py": "becomes the server, which shares nothing with the command line",
             "gitfleet/mcp/children.py": "the other side of that door",
             "gitfleet/jobs/setup/program.py": "becomes the agent, for which it has made the worktree ready",
             "gitfleet/jobs/shepherd/containers.py": "a shepherd is too small for `subprocess`",

@@ -28,7 +28,7 @@ SHIPPED = {"gitfleet": "gitfleet", "hooks": "gitfleet/_data/hooks", "templates":
 LOCK = ROOT / "requirements/dev.lock"
 LOCK_LINE = re.compile(
     r"#.*|    # .*"
-    r"|[a-z0-9-]+==[0-9][0-9a-z.]*( ; [a-z_]+ [=!<>]+ '[A-Za-z0-9.]+')? \\"
+    r"|[a-z0-9-]+==[0-9][0-9a-z.]*( ; [a-z_]+ [=!<>]+ '[A-Za-z0-9.]+'( and [a-z_]+ [=!<>]+ '[A-Za-z0-9.]+')?)? \\"
     r"|    --hash=sha256:[0-9a-f]{64}( \\)?"
 )
 

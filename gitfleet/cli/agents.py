@@ -16,7 +16,7 @@ from gitfleet.fleet import briefing
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import agent_rows, briefing_rows
 from gitfleet.git.repository import Repository, discover
-from gitfleet.githooks.agents import agent_hooks, ready, registering, wanted
+from gitfleet.githooks.agents import agent_hooks, ready, registering, skills, wanted
 from gitfleet.githooks.agents.settings_files import SettingsChange
 from gitfleet.githooks.agents.wanted import Scope
 from gitfleet.ledger import own_node
@@ -54,8 +54,11 @@ def install(name: Name, user: User = False, project: Project = False, sandbox: S
     try:
         registered, warnings = registering.register(name, scope, repository)
         changes += registered
+        changes += skills.install(name, scope, repository)
     except Blocked as error:
-        warnings.append(f"{error.message} So {name} does not have our tools; its hooks are in place.")
+        warnings.append(
+            f"{error.message} So {name} does not have all of our tools and our skill; its hooks are in place."
+        )
     lines = _told(changes) or [f"the hooks of {name} are in place"]
     if any(change.what != "unchanged" for change in changes):
         lines.append(CLIENTS[name].NOTE)
@@ -75,6 +78,7 @@ def uninstall(name: Name, user: User = False, project: Project = False) -> Reply
     warnings: list[str] = []
     try:
         changes += registering.unregister(name, scope, repository)
+        changes += skills.uninstall(name, scope, repository)
     except Blocked as error:
         warnings.append(error.message)
     changes += agent_hooks.uninstall(name, scope, repository)
@@ -111,7 +115,14 @@ def status() -> Reply:
         for agent in {look.agent for look in looks if look.state != "absent"}
         if (words := ready.newer(agent))
     ]
-    return Reply(agent_rows.hooks(looks), [grid], warnings=warnings)
+    found = skills.places(repository)
+    warnings += [
+        f"{skill.path} was written by gitfleet {skill.version}: `gitfleet agent install {skill.agent}"
+        + (" --user`" if skill.scope == "user" else "`")
+        for skill in found
+        if skill.state == "outdated"
+    ]
+    return Reply(agent_rows.hooks(looks, found), [grid], warnings=warnings)
 
 
 def prime(session: SessionFlag = None) -> Reply:

@@ -15,7 +15,7 @@ from gitfleet.fleet.views import envelope
 
 _Told = TypeVar("_Told")
 READ_ONLY = frozenset([
-    "agent list", "agent show", "agent status", "audit", "check", "claims", "config check", "config show", "fsck", "inbox list", "log", "logs", "maintainer logs", "maintainer status", "prime",
+    "agent list", "agent show", "agent status", "audit", "check", "claims", "config check", "config show", "fsck", "inbox list", "log", "logs", "maintainer logs", "maintainer status", "prime", "review",
     "session list", "session show", "status", "waiting", "worktree list", "worktree status",
 ])  # fmt: skip
 """Commands that only look: that nothing was changed goes without saying."""

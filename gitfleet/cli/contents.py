@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "demo": CommandEntry("demo.demo", "Watch it first: three agents on two clones, played for real"),
         "init": CommandEntry("setup.init", "Make this clone part of a fleet"),
         "doctor": CommandEntry("ledger.doctor", "Look for what is wrong here; with --repair, mend it"),
+        "help": CommandEntry("commands_told.tell", "Say what a command takes; with --json, of all, as data"),
         "uninstall": CommandEntry("setup.uninstall", "Take everything of gitfleet out of this clone"),
     },
     "Claims": {
@@ -50,6 +51,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
     "Sessions and worktrees": {
         "inbox": CommandEntry("", "What needs a person: who, what, since when, and what to do"),
         "status": CommandEntry("status.show", "Show every session: alive or not, where, and on what"),
+        "review": CommandEntry("reviewing.review", "Show what a session has done, and what comes next"),
         "radar": CommandEntry("radar.radar", "Show which branches will conflict, before anybody merges"),
         "session": CommandEntry("", "Start, end and list sessions: who is at work"),
         "worktree": CommandEntry("", "A worktree for each session: made, kept up, taken away"),
@@ -95,6 +97,10 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "audit": CommandEntry("auditing.audit", "Look for commits that no claim covered"),
         "fsck": CommandEntry("ledger.fsck", "Replay the ledger, and verify every step of it"),
         "hub-hook": CommandEntry("", "Judge pushes in a bare repository of your own"),
+        "metrics": CommandEntry("telemetry.metrics", "Print figures of the fleet as Prometheus reads them"),
+        "bug-report": CommandEntry(
+            "telemetry.report_bug", "Write a redacted report for whoever mends gitfleet"
+        ),
     },
 }
 """The commands of `gitfleet` itself, under headings."""

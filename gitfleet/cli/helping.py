@@ -25,6 +25,8 @@ def asked(arguments: Sequence[str]) -> list[str]:
     here = words[start:]
     if not here or here in (["help"], ["help", "help"]):
         return [*words[:start], "--help"]
+    if here[0] == "help" and ("--json" in here or here[1:] in [[name] for name in NAMES]):
+        return words
     if here[0] == "help":
         return [*words[:start], *here[1:], "--help"]
     if here[0] in contents.VERBS and here[1:2] == ["help"]:

@@ -7,7 +7,10 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from typing import NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 ALLOCATIONS = 50_000
 """Objects between two looks for garbage: more than a command makes, and few beside what a long one must not pile up."""
@@ -45,6 +48,10 @@ def _run() -> int:
         from gitfleet.onhost import __main__ as on_host
 
         return on_host.main(sys.argv[2:])
+    if sys.argv[1:] == ["mcp"]:  # one for each agent's session: small, and soon there
+        from gitfleet.cli import becoming
+
+        becoming.server()
     from gitfleet.cli import app  # a Ctrl-C from here on is answered by `main`
 
     return app.run(sys.argv[1:])

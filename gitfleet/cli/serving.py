@@ -1,13 +1,11 @@
-"""`mcp`: this process becomes the server, which has nothing of the command line in its memory."""
+"""`mcp`: the server of tools, and how it is started."""
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 from typing import Annotated
 
-from gitfleet.base import resources
+from gitfleet.cli import becoming
 from gitfleet.cli.answer import Reply
 from gitfleet.cli.declaring import Option
 from gitfleet.fleet.views.server_rows import McpAnswer
@@ -23,7 +21,8 @@ def mcp(show: Show = False) -> Reply:
     An agent's client starts it, and speaks to it on standard input and output; `gitfleet agent install` registers it. It acts for
     the session of this worktree, as commands do, and ends with its input.
     """
-    told: McpAnswer = {"command": sys.executable, "args": ["-I", "-S", resources.program("mcp/run.py")]}
     if not show:
-        os.execv(told["command"], [told["command"], *told["args"]])
+        becoming.server()
+    program, *args = becoming.command()
+    told: McpAnswer = {"command": program, "args": args}
     return Reply(told, json.dumps({"mcpServers": {"gitfleet": told}}, indent=2).split("\n"))

@@ -25,6 +25,8 @@ HEAD = (
 )  # fmt: skip
 OPTIONAL = ("WORKTREE", "PATTERN", "NODE", "ACTIVE", "TITLE")
 SHOWN = 20
+MOST = 40
+"""Sessions that people are shown, those in trouble first."""
 COLOURS = {"alive": "green", "dead": "red", "quiet": "yellow", "unknown": "dim", "person": "cyan"}
 
 
@@ -65,8 +67,11 @@ def _lines(found: StatusAnswer) -> Iterator[str | Grid]:
     if found["jobs"] is not None:
         yield _jobs(found["jobs"])
     if sessions:
-        rows = [_cells(row) for row in sessions]
-        yield Grid(HEAD, rows, coloured="LIVENESS", colours=COLOURS, optional=OPTIONAL)
+        rows = sorted(sessions, key=_trouble)
+        cells = [_cells(row) for row in rows[:MOST]]
+        yield Grid(HEAD, cells, coloured="LIVENESS", colours=COLOURS, optional=OPTIONAL)
+        if len(rows) > MOST:
+            yield f"and {_summary(rows[MOST:])}: `gitfleet session list`"
     if retained:
         yield f"retained after their sessions have ended: {counted(len(retained), 'claim')}"
         yield from (f"  {line}" for line in _retained(retained))
@@ -106,6 +111,12 @@ def _jobs(jobs: JobsGist) -> str:
         return f"{counts}; nobody runs jobs here" + (": `gitfleet start`" if jobs["queued"] else "")
     age = clock.now() - manager["since"] // 1000
     return f"{counts}; process {manager['pid']} runs them, since {duration(age)}"
+
+
+def _trouble(row: SessionStatus) -> int:
+    """Where it comes in the list: what is dead or not to be seen first, then what will conflict; else as they started."""
+    order = {"dead": 0, "quiet": 1, "unknown": 2}
+    return order.get(row["liveness"], 3 if row["conflicts"] else 4)
 
 
 def _retained(claims: Sequence[ClaimRecord]) -> list[str]:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
         USER: str
         HOME: tuple[str, str]
         BLOCK: str
+        SKILL: str
+        SKILL_HOME: tuple[str, str]
         EVENTS: tuple[tuple[str, str | None, str, int], ...]
         NOTE: str
         READS_MAIN: bool

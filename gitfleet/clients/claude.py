@@ -22,6 +22,9 @@ PROJECT = ".claude/settings.local.json"
 USER = "settings.json"
 HOME = ("CLAUDE_CONFIG_DIR", ".claude")
 BLOCK = ""
+SKILL = ".claude/skills/gitfleet/SKILL.md"
+SKILL_HOME = HOME
+"""Where its skills for all repositories are: a variable, or else a folder in the home folder."""
 EVENTS: tuple[tuple[str, str | None, str, int], ...] = (
     ("PreToolUse", "Edit|MultiEdit|Write|NotebookEdit|Bash", "edit", 60),
     ("SessionStart", None, "begin", 60),

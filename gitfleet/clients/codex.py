@@ -25,6 +25,9 @@ PROJECT = ".codex/hooks.json"
 USER = "hooks.json"
 HOME = ("CODEX_HOME", ".codex")
 BLOCK = "AGENTS.md"
+SKILL = ".agents/skills/gitfleet/SKILL.md"
+SKILL_HOME = ("", ".agents")
+"""Where its skills for all repositories are: a variable, or else a folder in the home folder."""
 EVENTS: tuple[tuple[str, str | None, str, int], ...] = (
     ("PreToolUse", "apply_patch|Bash", "edit", 60),
     ("PostToolUse", "Bash", "after", 10),

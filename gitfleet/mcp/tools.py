@@ -27,7 +27,11 @@ class Mistake(Exception):
 
 
 class Tool:
-    """A tool: `words` for the command line are made from its arguments; `fine` are the exit codes that are answers, not failures."""
+    """A tool: `words` for the command line are made from its arguments; `fine` are the exit codes that are answers, not failures.
+
+    Of its `hints` none is "openWorld" or "destructive": a tool deals with one fleet only, and what it takes away (a claim of
+    the session's own) destroys nothing.
+    """
 
     __slots__ = ("command", "fine", "hints", "name", "says", "takes", "title")
 
@@ -50,9 +54,7 @@ class Tool:
         takes = {key: {k: v for k, v in one.items() if k != "required"} for key, one in self.takes.items()}
         needed = [key for key, one in self.takes.items() if one.get("required")]
         schema = {"type": "object", "properties": takes, "required": needed, "additionalProperties": False}
-        hints = {
-            f"{key}Hint": key in self.hints for key in ("readOnly", "destructive", "idempotent", "openWorld")
-        }
+        hints = {f"{key}Hint": key in self.hints for key in ("readOnly", "destructive", "idempotent")}
         return {
             "name": self.name, "title": self.title, "description": self.says, "inputSchema": schema,
             "outputSchema": ANSWER, "annotations": {"title": self.title, **hints},
@@ -195,7 +197,7 @@ TOOLS = {
             "for how long, and nothing is claimed.",
             {"paths": TO_CLAIM, "shared": SHARED, "partial": {"type": "boolean", "description": "Take what is free, and list the rest."},
              "reason": REASON, "session": SESSION},
-            _claim, fine=(0, 21), hints=("idempotent", "openWorld"),
+            _claim, fine=(0, 21), hints=("idempotent",),
         ),
         Tool(
             "wait", "Wait for paths",
@@ -203,13 +205,13 @@ TOOLS = {
             "time is over the status is queued, and the place is kept: go on with other work, and call it again with the same paths.",
             {"paths": TO_CLAIM, "timeout": _number(f"Seconds to wait; {WAIT} unless you say otherwise.", 1, WAIT_AT_MOST),
              "priority": _number("Who comes first; 50 is usual.", 0, 100), "shared": SHARED, "reason": REASON, "session": SESSION},
-            _wait, fine=(0, 11), hints=("idempotent", "openWorld"),
+            _wait, fine=(0, 11), hints=("idempotent",),
         ),
         Tool(
             "release", "Release claims",
             "Let claims of your session go: those on the paths and below them; without paths, all. Do that when the work is pushed.",
             {"paths": _paths(PATH_WORDS), "session": SESSION},
-            _release, hints=("destructive", "idempotent", "openWorld"),
+            _release, hints=("idempotent",),
         ),
         Tool(
             "check", "Check paths",
@@ -221,7 +223,7 @@ TOOLS = {
             "status", "Status",
             "Say whom you act for, what you and others hold, and the rules (scope mine); or show every session of the fleet (scope fleet).",
             {"scope": {"type": "string", "enum": ["mine", "fleet"], "description": "mine unless you say otherwise."}, "session": SESSION},
-            _status, hints=("readOnly", "openWorld"),
+            _status, hints=("readOnly",),
         ),
         Tool(
             "queue", "Merge queue",
@@ -236,19 +238,19 @@ TOOLS = {
              "after": {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": LINE}, "maxItems": 50,
                        "description": "Entries that must land before it."},
              "session": SESSION},
-            _queue_add, hints=("idempotent", "openWorld"),
+            _queue_add, hints=("idempotent",),
         ),
         Tool(
             "messages", "Read messages",
             "Read what other sessions have told you, and what you have lost meanwhile; each is shown once. Asks the hub.",
-            {"session": SESSION}, lambda given: ["prime", "--json", *_session(given)], hints=("readOnly", "openWorld"),
+            {"session": SESSION}, lambda given: ["prime", "--json", *_session(given)], hints=("readOnly",),
         ),
         Tool(
             "tell", "Tell another session",
             "Leave a message for another session. It is shown there once, with the next command or edit.",
             {"to": {**_line("The id of the session.", 64), "required": True},
              "text": {**_line("What to say.", LONGEST), "required": True}, "session": SESSION},
-            _tell, hints=("openWorld",),
+            _tell, hints=(),
         ),
     )
 }  # fmt: skip

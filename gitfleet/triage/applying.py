@@ -112,9 +112,7 @@ class Application:
             async with reach.connect(spec_of(host)) as connection:
                 if surprise := other_machine(host, connection):
                     self._halted = f"{host.host_id}: {surprise}"
-                    return [
-                        self._tell(ActResult(act, _of(act, "refused-identity", surprise))) for act in acts
-                    ]
+                    return [self._elsewhere(act, surprise) for act in acts]
                 for act in acts:
                     lost = results[-1] if results and results[-1].problem else None
                     if self._halted or lost:
@@ -152,6 +150,12 @@ class Application:
                 self._halted or f"{act.host_id} {words} {act.candidate.candidate_id}: {answer.detail}"
             )
         return self._tell(ActResult(act, answer))
+
+    def _elsewhere(self, act: PlannedAct, surprise: str) -> ActResult:
+        """What is said of one whose host is another now: it was not touched, unless it had been asked for before."""
+        before = self._journal.states().get(act.key)
+        known = before is None or not before.asked or before.answer is not None
+        return self._tell(ActResult(act, _of(act, "refused-identity" if known else UNKNOWN, surprise)))
 
     def _not_asked(self, act: PlannedAct, why: str, problem: str = "") -> ActResult:
         return self._tell(ActResult(act, _of(act, NOT_ASKED, why), problem))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from gitfleet.codec import Struct
 from gitfleet.errors import PolicyRefused, UsageError
-from gitfleet.onhost import records
+from gitfleet.onhost import categories, records
 from gitfleet.triage.plan_record import WholePlan
 from gitfleet.triage.wire import PlannedCandidate
 
@@ -59,8 +59,7 @@ class ChosenActs(NamedTuple):
 
 def choose(whole: WholePlan, choice: ApplyChoice) -> ChosenActs:
     """What of a plan is to be applied. Raises UsageError for what names nothing, PolicyRefused for what was not selected."""
-    ways = sum(map(bool, (choice.recommended, choice.categories, choice.targets)))
-    if ways != 1:
+    if bool(choice.targets) == bool(choice.recommended or choice.categories):
         raise UsageError("Say what is to be applied: --recommended, --only CATEGORY, or --targets ID,….")
     if not 0.0 <= choice.min_posterior <= 1.0:
         raise UsageError("--min-posterior is a probability, from 0 to 1.")
@@ -87,11 +86,11 @@ def _named(whole: WholePlan, choice: ApplyChoice) -> Iterator[PlannedAct]:
         yield from (_target(every, one, selected | offered) for one in dict.fromkeys(choice.targets))
         return
     known = {act.candidate.category for act in every.values()}
-    if unknown := [one for one in choice.categories if one not in known]:
+    if unknown := [one for one in choice.categories if one not in known | categories.WEIGHTS.keys()]:
         there = f"It has {', '.join(sorted(known))}." if known else "It proposes nothing."
         raise UsageError(f"The plan has no category '{unknown[0][:64]}'.", hint=there)
     for name, act in every.items():
-        if name in selected and (choice.recommended or act.candidate.category in choice.categories):
+        if name in selected and (not choice.categories or act.candidate.category in choice.categories):
             yield act
 
 

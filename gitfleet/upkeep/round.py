@@ -23,7 +23,9 @@ from gitfleet.worktrees.reconcile_plan import ReconcileTerms
 from gitfleet.worktrees.removable import CleanupTerms
 from gitfleet.worktrees.service import Selection, Worktrees
 
-Step = Literal["fetch", "reconcile", "sessions", "cleanup", "renewal", "sync", "forget", "jobs", "queue"]
+Step = Literal[
+    "fetch", "reconcile", "sessions", "cleanup", "renewal", "sync", "forget", "jobs", "queue", "metrics"
+]
 
 
 @dataclass(frozen=True, slots=True)

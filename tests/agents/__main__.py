@@ -21,6 +21,7 @@ from tests.agents import (  # noqa: F401 - they take themselves up
     codex_sessions,
     codex_windows,
     job_scenarios,
+    tool_scenarios,
 )
 from tests.agents.scenario import SCENARIOS, Scenario
 from tests.agents.world import World

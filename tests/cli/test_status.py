@@ -249,3 +249,20 @@ def test_session_list_and_show_tell_liveness_as_status_does(
     shown = gitfleet(alone, "session", "show", "s1", "--json").ok().json()["data"]["session"]
     assert {row["id"]: row["liveness"] for row in listed}["s1"] == shown["liveness"] == "dead"
     assert shown["orchestration_pattern"] == "crewai"
+
+
+def test_status_of_many_sessions_shows_those_in_trouble_first_and_counts_the_rest(
+    alone: Path, gitfleet: Gitfleet, agent: subprocess.Popen[bytes]
+) -> None:
+    with Fleet.open(str(alone)) as fleet:
+        for number in range(40):
+            fleet.sessions.start(Start(f"many-{number:02}", pid=agent.pid, agent="codex"))
+        gone = subprocess.Popen(["sleep", "600"])
+        fleet.sessions.start(Start("gone", pid=gone.pid, agent="codex"))
+        gone.kill()
+        gone.wait()
+    lines = gitfleet(alone, "status").ok().stdout.splitlines()
+    head = next(number for number, line in enumerate(lines) if line.startswith("SESSION"))
+    assert [line.split()[0] for line in lines[head + 1 : head + 4]] == ["gone", "alone-1", "alone-2"]
+    assert lines[-1] == "and 4 sessions (4 alive), 0 claims: `gitfleet session list`"
+    assert len(lines) == head + 42

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from gitfleet.mcp.lines import Lines
 from tests.cli.conftest import Cli
 from tests.mcp.conftest import HELLO, PROGRAM, RawClient, request
-from tests.workbench import PATIENCE, overlaid
+from tests.workbench import PATIENCE, ROOT, overlaid
 
 Serve = Callable[..., RawClient]
 
@@ -302,3 +303,49 @@ subprocess.Popen(sys.argv[1:])
 os.close(0), os.close(1)
 signal.pause()
 """
+
+
+def test_the_server_loads_a_part_of_the_standard_library_and_nothing_else() -> None:
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import gitfleet.mcp.server; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=True
+    )
+    found = set(done.stdout.split())
+    assert not found & {
+        "asyncio",
+        "ctypes",
+        "dataclasses",
+        "inspect",
+        "logging",
+        "pydantic",
+        "socket",
+        "subprocess",
+        "typing",
+    }
+    ours = {name.split(".")[1] for name in found if name.startswith("gitfleet.")}
+    assert ours == {"base", "mcp", "onhost"}
+
+
+def test_the_command_becomes_the_server(cli: Cli) -> None:
+    asked = json.dumps(request(1, "ping"))
+    assert json.loads(cli("mcp", stdin=asked).ok().stdout)["result"] == {}
+    shown = json.loads(cli("mcp", "--show").ok().stdout)["mcpServers"]["gitfleet"]
+    assert [shown["command"], *shown["args"]] == PROGRAM
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its maker's end")
+def test_a_server_that_is_killed_leaves_no_command_behind(serve: Serve, cli: Cli) -> None:
+    cli("claim", "src/", env=cli.other).ok()
+    client = serve()
+    params = {
+        "name": "wait",
+        "arguments": {"paths": ["src/"], "timeout": 3000},
+        "_meta": {"progressToken": 7},
+    }
+    client.say(request("w", "tools/call", params))
+    client.next()
+    (child,) = Path(f"/proc/{client.process.pid}/task/{client.process.pid}/children").read_text().split()
+    handle = os.pidfd_open(int(child))
+    client.process.kill()
+    assert select.select([handle], [], [], PATIENCE)[0]
+    os.close(handle)

@@ -45,10 +45,17 @@ def test_leak_that_holds_what_is_kept_is_kept_and_says_why(below: HostProcess) -
     [
         process("node server.js", pid=200, ppid=100),
         process("bash", pid=200, ppid=100),
+        process("firefox http://localhost:3000", pid=200, ppid=100),
         process("", pid=200, ppid=100, name="vim", zombie=True),
         process("vim notes", pid=200, ppid=1, **ON_TERMINAL),
     ],
-    ids=["a server", "a shell without a terminal", "a zombie", "an editor elsewhere"],
+    ids=[
+        "a server",
+        "a shell without a terminal",
+        "a browser that it opened",
+        "a zombie",
+        "an editor elsewhere",
+    ],
 )
 def test_leak_that_holds_nothing_of_the_kind_is_ended(below: HostProcess) -> None:
     assert judged_above(below) == (TERMINATE, "")

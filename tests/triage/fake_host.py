@@ -1,7 +1,7 @@
 """A program that answers as a host's gitfleet does, with what a file says: a host that does wrong what a test wants of it.
 
 `fake_host.py FILE on-host --nonce X`. FILE is JSON: by op the answer, without the session id, which is the asker's. `{"lines": [...]}` is
-written as it is instead; `{"error": {...}}` is an error; `{"die": true}` kills it.
+written as it is instead; `{"error": {...}}` is an error; `{"die": true}` kills it. `hello`: what is other in its first words.
 """
 
 from __future__ import annotations
@@ -25,9 +25,8 @@ def main(path: str, nonce: str) -> None:
         sys.stdout.buffer.flush()
 
     version = answers.get("record_version", RECORD_VERSION)
-    tell(
-        "hello", {"record_version": version, "tool_version": "0", "python": "3.11", "boot": "b", "uid": 1000}
-    )
+    said = {"record_version": version, "tool_version": "0", "python": "3.11", "boot": "b", "uid": 1000}
+    tell("hello", {**said, **answers.get("hello", {})})
     for line in sys.stdin.buffer:
         asked = json.loads(line)
         answer = answers.get(asked["op"], {})

@@ -48,6 +48,8 @@ def left(**choice: Any) -> dict[int, str]:
         ({"recommended": True}, [4, 1, 2, 3]),
         ({"categories": ("test-runner",)}, [2]),
         ({"categories": ("test-runner", "dev-server")}, [4, 1, 2, 3]),
+        ({"recommended": True, "categories": ("test-runner",)}, [2]),
+        ({"categories": ("mcp-server",)}, []),
         ({"targets": ("c-000000000003", "c-000000000003")}, [3]),
         ({"recommended": True, "min_posterior": 0.9985}, [4, 1]),
         ({"recommended": True, "max_kills": 1}, [4, 1]),
@@ -81,7 +83,8 @@ def test_what_a_host_would_refuse_is_left_out_unless_it_is_named_by_its_id() -> 
     "choice",
     [
         {},
-        {"recommended": True, "categories": ("dev-server",)},
+        {"recommended": True, "targets": ("c-000000000002",)},
+        {"categories": ("dev-server",), "targets": ("c-000000000002",)},
         {"categories": ("dev-servers",)},
         {"targets": ("c-0000000000ff",)},
         {"recommended": True, "min_posterior": 1.5},

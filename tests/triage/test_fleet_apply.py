@@ -440,3 +440,14 @@ def test_answer_of_a_host_is_a_strangers_word(
     assert row["outcome"] == outcome
     assert detail in row["detail"]
     assert "\\u001b" not in ran.stdout
+
+
+def test_host_that_was_started_anew_in_the_middle_does_not_say_that_nothing_was_touched(
+    bench: Bench, tmp_path: Path
+) -> None:
+    stranger(bench, tmp_path, "b", {"die": True})
+    assert outcomes(bench.apply(code=21)) == {"build-01": "unknown"}
+    answers = tmp_path / "answers.json"
+    answers.write_text(json.dumps({**json.loads(answers.read_text()), "hello": {"boot": "c"}}))
+    (row,) = bench.apply(verb="resume", code=21)["actions"]
+    assert (row["outcome"], "started anew" in row["detail"]) == ("unknown", True)

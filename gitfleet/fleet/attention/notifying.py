@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 
-from gitfleet.base import clock, files
+from gitfleet.base import advice, clock, files
 from gitfleet.base.commands import spoken
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import counted
@@ -122,7 +122,7 @@ def message(place: str, items: Sequence[AttentionItem]) -> PeopleMessage:
     """One message of all of these. Pure."""
     lines = [f"{one.kind}: {one.who}: {one.what}\n  next: {spoken(one.step)}" for one in items[:_SHOWN]]
     if len(items) > _SHOWN:
-        lines.append(f"and {len(items) - _SHOWN} more: gitfleet inbox")
+        lines.append(f"and {len(items) - _SHOWN} more: {spoken(advice.INBOX)}")
     rows = [
         {"id": one.id, "kind": one.kind, "urgent": one.urgent, "who": one.who, "what": one.what, "since": one.since,
          "next": spoken(one.step)}

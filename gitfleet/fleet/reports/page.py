@@ -55,7 +55,7 @@ def _environment() -> jinja2.Environment:
     )  # fmt: skip
     found.filters.update(
         amount=text.amount, counted=text.counted, duration=text.duration, iso=clock.iso, some=_some, slug=_slug,
-        two=_two, rough="{:.2g}".format, share=_share, probability=_probability, width=_width, counted_processes=_processes,
+        two=_two, rough="{:.2g}".format, share=_share, probability=_probability, width=_width,
     )  # fmt: skip
     return found
 
@@ -90,7 +90,3 @@ def _probability(number: float) -> str:
 
 def _width(share: float) -> str:
     return f"{min(1.0, max(0.0, share)) * 100:.1f}"
-
-
-def _processes(number: int) -> str:
-    return "1 process" if number == 1 else f"{number} processes"

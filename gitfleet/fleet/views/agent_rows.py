@@ -8,6 +8,7 @@ from typing import TypedDict
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.githooks.agents.agent_hooks import SettingsPlace, State
 from gitfleet.githooks.agents.settings_files import SettingsChange, What
+from gitfleet.githooks.agents.skills import SkillPlace, SkillState
 from gitfleet.githooks.agents.wanted import Scope
 
 
@@ -39,10 +40,23 @@ class AgentHooksRow(TypedDict):
     """Why it cannot be read; else empty."""
 
 
+class AgentSkillRow(TypedDict):
+    """One place where the skill may be that tells an agent when to ask gitfleet."""
+
+    agent: str
+    scope: Scope
+    path: str
+    state: SkillState
+    """`outdated`: another version of gitfleet wrote it; `not ours`: somebody else's of this name."""
+    version: str
+    """Of the gitfleet that wrote it; else empty."""
+
+
 class AgentStatusAnswer(TypedDict):
     """`agent` and `agent status`."""
 
     agents: list[AgentHooksRow]
+    skills: list[AgentSkillRow]
 
 
 def changed(agent: str, scope: Scope, changes: Iterable[SettingsChange]) -> AgentChangeAnswer:
@@ -51,6 +65,9 @@ def changed(agent: str, scope: Scope, changes: Iterable[SettingsChange]) -> Agen
     return {"agent": agent, "scope": scope, "files": files}
 
 
-def hooks(looks: Iterable[SettingsPlace]) -> AgentStatusAnswer:
-    """Where agents have our hooks."""
-    return {"agents": [row_of(AgentHooksRow, look) for look in looks]}
+def hooks(looks: Iterable[SettingsPlace], skills: Iterable[SkillPlace]) -> AgentStatusAnswer:
+    """Where agents have our hooks, and our skill."""
+    return {
+        "agents": [row_of(AgentHooksRow, look) for look in looks],
+        "skills": [row_of(AgentSkillRow, look) for look in skills],
+    }

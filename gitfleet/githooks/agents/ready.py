@@ -17,7 +17,7 @@ from gitfleet.codec import replace
 from gitfleet.errors import FleetError
 from gitfleet.git import git_worktrees
 from gitfleet.git.repository import Repository
-from gitfleet.githooks.agents import agent_hooks, asking, opening, registering, wanted
+from gitfleet.githooks.agents import agent_hooks, asking, opening, registering, skills, wanted
 from gitfleet.githooks.agents.agent_hooks import SettingsPlace
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def prepare(agent: str, repository: Repository) -> list[str]:
     kind = CLIENTS[agent]
     own = wanted.settings_path(kind, "project", repository)
     try:
+        skills.follow(agent, repository)
         if not kind.OWN:
             if agent_hooks.holds_ours(own):
                 agent_hooks.admit(kind, repository)

@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,9 @@ from gitfleet.onhost import facts
 from gitfleet.onhost.serving import OpRefused
 
 INTENT, STEP, OUTCOME = "intent", "step", "outcome"
+PATIENCE = 60.0
+"""Seconds to wait for what is done here for another plan."""
+_STEP = 0.1
 _MOST = 64 << 20
 
 
@@ -92,6 +95,26 @@ class ActJournal:
         return line
 
 
+@contextlib.contextmanager
+def alone(folder: str, gone: Callable[[float], bool]) -> Iterator[None]:
+    """Nobody else acts here for this user meanwhile, whichever scan and plan it is for: two plans of one process would end it twice.
+
+    Raises OpRefused: somebody else does, for longer than PATIENCE; or who asked has left (`gone`).
+    """
+    beside = os.path.dirname(os.path.abspath(folder))
+    os.makedirs(beside, mode=0o700, exist_ok=True)
+    file = os.open(os.path.join(beside, "acting.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        waited = 0.0
+        while not _taken(file):
+            if waited >= PATIENCE or gone(_STEP):
+                raise OpRefused("busy", "another plan is being applied on this host at this moment")
+            waited += _STEP
+        yield
+    finally:
+        os.close(file)
+
+
 def read(folder: str) -> dict[ActKey, ActEntry]:
     """What the journal of a scan says, without waiting for who acts. Nothing, where there is none. Raises OpRefused."""
     try:
@@ -133,13 +156,18 @@ def _line(raw: bytes) -> dict[str, Any] | None:
 
 def _locked(file: int, *, seconds: float) -> bool:
     for pause in _pauses(seconds):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(pause)
-        else:
+        if _taken(file):
             return True
+        time.sleep(pause)
     return False
+
+
+def _taken(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _pauses(seconds: float) -> Iterator[float]:

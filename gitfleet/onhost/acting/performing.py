@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from gitfleet.onhost.acting import sighting
-from gitfleet.onhost.acting.act_journal import INTENT, OUTCOME, ActEntry, ActJournal
+from gitfleet.onhost.acting.act_journal import INTENT, OUTCOME, ActEntry, ActJournal, alone
 from gitfleet.onhost.acting.act_request import ActRequest, identity_row
 from gitfleet.onhost.acting.gates import GateQuestion, closed, look_at_gates
 from gitfleet.onhost.acting.grip import group_members
@@ -49,22 +49,28 @@ def perform(
             return {**_answer(entry.outcome), "repeated": True}
         if gone(0):
             raise ActInterrupted
-        if entry is None:
-            entry = ActEntry(request.key, journal.write(INTENT, request.key, **_intent(request)))
-        order = WorkOrder(request, entry, journal, gone, folder, scanned)
-        end = _carry_out(order)
-        copies = _copies(order) if end.outcome == DONE and request.key.action == TERMINATE else []
-        facts = {
-            "outcome": end.outcome,
-            "detail": f"{end.detail}; {len(copies)} new ones like them have come up"
-            if copies
-            else end.detail,
-            "left": end.left,
-            "respawned": copies,
-            "gates": [vars(gate) for gate in end.gates],
-            **end.facts,
-        }
-        return {**_answer(journal.write(OUTCOME, request.key, **facts)), "repeated": False}
+        with alone(folder, gone):
+            return _done_now(request, entry, journal, gone, folder, scanned)
+
+
+def _done_now(
+    request: ActRequest, entry: ActEntry | None, journal: ActJournal, gone: Callable[[float], bool], folder: str,
+    scanned: Container[Seen],
+) -> dict[str, Any]:  # fmt: skip
+    if entry is None:
+        entry = ActEntry(request.key, journal.write(INTENT, request.key, **_intent(request)))
+    order = WorkOrder(request, entry, journal, gone, folder, scanned)
+    end = _carry_out(order)
+    copies = _copies(order) if end.outcome == DONE and request.key.action == TERMINATE else []
+    facts = {
+        "outcome": end.outcome,
+        "detail": f"{end.detail}; {len(copies)} new ones like them have come up" if copies else end.detail,
+        "left": end.left,
+        "respawned": copies,
+        "gates": [vars(gate) for gate in end.gates],
+        **end.facts,
+    }
+    return {**_answer(journal.write(OUTCOME, request.key, **facts)), "repeated": False}
 
 
 def _carry_out(order: WorkOrder) -> ActEnd:

@@ -158,3 +158,17 @@ def test_codexs_file_of_a_worktree_is_hidden_from_git_and_one_that_is_committed_
     assert changes == []
     assert "is committed" in words[0]
     assert (top / ".codex/config.toml").read_text() == "a = 1\n"
+
+
+def test_a_new_worktree_follows_the_main_checkout(here: Repository, git: Git, tmp_path: Path) -> None:
+    linked = tmp_path / "linked"
+    git(Path(str(here.worktree)), "worktree", "add", "--quiet", linked)
+    there = discover(str(linked))
+    registering.follow(there)
+    assert not (linked / ".codex/config.toml").exists()
+    registering.register("codex", "project", here)
+    registering.follow(there)
+    assert "gitfleet" in tomllib.loads((linked / ".codex/config.toml").read_text())["mcp_servers"]
+    assert registering.unregister_everywhere(here) == []
+    assert not (linked / ".codex/config.toml").exists()
+    assert not (Path(str(here.worktree)) / ".codex/config.toml").exists()

@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 
 from gitfleet.onhost import facts
-from gitfleet.onhost.acting import after_acts, grip, sighting
+from gitfleet.onhost.acting import act_journal, after_acts, grip, sighting
 from gitfleet.onhost.acting.act_journal import ActJournal, ActKey
 from gitfleet.onhost.acting.muster import muster
 from gitfleet.onhost.acting.performing import pause_between, perform
 from gitfleet.onhost.acting.work_order import ActInterrupted
 from gitfleet.onhost.records import PAUSE, RENICE, TERMINATE, THROTTLE
+from gitfleet.onhost.serving import OpRefused
 from tests.onhost.acting.living import (
     OID,
     Left,
@@ -234,6 +235,25 @@ def test_kill_is_not_sent_once_who_asked_has_left(living: Living, tmp_path: Path
     resumed = dataclasses.replace(request, options=options(grace=0.0, settle=0.0))
     assert do(resumed, tmp_path)["detail"] == "ended by KILL"
     assert heard.read_bytes() == b"t"
+
+
+def test_what_is_done_here_for_another_plan_is_waited_for(living: Living, tmp_path: Path) -> None:
+    child = living.sleeper()
+    with (
+        act_journal.alone(str(tmp_path / "other"), pause_between),
+        pytest.raises(OpRefused, match="another plan"),
+    ):
+        do(request_of(TERMINATE, child.pid), tmp_path, lambda seconds: seconds > 0)
+    assert (child.runs, after_acts.journal_rows(str(tmp_path / "journal"))) == (True, [])
+    assert do(request_of(TERMINATE, child.pid), tmp_path)["outcome"] == "done"
+
+
+def test_keeper_of_what_is_paused_keeps_no_other_plan_waiting(living: Living, tmp_path: Path) -> None:
+    child, other = living.sleeper(), living.sleeper()
+    assert do(request_of(PAUSE, child.pid), tmp_path)["outcome"] == "done"
+    request = request_of(TERMINATE, other.pid)
+    assert perform(request, str(tmp_path / "other"), lambda seconds: seconds > 0.05)["outcome"] == "done"
+    after_acts.undo(str(tmp_path / "journal"), OID, [])
 
 
 def test_pause_stops_a_group_and_undo_lets_it_go_on(living: Living, tmp_path: Path) -> None:
