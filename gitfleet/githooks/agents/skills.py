@@ -10,7 +10,6 @@ import os
 import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-import gitfleet
 from gitfleet.base import files, resources
 from gitfleet.clients.acting import CLIENTS
 from gitfleet.codec import replace
@@ -18,6 +17,7 @@ from gitfleet.errors import FleetError
 from gitfleet.githooks.agents import settings_files, wanted
 from gitfleet.githooks.agents.settings_files import SettingsChange
 from gitfleet.githooks.hook_files import remove_if_empty
+from gitfleet.onhost.version import __version__
 
 if TYPE_CHECKING:
     from gitfleet.clients.acting import Client
@@ -118,7 +118,7 @@ def path(kind: Client, scope: Scope, repository: Repository | None) -> str:
 def text() -> bytes:
     """What it says, for this version."""
     template = resources.read("templates", "SKILL.md")
-    return template.replace(b"{version}", gitfleet.__version__.encode())
+    return template.replace(b"{version}", __version__.encode())
 
 
 def put(data: bytes | None) -> bytes:
