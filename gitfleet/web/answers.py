@@ -17,20 +17,21 @@ STATUS_OF: Mapping[int, int] = {
     2: 400, 10: 409, 12: 410, 13: 503, 14: 409, 15: 412, 16: 403, 20: 503, 30: 502, 40: 501,
 }  # fmt: skip
 """The HTTP status of each exit code that an error may have; else 500. 409: somebody else holds it, and nothing was changed."""
-_FOR_ALL = {
+FOR_ALL: Mapping[str, str] = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+"""The headers of every answer."""
 
 
 def sent(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON value as a response."""
     text = json.dumps(spoken_in(value), ensure_ascii=True, sort_keys=True)
     return Response(
-        f"{text}\n", status, headers={**_FOR_ALL, **(headers or {})}, media_type="application/json"
+        f"{text}\n", status, headers={**FOR_ALL, **(headers or {})}, media_type="application/json"
     )
 
 

@@ -8,15 +8,16 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from gitfleet.base import files
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.web import answers, openapi
+from gitfleet.web.events import LedgerEvents
 from gitfleet.web.requests import NothingAsked, of_body, of_query
-from gitfleet.web.routes import ROUTES, WebAnswer, WebRoute
+from gitfleet.web.routes import API, ROUTES, WebAnswer, WebRoute
 
 MOST_BYTES = 1 << 20
 """Bytes of a body."""
@@ -26,7 +27,12 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def application(fleet: Fleet) -> Starlette:
     """The application for one clone."""
     return Starlette(
-        routes=[Route("/", _index), Route("/openapi.json", _description), *_routes(fleet)],
+        routes=[
+            Route("/", _index),
+            Route("/openapi.json", _description),
+            Route(f"{API}/events", _events(fleet)),
+            *_routes(fleet),
+        ],
         exception_handlers={HTTPException: _unknown, Exception: _bug},
     )
 
@@ -74,6 +80,20 @@ async def _index(_: Request) -> Response:
     """What there is to ask for."""
     found = [{"method": route.method, "path": route.path, "words": route.words} for route in ROUTES]
     return answers.told("web", WebAnswer({"routes": found}))
+
+
+def _events(fleet: Fleet) -> Endpoint:
+    events = LedgerEvents(fleet.repository)
+
+    async def answer(request: Request) -> Response:
+        """What changes, as it does."""
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
+        seen = request.headers.get("last-event-id", "")
+        headers = answers.FOR_ALL
+        return StreamingResponse(events.stream(seen), headers=headers, media_type="text/event-stream")
+
+    return answer
 
 
 async def _description(_: Request) -> Response:
