@@ -9,7 +9,7 @@ from typing import Any
 from starlette.responses import Response
 
 from gitfleet.base.commands import spoken_in
-from gitfleet.errors import EXIT_CODES, FleetError, NoEntry, NoSession
+from gitfleet.errors import EXIT_CODES, UNCHANGED, FleetError, NoEntry, NoSession
 from gitfleet.fleet.views import envelope
 from gitfleet.web.routes import WebAnswer
 
@@ -58,6 +58,6 @@ def failed(
 ) -> Response:
     """A request that came to no route, or should not have; nothing was done."""
     code = 70 if status >= 500 else 16 if status in {401, 403} else 2
-    data = envelope.failure(message, hint, "Nothing was changed.", {"exit_code": code})
+    data = envelope.failure(message, hint, UNCHANGED, {"exit_code": code})
     assert code in EXIT_CODES
     return sent(envelope.envelope("web", word, data), status, headers)

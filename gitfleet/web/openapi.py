@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 import gitfleet
+from gitfleet.errors import UNCHANGED
 from gitfleet.fleet.views import envelope, schema
 from gitfleet.web.routes import ROUTES, WebRoute
 
@@ -26,7 +27,7 @@ _FAILURES = {
 }
 _OF_CHANGES = {
     "202": "Accepted here; tentative until the hub agrees.",
-    "409": "Somebody else holds it. Nothing was changed.",
+    "409": f"Somebody else holds it. {UNCHANGED}",
     "410": "What was asked about has gone to another session.",
     "412": "The claim behind this work now belongs to another session.",
     "413": "The body is too large.",

@@ -181,11 +181,15 @@ class TaskKeeper:
         kept = self._held(ledger, note, job)
         if kept is None:
             return 0.0  # as soon as it has ended
+        self._say_begun(asked, kept, job)
+        return work.TTL / 6
+
+    def _say_begun(self, asked: AskedSource, kept: TaskNote, job: JobRecord) -> None:
+        """Tell the source once that a job does these tasks; also of one that was quicker than we were, as long as its work is to land."""
         if not kept.begun:
             for item in kept.items:
                 asked.ask(partial(_begun, item, TaskReport(job.id, item.version)))
             self._desk.notes.put(replace(kept, begun=True))
-        return work.TTL / 6
 
     def _ended_by(self, ledger: Ledger, asked: AskedSource, note: TaskNote, job: JobRecord) -> float:
         """The tasks of a job that has ended: they have, too, unless its work is yet to land."""
@@ -193,7 +197,9 @@ class TaskKeeper:
         if found.standing is not TaskFate.UNDER_WAY:
             self._over(ledger, asked, note, job, found)
             return _DAY
-        if self._kept(ledger, note, job, found.entry) is not None:
+        kept = self._kept(ledger, note, job, found.entry)
+        if kept is not None:
+            self._say_begun(asked, kept, job)
             return _ON_ITS_WAY
         self._desk.notes.drop(job.id)  # another one has it
         return _DAY

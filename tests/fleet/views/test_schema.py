@@ -18,6 +18,7 @@ from gitfleet.fleet.views.claim_rows import ClaimRow
 from gitfleet.fleet.views.records import ClaimRecord, KeeperRecord
 from gitfleet.fleet.views.session_rows import SessionRow
 from gitfleet.fleet.views.status import SessionStatus
+from gitfleet.web import routes
 
 CLAIM: Mapping[str, Any] = {
     "v": 1, "kind": "claim", "id": "x", "session": "s", "node": "n", "pattern": "a", "mode": "shared", "token": 1,
@@ -52,9 +53,11 @@ def test_names_of_rows_are_their_own() -> None:
     assert sorted(set(names)) == sorted(names)
 
 
-def test_every_answer_in_the_read_model_is_that_of_a_command() -> None:
+def test_every_answer_in_the_read_model_is_that_of_a_command_or_a_route() -> None:
     answers = {row.__name__ for row in rows() if row.__name__.endswith("Answer")}
-    assert answers - {command.data.__name__ for command in schemas.COMMANDS.values()} == {"FailureAnswer"}
+    told = {command.data.__name__ for command in schemas.COMMANDS.values()}
+    told |= {route.answer.__name__ for route in routes.ROUTES}
+    assert answers - told == {"FailureAnswer"}
 
 
 @pytest.mark.parametrize(
