@@ -8,6 +8,7 @@ is here too (`renewed`, `renewed_at`): a renewal rewrites one small record howev
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from gitfleet.base.identity import ProcessIdentity
 from gitfleet.base.ids import is_name, shard
@@ -86,8 +87,9 @@ def claim_index(session_id: str, claim_id: str) -> str:
     return f"{folder(session_id)}/claims/{claim_id}"
 
 
+@lru_cache(maxsize=1024)  # a command looks at all of them more than once
 def parse(data: bytes, where: str) -> Session:
-    """The session in a record. Raises Corrupt, NewerFormat; values of wrong types and sizes count as corrupt."""
+    """The session in a record. Pure. Raises Corrupt, NewerFormat; values of wrong types and sizes count as corrupt."""
     session = format.read(Session, data, where)
     if path(session.id) != where:
         raise Corrupt(
