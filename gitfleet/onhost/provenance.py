@@ -66,6 +66,15 @@ def _origin(family: Family, one: HostProcess, session: str | None, by: str, ours
     return Origin(session, by, state, there, above.by if there else None, orphan=not there, shared=shared)
 
 
+def line(processes: dict[int, HostProcess], pid: int) -> list[int]:
+    """A process, and all above it, as far as they can be seen."""
+    found: list[int] = []
+    while pid in processes and pid not in found:
+        found.append(pid)
+        pid = processes[pid].ppid
+    return found
+
+
 def of_group(members: Iterable[HostProcess], known: dict[int, Origin]) -> Origin:
     """The origin of several together: supervised if one of them is; of two sessions the one that is more alive.
 
@@ -134,11 +143,7 @@ class Family:
 
     def line(self, pid: int) -> list[int]:
         """It, and all above it."""
-        found: list[int] = []
-        while pid in self.processes and pid not in found:
-            found.append(pid)
-            pid = self.processes[pid].ppid
-        return found
+        return line(self.processes, pid)
 
     def state(self, session: str | None, one: HostProcess) -> str:
         """What the asker says of a session. That one with a name that people chose has ended is believed only of what works in

@@ -77,7 +77,7 @@ def _found(sessions: Mapping[str, str]) -> dict[str, tuple[LeftRunning, ...]]:
     table = snapshot.take(0, connected=False)
     placed = places.placed(table, {path: session for session, path in sessions.items() if path})
     known = provenance.origins(table, dict.fromkeys(sessions, provenance.ENDED), placed, own_pid=os.getpid())
-    above = _line(table, os.getpid())
+    above = frozenset(provenance.line(table.processes, os.getpid()))
     if not any(origin.session in sessions and pid not in above for pid, origin in known.items()):
         return {}
     table = snapshot.connect(table)
@@ -94,15 +94,6 @@ def _found(sessions: Mapping[str, str]) -> dict[str, tuple[LeftRunning, ...]]:
             continue
         found.setdefault(origin.session, []).append(_told(living, origin.by, hides))
     return {session: tuple(some) for session, some in found.items()}
-
-
-def _line(table: ProcessTable, pid: int) -> frozenset[int]:
-    """A process, and all above it."""
-    found: set[int] = set()
-    while pid in table.processes and pid not in found:
-        found.add(pid)
-        pid = table.processes[pid].ppid
-    return frozenset(found)
 
 
 def _is_in_use(group: ProcessGroup, above: frozenset[int]) -> bool:
