@@ -145,6 +145,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "queue show": CommandRow(queue.QueueShowAnswer),
     "queue why": CommandRow(queue.QueueWhyAnswer),
     "queue add": CommandRow(queue.QueueAddAnswer, (10, 15, 16)),
+    "queue accept": CommandRow(queue.QueueAddAnswer, (10, 15, 16)),
     "queue revert": CommandRow(queue.QueueAddAnswer, (10, 15, 16)),
     **{
         f"queue {verb}": CommandRow(queue.QueueChangeAnswer, (10, 16), ("ok", "tentative"))
