@@ -110,6 +110,7 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "list": CommandEntry("inbox.listing", "List what needs a person (the default)"),
         "notify": CommandEntry("inbox.notify", "Tell people of what is new, as the maintainer does"),
         "read": CommandEntry("inbox.read", "Take items as read; they stay until their cause is gone"),
+        "unread": CommandEntry("inbox.unread", "Take items as unread again"),
     },
     "session": {
         "start": CommandEntry(

@@ -108,6 +108,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "inbox list": CommandRow(inbox_rows.InboxListAnswer),
     "inbox notify": CommandRow(inbox_rows.InboxNotifyAnswer, (21,), ("ok", "partial")),
     "inbox read": CommandRow(inbox_rows.InboxReadAnswer),
+    "inbox unread": CommandRow(inbox_rows.InboxReadAnswer),
     "status": CommandRow(status.StatusAnswer),
     "agent install": CommandRow(agent_rows.AgentChangeAnswer),
     "agent uninstall": CommandRow(agent_rows.AgentChangeAnswer),

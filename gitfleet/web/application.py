@@ -16,8 +16,9 @@ from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.web import answers, openapi
 from gitfleet.web.events import LedgerEvents
+from gitfleet.web.outcome import WebAnswer
 from gitfleet.web.requests import NothingAsked, of_body, of_query
-from gitfleet.web.routes import API, ROUTES, WebAnswer, WebRoute
+from gitfleet.web.routes import API, ROUTES, WebRoute
 
 MOST_BYTES = 1 << 20
 """Bytes of a body."""
