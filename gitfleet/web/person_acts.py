@@ -8,7 +8,7 @@ from gitfleet.base.names import SessionId
 from gitfleet.errors import UsageError
 from gitfleet.fleet.attention.people_inbox import PeopleInbox
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import inbox_rows, queue, review_rows
+from gitfleet.fleet.views import inbox_rows, queue, review_rows, starting_rows
 from gitfleet.fleet.views.grants import TellAnswer
 from gitfleet.mergequeue.adding import Wanted
 from gitfleet.mergequeue.requests import EntryChanged
@@ -18,6 +18,7 @@ from gitfleet.web.person_requests import (
     AcceptBody,
     ApproveBody,
     BumpBody,
+    EndBody,
     EntryBody,
     InboxQuery,
     ItemsBody,
@@ -106,6 +107,13 @@ def tell(fleet: Fleet, asked: TellBody) -> WebAnswer:
     done = fleet.claims.tell(own, to, asked.text)
     data: TellAnswer = {"session": own, "to": to, "text": asked.text}
     return WebAnswer(data, (), done.tentative)
+
+
+def end(fleet: Fleet, asked: EndBody) -> WebAnswer:
+    """`session end`."""
+    ended = fleet.end_session(SessionId(asked.session_id))
+    data = starting_rows.ended(ended.result, list(ended.left), ended.running)
+    return WebAnswer(data, (), ended.result.tentative)
 
 
 def inbox(fleet: Fleet, asked: InboxQuery) -> WebAnswer:

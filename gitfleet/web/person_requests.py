@@ -106,6 +106,12 @@ class TellBody(RequestFields):
     by: Asker = None
 
 
+class EndBody(RequestFields):
+    """A session of this clone that is to be ended."""
+
+    session_id: SessionName
+
+
 class ItemsBody(RequestFields):
     """Items of the inbox."""
 

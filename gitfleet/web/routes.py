@@ -15,7 +15,16 @@ from gitfleet.base.names import SessionId
 from gitfleet.claims.service import Terms
 from gitfleet.codec import Struct
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import claim_rows, grants, inbox_rows, queue, review_rows, session_log_rows, status
+from gitfleet.fleet.views import (
+    claim_rows,
+    grants,
+    inbox_rows,
+    queue,
+    review_rows,
+    session_log_rows,
+    starting_rows,
+    status,
+)
 from gitfleet.mergequeue.adding import Wanted
 from gitfleet.telling import remarks
 from gitfleet.web import person_acts, person_requests
@@ -125,6 +134,8 @@ ROUTES: Sequence[WebRoute] = (
              person_requests.ResumeBody, queue.QueuePauseAnswer, person_acts.resume),
     WebRoute("POST", f"{API}/tell", "tell", "Leave a message for a session",
              person_requests.TellBody, grants.TellAnswer, person_acts.tell),
+    WebRoute("POST", f"{API}/sessions/end", "session end", "End a session of this clone: its claims are released, but those that its work keeps",
+             person_requests.EndBody, starting_rows.SessionEndAnswer, person_acts.end),
     WebRoute("GET", f"{API}/inbox", "inbox list", "What needs a person",
              person_requests.InboxQuery, inbox_rows.InboxListAnswer, person_acts.inbox),
     WebRoute("POST", f"{API}/inbox/read", "inbox read", "Take items of the inbox as read, in this clone",

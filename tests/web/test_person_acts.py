@@ -122,6 +122,15 @@ def test_a_message_of_the_person_reaches_the_session(serve: Serve, cli: Cli, per
     assert "keep it small" in said
 
 
+def test_a_session_is_ended_and_its_claims_are_free(serve: Serve, cli: Cli) -> None:
+    cli.clone.claim("src/")
+    site = serve(cli)
+    ended = done(site.post("/sessions/end", {"session_id": cli.clone.session}), "/sessions/end")
+    assert [one["pattern"] for one in ended["released"]] == ["src/"]
+    done(site.post("/sessions/end", {"session_id": cli.clone.session}), "", 404)
+    assert site.get("/claims").json["data"]["claims"] == []
+
+
 def test_items_of_the_inbox_are_read_and_unread_again(serve: Serve, cli: Cli) -> None:
     with cli.clone.open() as fleet:
         fleet.ledger.notices.leave(SessionId("gone-1"), "a/ was lost", kind=LOST, about="a")
