@@ -7,7 +7,7 @@ import os
 from gitfleet.base import advice
 from gitfleet.base.names import SessionId
 from gitfleet.clients import acting
-from gitfleet.errors import NoSession
+from gitfleet.errors import FleetError, NoSession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.sessions.local import VARIABLE
 
@@ -15,6 +15,15 @@ from gitfleet.sessions.local import VARIABLE
 def is_agent() -> bool:
     """Whether it was an agent that started the server: its requests are the agent's then, whoever sends them."""
     return bool(os.environ.get(VARIABLE) or acting.callers(os.environ))
+
+
+def named_for(fleet: Fleet, own: SessionId) -> list[str]:
+    """What a command says besides, where it would act for somebody else than `own` or for nobody."""
+    try:
+        known = fleet.whoami()
+    except FleetError:
+        known = SessionId("")
+    return [] if known == own else ["--session", own]
 
 
 def asker(fleet: Fleet, named: str | None = None) -> SessionId:

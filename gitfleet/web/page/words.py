@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
 from gitfleet.base import commands
 from gitfleet.codec import Struct
@@ -56,6 +58,11 @@ def state(word: str) -> ShownState:
 def spoken(step: str) -> str:
     """A step as the command line has it; "" where it is no command."""
     return commands.spoken(step).strip("`") if step else ""
+
+
+def as_json(value: Mapping[str, Any]) -> str:
+    """A value for a script to read from an attribute."""
+    return json.dumps(value, ensure_ascii=True, sort_keys=True)
 
 
 def path_parts(path: str) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 // The start: token, routes, and the state of the whole page. The address is the state: a link gives the view that it was copied from.
 import { say } from './actions.js';
+import './acts.js';
 import * as keys from './keys.js';
 import { Live } from './live.js';
 import * as patch from './patch.js';

@@ -47,7 +47,7 @@ function forget() {
   document.getElementById('view').replaceChildren();
 }
 
-function parsed(html) {
+export function parsed(html) {
   parser.innerHTML = policy.createHTML(html);
   return parser.content;
 }
