@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
 from gitfleet.jobs.schedules import information
 from gitfleet.jobs.shared import pausing
+from gitfleet.jobs.shared.pausing import PoolState
 from gitfleet.jobs.words import JobStatus
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def look(fleet: Fleet, *, most: int = MOST) -> JobBoard:
     day.read()
     known = here.known
     pools = pausing.known(fleet.ledger, known.agents.values() if known else ())
-    held = {name for pool in pools if pool.pause for name in pool.agents}
+    held = paused(pools)
     cards = tuple(card(job, now[job.id], here, day, held) for job in jobs)
     manager = presence.present(here.store.folder) if os.path.isdir(here.store.folder) else None
     ended = sum(here.store.counts().values()) if len(jobs) >= most else 0
@@ -155,6 +156,11 @@ def look(fleet: Fleet, *, most: int = MOST) -> JobBoard:
         tuple(pool_row(one, clock.now()) for one in pools),
         tuple(map(schedule_row, information.schedules(here.store.folder, known))) if known else (),
     )
+
+
+def paused(pools: Iterable[PoolState]) -> set[str]:
+    """The agents of which nothing is started now, since their pool is paused. Pure."""
+    return {name for pool in pools if pool.pause for name in pool.agents}
 
 
 def card(job: JobRecord, now: JobNow, here: JobSources, day: DaySpending, held: set[str]) -> JobCard:

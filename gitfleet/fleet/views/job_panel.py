@@ -18,6 +18,7 @@ from gitfleet.jobs.delivery import reports
 from gitfleet.jobs.money import spending, tokens
 from gitfleet.jobs.money.spending import DaySpending
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
+from gitfleet.jobs.shared import pausing
 
 if TYPE_CHECKING:
     from gitfleet.fleet.fleet import Fleet
@@ -92,7 +93,8 @@ def look(fleet: Fleet, job_id: str, *, attempt: int = 0) -> JobPanel:
     now = present.of(here.store, [job])[job.id]
     day = DaySpending(spending.path_of(here.store.folder, spending.today()))
     day.read()
-    card = job_board.card(job, now, here, day, set())
+    agents = here.known.agents.values() if here.known else ()
+    card = job_board.card(job, now, here, day, job_board.paused(pausing.known(fleet.ledger, agents)))
     own = here.store.has(job.id) and not job.node
     numbers = [one.number for one in job.attempts if one.number]
     shown = (attempt if attempt in numbers else numbers[-1]) if own and numbers else 0
@@ -104,7 +106,7 @@ def look(fleet: Fleet, job_id: str, *, attempt: int = 0) -> JobPanel:
         attempts=tuple(_attempt(job, one, here, day) for one in reversed(job.attempts)),
         questions=tuple(JobQuestion(one, asked[one]) for one in asked), attempt=shown,
         tail=job_tail.end(here.store, job.id, shown) if shown else (),
-        missing="" if shown else _missing(job, own=own), step=_step(card),
+        missing="" if shown else _missing(job, own=own), step=step(card),
     )  # fmt: skip
 
 
@@ -137,7 +139,8 @@ def _missing(job: JobRecord, *, own: bool) -> str:
     return f"It runs at node {display(job.node)}: what its agent writes is known there, and elsewhere once it has ended."
 
 
-def _step(card: JobCard) -> str:
+def step(card: JobCard) -> str:
+    """What is to be done with a job, as `advice` names it; "" for nothing."""
     if card.state == "asks":
         return advice.JOB_ANSWER.of(card.id)
     if card.state in AGAIN:
