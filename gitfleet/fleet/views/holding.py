@@ -13,6 +13,7 @@ from gitfleet.claims.model import EXCLUSIVE, Claim
 from gitfleet.codec import Struct
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views.waiting_lines import Lines
 from gitfleet.ledger.ledger import State
 from gitfleet.ledger.model import View
 from gitfleet.obstacles import Obstacle
@@ -32,7 +33,7 @@ Word = Literal["free", "held", "shared", "unknown", "wrong"]
 class Held(Struct):
     """An answer about one path. `found` are claims that meet it, at most `MOST_SHOWN`; `more`: there are others.
 
-    `ids` are those of all that were found; `age`: seconds since the hub was seen, None where there is none.
+    `ids` are those of all that were found; `waiting`: how many stand in line behind the first; `age`: seconds since the hub was seen, None where there is none.
     """
 
     asked: str
@@ -42,19 +43,20 @@ class Held(Struct):
     more: bool = False
     age: int | None = None
     keys: Sequence[str] = ()
+    waiting: int = 0
     why: str = ""
 
 
-def ask(fleet: Fleet, state: State, text: str) -> list[Held]:
+def ask(fleet: Fleet, state: State, lines: Lines, text: str) -> list[Held]:
     """The answers to one text: one, or one for each alternative of its braces. Raises nothing: what is no path is `wrong`."""
     try:
         wanted = fleet.claims.patterns([text], counted=False)
     except FleetError as error:
         return [Held(text, "wrong", age=state.age, why=f"{error.message} {error.hint}".strip())]
-    return [_answer(fleet, state, one) for one in wanted[:MOST_PATTERNS]]
+    return [_answer(fleet, state, lines, one) for one in wanted[:MOST_PATTERNS]]
 
 
-def _answer(fleet: Fleet, state: State, wanted: Pattern) -> Held:
+def _answer(fleet: Fleet, state: State, lines: Lines, wanted: Pattern) -> Held:
     looked = _Looking(model.near(state.view, wanted.prefix_key))
     try:
         met = list(
@@ -70,8 +72,10 @@ def _answer(fleet: Fleet, state: State, wanted: Pattern) -> Held:
         old = fleet.claims.is_old(state)
         word = "unknown" if old or looked.ended_early else "free"
         why = _why(state, looked) if word == "unknown" else ""
+    first = met[0].held if met else None
     return Held(
-        wanted.text, word, found, ids, len(met) > MOST_SHOWN or looked.ended_early, state.age, wanted.prefix_key, why
+        asked=wanted.text, word=word, found=found, ids=ids, more=len(met) > MOST_SHOWN or looked.ended_early, age=state.age,
+        keys=wanted.prefix_key, waiting=len(lines.behind(first)) if isinstance(first, Claim) else 0, why=why,
     )  # fmt: skip
 
 
