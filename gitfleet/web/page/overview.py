@@ -1,0 +1,103 @@
+"""Overview: what needs a person, how the fleet is, and what happened last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gitfleet.codec import Struct
+from gitfleet.fleet.attention.item import WORDS, AttentionItem, ItemFold, ItemKind
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.web.page import sessions
+from gitfleet.web.page.page import PageQuery
+from gitfleet.web.page.sessions import SessionLine, StateCount
+
+SHOWN = 7
+HAPPENED = 12
+
+
+class NeedLine(Struct):
+    """One thing that needs a person, or many of one kind. `step` as `advice` names it; `session`: where it leads, or ""."""
+
+    key: str
+    kind: ItemKind
+    urgent: bool
+    read: bool
+    who: str
+    what: str
+    since: int
+    step: str
+    session: str
+
+
+class NodeCells(Struct):
+    """A node and its sessions."""
+
+    key: str
+    sessions: Sequence[SessionLine]
+
+
+class HappenedLine(Struct):
+    """One commit of the ledger."""
+
+    key: str
+    at: int
+    who: str
+    subject: str
+
+
+class OverviewView(Struct):
+    """All of it."""
+
+    needs: Sequence[NeedLine]
+    more: int
+    unread: int
+    states: Sequence[StateCount]
+    cells: Sequence[NodeCells]
+    total: int
+    working: int
+    happened: Sequence[HappenedLine]
+    may_change: bool
+
+
+def look(fleet: Fleet, asked: PageQuery) -> OverviewView:
+    """The overview. Raises NoFleet, NewerFormat, Corrupt."""
+    lines = sessions.listed(fleet, asked)
+    known = {one.key for one in lines}
+    inbox = asked.now(fleet).inbox
+    needs = [_need(one, inbox.read, known) for one in inbox.rows()]
+    by_node: dict[str, list[SessionLine]] = {}
+    for line in lines:
+        by_node.setdefault(line.node, []).append(line)
+    return OverviewView(
+        needs[:SHOWN],
+        max(0, len(needs) - SHOWN),
+        len(inbox.unread),
+        sessions.counted(lines),
+        [NodeCells(name, found) for name, found in sorted(by_node.items())],
+        len(lines),
+        sum(one.state == "working" for one in lines),
+        _happened(fleet),
+        asked.may_change,
+    )
+
+
+def _need(one: AttentionItem | ItemFold, read: object, known: set[str]) -> NeedLine:
+    assert isinstance(read, set | frozenset | list | tuple)
+    if isinstance(one, ItemFold):
+        what = f"{WORDS[one.kind]}, {one.unread} of them unread" if one.unread else WORDS[one.kind]
+        return NeedLine(
+            f"kind-{one.kind}", one.kind, one.first.urgent, not one.unread, str(one.count), what, one.first.since, one.step, ""
+        )  # fmt: skip
+    session = one.who if one.who in known else ""
+    return NeedLine(
+        one.id, one.kind, one.urgent, one.id in read, one.who, one.what, one.since, one.step, session
+    )
+
+
+def _happened(fleet: Fleet) -> list[HappenedLine]:
+    found: dict[str, HappenedLine] = {}
+    for line in fleet.log(limit=HAPPENED * 2):
+        found.setdefault(
+            line.commit, HappenedLine(line.commit, line.at, line.session or line.node, line.subject)
+        )
+    return list(found.values())[:HAPPENED]

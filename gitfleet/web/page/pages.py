@@ -1,0 +1,15 @@
+"""Every page in one table: the rail, the addresses and the keys are made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from gitfleet.web.page import overview, sessions
+from gitfleet.web.page.page import Page
+
+PAGES: Sequence[Page] = (
+    Page("overview", "o", "Overview", overview.look),
+    Page("sessions", "s", "Sessions", sessions.look, asks=("id", "tab")),
+)
+"""In the order of the rail."""
+BY_NAME: Mapping[str, Page] = {page.name: page for page in PAGES}

@@ -1,0 +1,64 @@
+"""States as people see them: each has a glyph, a word and a tone. And other words of templates. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gitfleet.base import commands
+from gitfleet.codec import Struct
+
+
+class ShownState(Struct):
+    """`glyph` is a symbol of the sprite; `tone` is red (needs a person), amber (waits or runs out), blue (goes on), green (done) or "" (normal)."""
+
+    glyph: str
+    word: str
+    tone: str = ""
+
+
+STATES: Mapping[str, ShownState] = {
+    # sessions
+    "needs-input": ShownState("input", "Needs input", "red"),
+    "dead": ShownState("dead", "Dead", "red"),
+    "paused": ShownState("pause", "Paused", "amber"),
+    "waiting": ShownState("wait", "Waiting", "amber"),
+    "quiet": ShownState("stale", "Quiet", "amber"),
+    "working": ShownState("work", "Working"),
+    "idle": ShownState("idle", "Idle"),
+    "unknown": ShownState("stale", "Unknown"),
+    "person": ShownState("person", "Person"),
+    # what needs a person
+    "lost": ShownState("rej", "Claim lost", "red"),
+    "hub": ShownState("conf", "Hub alarm", "red"),
+    "held": ShownState("pause", "Held", "amber"),
+    "rejected": ShownState("rej", "Rejected", "red"),
+    "dead-session": ShownState("dead", "Dead session", "red"),
+    "maintainer": ShownState("tool", "Maintainer", "amber"),
+    "conflict": ShownState("conf", "Conflict", "amber"),
+    "quota": ShownState("pause", "Quota", "amber"),
+    "budget": ShownState("pause", "Budget", "amber"),
+    # entries
+    "queued": ShownState("queue", "Queued"),
+    "testing": ShownState("test", "Testing", "blue"),
+    "landing": ShownState("test", "Landing", "blue"),
+    "landed": ShownState("ok", "Landed", "green"),
+    "conflicted": ShownState("conf", "Conflicted", "red"),
+    "stale": ShownState("stale", "Stale", "amber"),
+    "dropped": ShownState("skip", "Dropped"),
+}
+
+
+def state(word: str) -> ShownState:
+    """How a state is shown; one that is not in the table by its own word, since a newer program may have more of them."""
+    return STATES.get(word) or ShownState("queue", word.replace("-", " ").capitalize())
+
+
+def spoken(step: str) -> str:
+    """A step as the command line has it; "" where it is no command."""
+    return commands.spoken(step).strip("`") if step else ""
+
+
+def path_parts(path: str) -> tuple[str, str]:
+    """A path's folders, which may be cut, and its name, which may not."""
+    folders, slash, name = path.rstrip("/").rpartition("/")
+    return folders + slash, name + path[len(path.rstrip("/")) :]
