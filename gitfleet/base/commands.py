@@ -66,6 +66,7 @@ COMMANDS: Mapping[str, str] = {
     advice.QUEUE_WHY: "gitfleet queue why {}",
     advice.RADAR: "gitfleet radar",
     advice.REPAIR: "gitfleet doctor --repair",
+    advice.REVIEW: "gitfleet review {}",
     advice.SESSIONS: "gitfleet session list",
     advice.START: "gitfleet session start",
     advice.START_AS: "gitfleet session start --id {}",
