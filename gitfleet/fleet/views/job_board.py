@@ -39,12 +39,17 @@ if TYPE_CHECKING:
 
 MOST = 200
 """Jobs that a look lists: all that have not ended, and the newest of the others."""
+URGENT = ("asks", "unwatched", "paused", "running")
+"""States in the order of a list; what is queued comes after these, and what has ended last."""
 _TITLE = 160
 _EMPTY = SpendLimit(JOB)
 
 
 class JobSpending(Struct):
-    """What a job has spent so far; None: nothing is known. `gaps`: attempts of which the dollars are not known, `limit`: what it may spend."""
+    """What a job has spent so far; None: nothing is known. `gaps`: attempts that are over and of which the dollars are not known.
+
+    `limit`: what it may spend.
+    """
 
     money: float | None = None
     tokens: int | None = None
@@ -77,7 +82,7 @@ class JobCard(Struct):
 
 
 class AgentSpent(Struct):
-    """What the attempts of an agent that began today have spent; `gaps`: attempts of which the dollars are not known yet, or never will be."""
+    """What the attempts of an agent that began today have spent; `gaps`: as in `JobSpending`."""
 
     agent: str
     attempts: int
@@ -142,7 +147,7 @@ def look(fleet: Fleet, *, most: int = MOST) -> JobBoard:
     known = here.known
     pools = pausing.known(fleet.ledger, known.agents.values() if known else ())
     held = paused(pools)
-    cards = tuple(card(job, now[job.id], here, day, held) for job in jobs)
+    cards = tuple(sorted((card(job, now[job.id], here, day, held) for job in jobs), key=_rank))
     manager = presence.present(here.store.folder) if os.path.isdir(here.store.folder) else None
     ended = sum(here.store.counts().values()) if len(jobs) >= most else 0
     return JobBoard(
@@ -158,15 +163,21 @@ def look(fleet: Fleet, *, most: int = MOST) -> JobBoard:
     )
 
 
-def paused(pools: Iterable[PoolState]) -> set[str]:
-    """The agents of which nothing is started now, since their pool is paused. Pure."""
-    return {name for pool in pools if pool.pause for name in pool.agents}
+def _rank(one: JobCard) -> int:
+    """Those that have not ended first, and of them those that need a person. What is alike stays in its order."""
+    return len(URGENT) + 1 if one.ended else URGENT.index(one.state) if one.state in URGENT else len(URGENT)
 
 
-def card(job: JobRecord, now: JobNow, here: JobSources, day: DaySpending, held: set[str]) -> JobCard:
-    """One job; `held` are the agents whose pool is paused."""
+def paused(pools: Iterable[PoolState]) -> dict[str, str]:
+    """The agents of which nothing is started now, since their pool is paused, each with that in words. Pure."""
+    return {name: pausing.words(pool.pause) for pool in pools if pool.pause for name in pool.agents}
+
+
+def card(job: JobRecord, now: JobNow, here: JobSources, day: DaySpending, held: Mapping[str, str]) -> JobCard:
+    """One job; `held`: see `paused`."""
     last = job.attempt
     state = state_of(job, now, held=job.agent_name in held)
+    why = held[job.agent_name] if state == "paused" else now.waits or reports.concern(job)
     return JobCard(
         job.id,
         title(job),
@@ -174,7 +185,7 @@ def card(job: JobRecord, now: JobNow, here: JobSources, day: DaySpending, held: 
         job.schedule_name,
         state,
         str(job.outcome or ""),
-        one_line(now.waits or reports.concern(job), 300),
+        one_line(why, 300),
         one_line(now.asks, 300),
         len(job.attempts),
         job.node,
@@ -219,9 +230,8 @@ def spent(job: JobRecord, known: Configuration | None, day: DaySpending) -> JobS
             line = day.find(job.id, attempt.number)
             told = line.spent if line else None
         if told is None:
-            gaps += 1
-            continue
-        gaps += told.money is None
+            continue  # it runs, and has told of nothing yet
+        gaps += told.money is None and attempt.ended_at > 0
         money, tokens = spending.together(money, told.money), spending.together(tokens, told.tokens)
         time += told.time
     agent = known.agents.get(job.agent_name) if known else None
@@ -247,7 +257,7 @@ def _by_agent(day: DaySpending) -> tuple[AgentSpent, ...]:
             line.agent,
             was.attempts + 1,
             spending.together(was.money, line.money),
-            was.gaps + (line.money is None),
+            was.gaps + (line.over and line.money is None),
             spending.together(was.tokens, line.tokens),
             was.time + line.time,
         )

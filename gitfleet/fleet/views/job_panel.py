@@ -19,6 +19,7 @@ from gitfleet.jobs.money import spending, tokens
 from gitfleet.jobs.money.spending import DaySpending
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.shared import pausing
+from gitfleet.jobs.shepherd import control
 
 if TYPE_CHECKING:
     from gitfleet.fleet.fleet import Fleet
@@ -117,12 +118,20 @@ def _attempt(job: JobRecord, one: AttemptRecord, here: JobSources, day: DaySpend
     lines = [*reports.lines(one.delivery), *one.notes, *([one.kept] if one.kept else [])]
     return AttemptLook(
         key=str(one.number), number=one.number, outcome=str(one.outcome or ""), why=one.why, error=one.error,
-        started=one.started_at, ended=one.ended_at, session=one.session, worktree=one.worktree, branch=one.branch,
+        started=one.started_at or _begun(job, one, here), ended=one.ended_at, session=one.session, worktree=one.worktree, branch=one.branch,
         commit=one.commit if one.commit != one.base else "",
         spent=job_board.of_attempt(job, one, here.known, day),
         counts=tuple((kind, counts[kind]) for kind in tokens.KINDS if kind in counts),
         gaps=tuple(one.usage.gaps), lines=tuple(lines), said=one.text,
     )  # fmt: skip
+
+
+def _begun(job: JobRecord, one: AttemptRecord, here: JobSources) -> int:
+    """When an attempt began that is not over, as its shepherd wrote it down; 0: it has not, or that is not known here."""
+    if one.ended_at or not one.number:
+        return 0
+    state = control.state(here.store.attempt_place(job.id, one.number))
+    return state.started if state else 0
 
 
 def _task(kind: str, place: str, title: str) -> str:

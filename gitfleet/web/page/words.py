@@ -45,6 +45,25 @@ STATES: Mapping[str, ShownState] = {
     "conflicted": ShownState("conf", "Conflicted", "red"),
     "stale": ShownState("stale", "Stale", "amber"),
     "dropped": ShownState("skip", "Dropped"),
+    # jobs
+    "asks": ShownState("input", "Needs input", "red"),
+    "unwatched": ShownState("stale", "Unwatched", "amber"),
+    "running": ShownState("test", "Running", "blue"),
+    "pending": ShownState("queue", "Pending"),
+    "completed": ShownState("ok", "Done"),
+    "failed": ShownState("rej", "Failed", "red"),
+    "interrupted": ShownState("stale", "Interrupted", "amber"),
+    "cancelled": ShownState("dead", "Cancelled"),
+    "skipped": ShownState("skip", "Skipped"),
+    # plans over hosts, and what they propose
+    "plan-new": ShownState("plan", "Proposed"),
+    "plan-old": ShownState("stale", "Too old"),
+    "plan-applied": ShownState("ok", "Applied", "green"),
+    "plan-partial": ShownState("conf", "In part", "red"),
+    "plan-broken": ShownState("rej", "Broken", "red"),
+    "plan-selected": ShownState("input", "Selected", "amber"),
+    "plan-offered": ShownState("queue", "Offered"),
+    "plan-left": ShownState("idle", "Left alone"),
 }
 
 

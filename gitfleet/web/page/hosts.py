@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gitfleet.web.page.page import PageQuery
-
 from gitfleet.codec import Struct
 from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
@@ -23,6 +21,7 @@ from gitfleet.fleet.views.fleet_report_rows import FleetReportAnswer, ReportActR
 from gitfleet.fleet.views.plan_shelf import PlanLine
 from gitfleet.triage.acts_wire import FINE
 from gitfleet.triage.plan_record import PLANNED
+from gitfleet.web.page.page import PageQuery
 
 MOST = 400
 """Candidates that are listed: what is selected and offered comes first."""

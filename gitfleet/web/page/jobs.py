@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gitfleet.web.page.page import PageQuery
-
 from gitfleet.base.text import counted
-from gitfleet.codec import Struct
+from gitfleet.codec import Struct, replace
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import job_board, job_panel
 from gitfleet.fleet.views.cost_rows import BudgetRow
@@ -22,6 +20,7 @@ from gitfleet.jobs.errors import JobNotFoundError
 from gitfleet.jobs.money import spending
 from gitfleet.jobs.money.allowance import dollars, hours
 from gitfleet.nodes import log_tails
+from gitfleet.web.page.page import PageQuery
 
 STATES = (
     "asks", "unwatched", "failed", "interrupted", "paused", "running", "queued", "pending", "completed", "cancelled", "skipped",
@@ -30,6 +29,7 @@ STATES = (
 _TIGHT = 0.8
 """The share of a budget from which on it is told as running out."""
 _LINES = 200
+UNKNOWN = "not known"
 _SECOND = 1000
 
 
@@ -165,12 +165,12 @@ def cost_words(spent: JobSpending) -> CostWords:
         return CostWords(dollars(spent.money), gap=gap)
     if spent.tokens is not None:
         return CostWords(_tokens(spent.tokens), gap=gap)
-    return CostWords("not known" if spent.gaps else "")
+    return CostWords(UNKNOWN if spent.gaps else "")
 
 
 def _of(amount: float | None, limit: float, say: Callable[[Any], str], gap: str) -> CostWords:
     if amount is None:
-        return CostWords(f"not known, of {say(limit)}", gap=gap)
+        return CostWords(f"{UNKNOWN if gap else 'nothing'} of {say(limit)}", 0.0)
     share = min(1.0, amount / limit) if limit else 1.0
     tone = "red" if share >= 1 else "amber" if share >= _TIGHT else ""
     return CostWords(f"{say(amount)} of {say(limit)}", round(share, 3), tone, gap)
@@ -181,10 +181,13 @@ def _tokens(count: float) -> str:
 
 
 def _line(card: JobCard) -> JobLine:
+    cost = cost_words(card.spent)
+    if card.ended:  # nothing runs out any more
+        cost = replace(cost, tone="")
     return JobLine(
         card.id,
         card,
-        cost_words(card.spent),
+        cost,
         card.at // _SECOND,
         job_panel.step(card) if card.state == "asks" else "",
     )

@@ -6,8 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlencode
 
-from gitfleet.web.page.page import PageQuery
-
 from gitfleet.base import clock
 from gitfleet.codec import Struct
 from gitfleet.fleet.fleet import Fleet
@@ -16,6 +14,7 @@ from gitfleet.fleet.views.log_pages import LOG_KINDS, LogAsk
 from gitfleet.fleet.views.log_rows import OperationRow
 from gitfleet.git import fleetrefs
 from gitfleet.ledger.log import UNREADABLE
+from gitfleet.web.page.page import PageQuery
 
 _DAY = 86_400
 
