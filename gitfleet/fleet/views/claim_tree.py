@@ -62,7 +62,7 @@ class ClaimShown(Struct):
 
 
 class TreeRow(Struct):
-    """One row: a folder, a claim, both, or what was left out (`more`: so many rows). `name` is relative to the row above it.
+    """One row: a folder, a claim, both, or what was left out (`more`: so many rows; `more_rows` is what to ask for to see some). `name` is relative to the row above it.
 
     `fold`: what an address names to turn it, "" where there is nothing below; `below`: the claims below it; `sessions`: how many wait for
     something there. `problem`: why what is filed there cannot be read. `hit`: it meets the path that was asked about.
@@ -78,6 +78,7 @@ class TreeRow(Struct):
     sessions: int = 0
     claim: ClaimShown | None = None
     more: int = 0
+    more_rows: int = 0
     problem: str = ""
     hit: bool = False
 
@@ -167,7 +168,14 @@ class _Growing:
             yield from self._node((*keys, name), spelled, depth)
         left = len(folders) - self._folding.rows
         if left > 0:
-            yield TreeRow(f"m-{_digest(keys)}", depth, "", "/".join(spelled), more=left)
+            yield TreeRow(
+                f"m-{_digest(keys)}",
+                depth,
+                "",
+                "/".join(spelled),
+                more=left,
+                more_rows=min(MOST, self._folding.rows + IN_A_FOLDER),
+            )
 
     def resources(self) -> Iterator[ResourceShown]:
         """Each resource that the rules name or somebody holds, by name."""
@@ -228,6 +236,7 @@ class _Growing:
         for found in model.at(self._view, keys):
             if isinstance(found, Claim):
                 name = "/".join(found.meant.components[len(above) :]) or found.pattern
+                name += "/" * (found.pattern.endswith("/") and not name.endswith("/"))
             else:
                 name = found.pattern
             row = self._claim(found, depth, name)

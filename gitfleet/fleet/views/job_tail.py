@@ -5,6 +5,7 @@ A line of an agent is JSON for the most part; `history` replays it as it was wri
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -23,6 +24,8 @@ LINES = 160
 _LONG, _SHORT = 24, 4
 """Lines that are shown of one message, and of what a tool came to."""
 _WIDE = 200
+_TELLING = ("command", "cmd", "file_path", "path", "pattern", "query", "url", "prompt", "description")
+"""Fields of what a tool is given, those first that say most."""
 
 
 class TailPiece(Struct):
@@ -66,7 +69,7 @@ def _said(line: StreamLine) -> Iterator[tuple[str, str, int]]:
         case EventKind.REASONING:
             yield f"thinking: {one_line(text, _WIDE)}" if text.strip() else "", "dim", 1
         case EventKind.TOOL_START:
-            yield f"{_text(event, 'name') or 'tool'} {one_line(_text(event, 'input'), _WIDE)}", "", 1
+            yield f"{_text(event, 'name') or 'tool'} {_called(_text(event, 'input'))}", "", 1
         case EventKind.TOOL_END:
             yield _text(event, "output"), "dim" if event.get("ok", True) else "bad", _SHORT
         case EventKind.FILE_CHANGE:
@@ -84,6 +87,16 @@ def _said(line: StreamLine) -> Iterator[tuple[str, str, int]]:
 def _text(event: Mapping[str, Any], name: str) -> str:
     found = event.get(name)
     return found if isinstance(found, str) else ""
+
+
+def _called(given: str) -> str:
+    """What a tool was given, in one line: the field that says most, where it is an object."""
+    try:
+        read = json.loads(given)
+    except (ValueError, RecursionError):
+        read = None
+    told = read if isinstance(read, dict) else {}
+    return one_line(next((told[name] for name in _TELLING if isinstance(told.get(name), str)), given), _WIDE)
 
 
 def _changed(event: Mapping[str, Any]) -> str:

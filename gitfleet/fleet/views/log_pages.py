@@ -40,13 +40,14 @@ LOG_KINDS = (
 
 
 class LogAsk(Struct):
-    """Which operations: of a kind (`claim`, `claim.release`), with all of these words, of generations below `before` (0: from the newest on).
+    """Which operations: of a kind (`claim`, `claim.release`), of a session, with all of these words, of generations below `before` (0: of all).
 
     A word with a slash is a path, too: then whatever meets it counts, as a claim on a folder above it does.
     """
 
     words: str = ""
     kind: str = ""
+    session: str = ""
     before: int = 0
     count: int = COUNT
 
@@ -89,6 +90,8 @@ def _wanted(fleet: Fleet, asked: LogAsk) -> Callable[[Line], bool]:
 
     def admits(line: Line) -> bool:
         if asked.kind and not f"{line.kind}.".startswith(f"{asked.kind}."):
+            return False
+        if asked.session and line.session != asked.session:
             return False
         if not words:
             return True

@@ -66,7 +66,7 @@ class LineRow(Struct):
 
 
 class ClaimsView(Struct):
-    """All of it. `next_rows`: how many rows of a folder a link to more asks for."""
+    """All of it."""
 
     tree: Sequence[TreeRow]
     claims: int
@@ -77,7 +77,6 @@ class ClaimsView(Struct):
     resources: Sequence[ResourceShown]
     asked: str
     cut: bool
-    next_rows: int
 
 
 _TREES: WeakKeyDictionary[Fleet, ClaimTrees] = WeakKeyDictionary()
@@ -101,7 +100,7 @@ def look(fleet: Fleet, asked: PageQuery) -> ClaimsView:
         tree=tree.rows, claims=tree.claims, units=sum(one.taken for one in tree.resources), waiting=len({one.session for one in lines.tickets}),
         answers=[_answer(one, moment.at) for one in answers],
         lines=[LineRow(one.pattern, one.pattern, one.holders, one.places[:5], max(0, len(one.places) - 5)) for one in found[:MOST_LINES]],
-        resources=tree.resources, asked=text, cut=tree.cut, next_rows=min(MOST, rows + IN_A_FOLDER),
+        resources=tree.resources, asked=text, cut=tree.cut,
     )  # fmt: skip
 
 

@@ -23,6 +23,8 @@ from gitfleet.triage.acts_wire import FINE
 from gitfleet.triage.plan_record import PLANNED
 from gitfleet.web.page.page import PageQuery
 
+ASKS = ("plan", "id")
+"""The fields of its address."""
 MOST = 400
 """Candidates that are listed: what is selected and offered comes first."""
 _WORST = (

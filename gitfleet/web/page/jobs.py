@@ -22,6 +22,8 @@ from gitfleet.jobs.money.allowance import dollars, hours
 from gitfleet.nodes import log_tails
 from gitfleet.web.page.page import PageQuery
 
+ASKS = ("id", "attempt")
+"""The fields of its address."""
 STATES = (
     "asks", "unwatched", "failed", "interrupted", "paused", "running", "queued", "pending", "completed", "cancelled", "skipped",
 )  # fmt: skip

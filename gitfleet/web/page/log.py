@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import urlencode
 
 from gitfleet.base import clock
-from gitfleet.codec import Struct
+from gitfleet.codec import Struct, replace
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import log_pages
 from gitfleet.fleet.views.log_pages import LOG_KINDS, LogAsk
@@ -16,7 +16,10 @@ from gitfleet.git import fleetrefs
 from gitfleet.ledger.log import UNREADABLE
 from gitfleet.web.page.page import PageQuery
 
+ASKS = ("q", "kind", "session", "before")
+"""The fields of its address."""
 _DAY = 86_400
+_DIGITS = 16
 
 
 class LogLine(Struct):
@@ -38,11 +41,13 @@ class KindLink(Struct):
 
 
 class LogView(Struct):
-    """The page. `older`, `newest`: addresses of other pieces, "" for none. `reached`: the generation that the look ended at."""
+    """The page. `older`, `newest`: addresses of other pieces, "" for none; `everyone`: that of the same for all sessions. `reached`: the generation that the look ended at."""
 
     log: tuple[LogLine, ...]
     kinds: tuple[KindLink, ...]
-    words: str
+    filtered: bool
+    session: str
+    everyone: str
     before: int
     generation: int
     older: str
@@ -55,12 +60,14 @@ class LogView(Struct):
 def look(fleet: Fleet, asked: PageQuery) -> LogView:
     """The page as it stands."""
     before = asked.get("before")
-    wanted = LogAsk(asked.get("q"), asked.get("kind"), int(before) if before.isdecimal() else 0)
+    at = int(before) if before.isdecimal() and len(before) < _DIGITS else 0
+    wanted = LogAsk(asked.get("q"), asked.get("kind"), asked.get("session"), at)
     piece = log_pages.look(fleet, wanted)
     older = _address(wanted, before=piece.older) if piece.older else ""
     return LogView(
         log=tuple(_lines(piece.rows, clock.now())),
-        kinds=tuple(_kinds(wanted)), words=wanted.words, before=wanted.before, generation=piece.newest, older=older,
+        kinds=tuple(_kinds(wanted)), filtered=bool(wanted.words or wanted.kind or wanted.session), session=wanted.session,
+        everyone=_address(replace(wanted, session="")), before=wanted.before, generation=piece.newest, older=older,
         newest=_address(wanted) if wanted.before else "", full=piece.full, reached=piece.older,
         ref=fleetrefs.COORD,
     )  # fmt: skip
@@ -92,10 +99,12 @@ def _kinds(asked: LogAsk) -> Iterator[KindLink]:
     for name in LOG_KINDS:
         current = asked.kind.partition(".")[0] == name
         kind = "" if current else name
-        yield KindLink(name, _address(LogAsk(asked.words, kind)), current)
+        yield KindLink(name, _address(replace(asked, kind=kind)), current)
 
 
 def _address(asked: LogAsk, *, before: int = 0) -> str:
-    fields = {"q": asked.words, "kind": asked.kind, "before": str(before or "")}
+    fields = {
+        "q": asked.words, "kind": asked.kind, "session": asked.session, "before": str(before or ""),
+    }  # fmt: skip
     query = urlencode({name: value for name, value in fields.items() if value})
     return f"/log?{query}" if query else "/log"

@@ -61,7 +61,7 @@ def look(fleet: Fleet, asked: PageQuery) -> QueueView:
     """The queue. Raises NoFleet, NewerFormat, Corrupt."""
     state = fleet.current()
     told = queue_line.look(fleet, state)
-    agents = {row["id"]: row["agent"] for row in asked.now(fleet).status.answer["sessions"]}
+    agents = {str(row["id"]): row["agent"] for row in asked.now(fleet).status.answer["sessions"]}
     wanted = asked.get("id")
     panel = _panel(fleet, state, told, agents, wanted) if wanted else None
     return QueueView(
@@ -94,9 +94,10 @@ def _panel(
     row = found["entry"]
     when = next((one.when for one in (*told.line, *told.aside) if one.key == row["id"]), "finished")
     evidence: EvidenceRow = {**found["evidence"]}
-    for name in ("hunks", "log"):
-        if len(text := evidence.get(name, "")) > MOST_LOG:
-            evidence[name] = text[-MOST_LOG:]
+    if "hunks" in evidence:
+        evidence["hunks"] = evidence["hunks"][:MOST_LOG]
+    if "log" in evidence:
+        evidence["log"] = evidence["log"][-MOST_LOG:]
     return EntryPanel(
         key=row["id"], row=row, agent=agents.get(row["session"], ""), when=when, evidence=evidence, task=found["task"], runs=found["runs"],
         needs=_named(state, row["needs"]), above=_named(state, found["above"]),

@@ -45,6 +45,9 @@ STATES: Mapping[str, ShownState] = {
     "conflicted": ShownState("conf", "Conflicted", "red"),
     "stale": ShownState("stale", "Stale", "amber"),
     "dropped": ShownState("skip", "Dropped"),
+    "blocked": ShownState("block", "Blocked", "amber"),
+    "suspect": ShownState("eye", "Suspect", "amber"),
+    "expired": ShownState("undo", "Expired"),
     # jobs
     "asks": ShownState("input", "Needs input", "red"),
     "unwatched": ShownState("stale", "Unwatched", "amber"),
@@ -75,6 +78,18 @@ def state(word: str) -> ShownState:
 def spoken(step: str) -> str:
     """A step as the command line has it; "" where it is no command."""
     return commands.spoken(step).strip("`") if step else ""
+
+
+def length(seconds: float) -> str:
+    """A length of time as the browser writes it too: `45 s`, `12 m`, `3 h 5 m`, `2 d 4 h`, with spaces that do not break."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole}\u00a0s"
+    if whole < 3600:
+        return f"{whole // 60}\u00a0m"
+    size, small, unit, less = (3600, 60, "h", "m") if whole < 86400 else (86400, 3600, "d", "h")
+    rest = whole % size // small
+    return f"{whole // size}\u00a0{unit}" + (f" {rest}\u00a0{less}" if rest else "")
 
 
 def path_parts(path: str) -> tuple[str, str]:
