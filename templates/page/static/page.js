@@ -6,6 +6,8 @@ import { Live } from './live.js';
 import * as patch from './patch.js';
 import { keep, kept, takeToken } from './store.js';
 import { setNow, span, ticking } from './times.js';
+import './shares.js';
+import './tree.js';
 
 const $ = (selector, root = document) => root?.querySelector(selector);
 const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
