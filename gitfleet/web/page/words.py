@@ -82,6 +82,11 @@ def spoken(step: str) -> str:
     return commands.spoken(step).strip("`") if step else ""
 
 
+def tabbed(line: str) -> str:
+    """A line of a file with spaces for its tabs, which would be shown as control characters."""
+    return line.expandtabs(8) if "\t" in line else line
+
+
 def as_json(value: Mapping[str, Any]) -> str:
     """A value for a script to read from an attribute."""
     return json.dumps(value, ensure_ascii=True, sort_keys=True)
