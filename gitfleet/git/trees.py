@@ -143,6 +143,16 @@ class Snapshot:
         if folder is not None:
             yield from self._below(f"{path}/" if path else "", folder)
 
+    def tree(self, path: str) -> str | None:
+        """The id of the folder at `path`, by which all below it may be known from before; None where there is none, or it was changed here."""
+        above, _, name = path.rpartition("/")
+        folder = self._walk(above.split("/") if above else [])
+        entry = folder.entries.get(name) if folder else None
+        if folder is None or entry is None or not entry.is_folder:
+            return None
+        child = folder.children.get(name)
+        return None if isinstance(child, _Folder) and child.changed else entry.oid or None
+
     def load(self, path: str, depth: int | None = None) -> None:
         """Have all files below the folder at `path` ready to be read, those in folders at most `depth` below it.
 

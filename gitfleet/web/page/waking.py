@@ -13,6 +13,7 @@ from gitfleet.base import clock, files
 from gitfleet.base.watching import Bell
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.web.page import job_files
 from gitfleet.web.page.moment import HereSessions, Moment, PageMemory, git_stamp, stamp
 
 LEAST = 0.25
@@ -88,8 +89,9 @@ class PageWaking:
         while not bell.rung:
             places = _places(fleet)
             here = self._memory.sessions()
-            bell.arm([*places, *here.trees], here.logs, here.processes)
-            now: Any = _signature(fleet, places, here), bell.ended
+            written = job_files.written(fleet)
+            bell.arm([*places, *here.trees], [*here.logs, *written], here.processes)
+            now: Any = _signature(fleet, places, here), [stamp(path) for path in written], bell.ended
             if now != before or clock.elapsed() - looked >= LOOK_AGAIN:
                 before, looked = now, clock.elapsed()
                 with suppress(RuntimeError):  # as below
@@ -130,6 +132,7 @@ def _places(fleet: Fleet) -> list[str]:
         jobs,
     ]
     below = [os.path.join(jobs, name) for name in files.names(jobs)] if os.path.isdir(jobs) else []
+    own += job_files.folders(fleet)
     return [*fleet.ledger.places(), *own, *(path for path in below if os.path.isdir(path))]
 
 

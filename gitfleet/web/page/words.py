@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
 from gitfleet.base import commands
 from gitfleet.codec import Struct
@@ -45,6 +47,28 @@ STATES: Mapping[str, ShownState] = {
     "conflicted": ShownState("conf", "Conflicted", "red"),
     "stale": ShownState("stale", "Stale", "amber"),
     "dropped": ShownState("skip", "Dropped"),
+    "blocked": ShownState("block", "Blocked", "amber"),
+    "suspect": ShownState("eye", "Suspect", "amber"),
+    "expired": ShownState("undo", "Expired"),
+    # jobs
+    "asks": ShownState("input", "Needs input", "red"),
+    "unwatched": ShownState("stale", "Unwatched", "amber"),
+    "running": ShownState("test", "Running", "blue"),
+    "pending": ShownState("queue", "Pending"),
+    "completed": ShownState("ok", "Done"),
+    "failed": ShownState("rej", "Failed", "red"),
+    "interrupted": ShownState("stale", "Interrupted", "amber"),
+    "cancelled": ShownState("dead", "Cancelled"),
+    "skipped": ShownState("skip", "Skipped"),
+    # plans over hosts, and what they propose
+    "plan-new": ShownState("plan", "Proposed"),
+    "plan-old": ShownState("stale", "Too old"),
+    "plan-applied": ShownState("ok", "Applied", "green"),
+    "plan-partial": ShownState("conf", "In part", "red"),
+    "plan-broken": ShownState("rej", "Broken", "red"),
+    "plan-selected": ShownState("input", "Selected", "amber"),
+    "plan-offered": ShownState("queue", "Offered"),
+    "plan-left": ShownState("idle", "Left alone"),
 }
 
 
@@ -56,6 +80,28 @@ def state(word: str) -> ShownState:
 def spoken(step: str) -> str:
     """A step as the command line has it; "" where it is no command."""
     return commands.spoken(step).strip("`") if step else ""
+
+
+def tabbed(line: str) -> str:
+    """A line of a file with spaces for its tabs, which would be shown as control characters."""
+    return line.expandtabs(8) if "\t" in line else line
+
+
+def as_json(value: Mapping[str, Any]) -> str:
+    """A value for a script to read from an attribute."""
+    return json.dumps(value, ensure_ascii=True, sort_keys=True)
+
+
+def length(seconds: float) -> str:
+    """A length of time as the browser writes it too: `45 s`, `12 m`, `3 h 5 m`, `2 d 4 h`, with spaces that do not break."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole}\u00a0s"
+    if whole < 3600:
+        return f"{whole // 60}\u00a0m"
+    size, small, unit, less = (3600, 60, "h", "m") if whole < 86400 else (86400, 3600, "d", "h")
+    rest = whole % size // small
+    return f"{whole // size}\u00a0{unit}" + (f" {rest}\u00a0{less}" if rest else "")
 
 
 def path_parts(path: str) -> tuple[str, str]:

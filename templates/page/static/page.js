@@ -1,10 +1,13 @@
 // The start: token, routes, and the state of the whole page. The address is the state: a link gives the view that it was copied from.
 import { say } from './actions.js';
+import './acts.js';
 import * as keys from './keys.js';
 import { Live } from './live.js';
 import * as patch from './patch.js';
 import { keep, kept, takeToken } from './store.js';
 import { setNow, span, ticking } from './times.js';
+import './shares.js';
+import './tree.js';
 
 const $ = (selector, root = document) => root?.querySelector(selector);
 const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];

@@ -49,7 +49,7 @@ function forget() {
   document.getElementById('view').replaceChildren();
 }
 
-function parsed(html) {
+export function parsed(html) {
   parser.innerHTML = policy.createHTML(html);
   return parser.content;
 }
@@ -93,7 +93,12 @@ function arrange(name, sorted) {
   const list = document.querySelector(`[data-list="${name}"]`);
   if (!list) return;
   const keys = wanted.get(name), order = sorted || list.dataset.order === 'live';
-  if (!list.firstElementChild) { first(list, keys); return; }
+  const end = list.dataset.stick !== undefined && (!list.firstElementChild || list.scrollHeight - list.scrollTop - list.clientHeight < 24);
+  if (!list.firstElementChild) first(list, keys); else reorder(list, keys, order);
+  if (end) list.scrollTop = list.scrollHeight;
+}
+
+function reorder(list, keys, order) {
   const there = new Set(keys);
   for (const row of [...list.children]) {
     if (row._key === undefined || there.has(row._key)) continue;
