@@ -124,10 +124,11 @@ class FleetStatus(NamedTuple):
     warnings: list[str]
 
 
-def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
+def look(fleet: Clone, *, tail: int = 0, checkouts_of: details.Look | None = None) -> FleetStatus:
     """Every session of the fleet, with the last `tail` lines of its log; and warnings. Raises NoFleet, NewerFormat, Corrupt.
 
-    A record that cannot be read is a warning. Other nodes send at most 50 lines of a log.
+    A record that cannot be read is a warning. Other nodes send at most 50 lines of a log. `checkouts_of` says of worktrees what git
+    would, for who looks often.
     """
     state, node = fleet.current(), fleet.ledger.node.id
     everyone, warnings = _sound(session_records.everyone(state.view))
@@ -139,6 +140,7 @@ def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
         own,
         WantedTail(lines=tail),
         lambda: position.tip(fleet.repository.git, fleet.ledger.node),
+        checkouts_of,
     )
     with fleet.peers() as peers:
         rows = [

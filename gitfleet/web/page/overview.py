@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from gitfleet.codec import Struct
 from gitfleet.fleet.attention.item import WORDS, AttentionItem, ItemFold, ItemKind
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.web.page import sessions
+from gitfleet.web.page.moment import Moment
 from gitfleet.web.page.page import PageQuery
 from gitfleet.web.page.sessions import SessionLine, StateCount
 
@@ -61,9 +62,10 @@ class OverviewView(Struct):
 
 def look(fleet: Fleet, asked: PageQuery) -> OverviewView:
     """The overview. Raises NoFleet, NewerFormat, Corrupt."""
-    lines = sessions.listed(fleet, asked)
+    moment = asked.now(fleet)
+    lines = sessions.listed(moment)
     known = {one.key for one in lines}
-    inbox = asked.now(fleet).inbox
+    inbox = moment.inbox
     needs = [_need(one, inbox.read, known) for one in inbox.rows()]
     by_node: dict[str, list[SessionLine]] = {}
     for line in lines:
@@ -76,13 +78,12 @@ def look(fleet: Fleet, asked: PageQuery) -> OverviewView:
         [NodeCells(name, found) for name, found in sorted(by_node.items())],
         len(lines),
         sum(one.state == "working" for one in lines),
-        _happened(fleet),
+        _happened(moment),
         asked.may_change,
     )
 
 
-def _need(one: AttentionItem | ItemFold, read: object, known: set[str]) -> NeedLine:
-    assert isinstance(read, set | frozenset | list | tuple)
+def _need(one: AttentionItem | ItemFold, read: Collection[str], known: Collection[str]) -> NeedLine:
     if isinstance(one, ItemFold):
         what = f"{WORDS[one.kind]}, {one.unread} of them unread" if one.unread else WORDS[one.kind]
         return NeedLine(
@@ -94,10 +95,13 @@ def _need(one: AttentionItem | ItemFold, read: object, known: set[str]) -> NeedL
     )
 
 
-def _happened(fleet: Fleet) -> list[HappenedLine]:
+def _happened(moment: Moment) -> list[HappenedLine]:
+    """The newest commits of the ledger; one with several operations is told once."""
     found: dict[str, HappenedLine] = {}
-    for line in fleet.log(limit=HAPPENED * 2):
-        found.setdefault(
-            line.commit, HappenedLine(line.commit, line.at, line.session or line.node, line.subject)
-        )
+    for line in moment.log:
+        who = str(line.session or line.node)
+        about = line.subject.removeprefix(f"{who} ").removeprefix(f"session {who} ")
+        found.setdefault(line.commit, HappenedLine(line.commit, line.at, who, about))
+        if len(found) > HAPPENED:
+            break
     return list(found.values())[:HAPPENED]

@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
-from gitfleet.base import clock
 from gitfleet.codec import Struct
-from gitfleet.fleet.attention.people_inbox import InboxLook, PeopleInbox
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views.status import FleetStatus
+from gitfleet.web.page.moment import Moment
 
 MOST_FIELDS = 20
 MOST_CHARACTERS = 4096
-
-
-class Moment:
-    """The fleet between two changes: what several pages show is looked at once. Any thread may ask."""
-
-    def __init__(self, fleet: Fleet) -> None:
-        self.fleet = fleet
-        self.at = clock.now()
-
-    @cached_property
-    def status(self) -> FleetStatus:
-        """Every session, with the last line of its log."""
-        return self.fleet.status(tail=1)
-
-    @cached_property
-    def inbox(self) -> InboxLook:
-        """What needs a person."""
-        return PeopleInbox(self.fleet).look()
 
 
 class PageQuery(Struct):

@@ -1,4 +1,4 @@
-"""Sessions: every one of them, those that need a person first, and one of them beside the list."""
+"""Sessions: every one of them, those that need a person first; one of them beside the list is `session_panel`'s."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
-from gitfleet.claims import tickets
 from gitfleet.codec import Struct
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views.status import SessionStatus
+from gitfleet.web.page import questions, session_panel
+from gitfleet.web.page.moment import Moment
 from gitfleet.web.page.page import PageQuery
+from gitfleet.web.page.session_panel import SessionPanel
 
 ShownAs = Literal["needs-input", "dead", "quiet", "paused", "waiting", "unknown", "working", "person", "idle"]
 ORDER: Sequence[ShownAs] = (
@@ -22,7 +24,7 @@ WORKING_FOR = 300
 
 
 class SessionLine(Struct):
-    """A session in the list. `said`: the last line of its log; `trouble`: "conflict" where one is to come, else ""."""
+    """A session in the list. `said`: the last line of its log; `trouble`: what else is wrong, a state, or ""."""
 
     key: str
     state: ShownAs
@@ -38,7 +40,6 @@ class SessionLine(Struct):
     waits: int
     trouble: str
     active_at: int
-    open: bool
 
 
 class StateCount(Struct):
@@ -51,27 +52,35 @@ class StateCount(Struct):
 class SessionsView(Struct):
     """The list and what is above it."""
 
-    title: str
     sessions: Sequence[SessionLine]
     states: Sequence[StateCount]
     total: int
     nodes: int
+    panel: SessionPanel | None
+    may_change: bool
 
 
 def look(fleet: Fleet, asked: PageQuery) -> SessionsView:
     """The sessions. Raises NoFleet, NewerFormat, Corrupt."""
-    lines = listed(fleet, asked, open=asked.get("id"))
-    return SessionsView("Sessions", lines, counted(lines), len(lines), len({one.node for one in lines}))
-
-
-def listed(fleet: Fleet, asked: PageQuery, *, open: str = "") -> list[SessionLine]:
-    """Every session as a line, those that need a person first, then those that were active last."""
     moment = asked.now(fleet)
-    waits = Counter(str(ticket.session) for ticket in tickets.line(fleet.current().view))
-    asking: Collection[str] = ()
-    lines = [_line(row, waits, asking, open) for row in moment.status.answer["sessions"]]
-    lines.sort(key=lambda one: (ORDER.index(one.state), one.key))
-    return lines
+    lines = listed(moment)
+    opened = asked.get("id")
+    panel = session_panel.look(fleet, moment, opened, states(moment)) if opened else None
+    return SessionsView(
+        lines, counted(lines), len(lines), len({one.node for one in lines}), panel, asked.may_change
+    )
+
+
+def listed(moment: Moment) -> Sequence[SessionLine]:
+    """Every session as a line, those that need a person first."""
+    found = states(moment)
+    waits = Counter(str(ticket.session) for ticket in moment.line)
+    own = moment.status.answer["ledger"]["node"]
+    lines = [
+        _line(row, found[row["id"]], waits, active(moment, row, own=own))
+        for row in moment.status.answer["sessions"]
+    ]
+    return sorted(lines, key=lambda one: (ORDER.index(one.state), not one.trouble, one.key))
 
 
 def counted(lines: Sequence[SessionLine]) -> list[StateCount]:
@@ -80,24 +89,38 @@ def counted(lines: Sequence[SessionLine]) -> list[StateCount]:
     return [StateCount(state, found[state]) for state in ORDER if found[state]]
 
 
-def _line(row: SessionStatus, waits: Mapping[str, int], asking: Collection[str], open: str) -> SessionLine:
-    return SessionLine(
-        key=row["id"], state=state_of(row, waits=waits, asking=asking), title=row["title"] or row["branch"] or row["id"],
-        said=row["log_tail"][-1] if row["log_tail"] else "", agent=row["agent"], node=row["node"], branch=row["branch"],
-        ahead=row["ahead"], behind=row["behind"], dirty=row["dirty"], claims=row["claim_count"], waits=waits.get(row["id"], 0),
-        trouble="conflict" if row["conflicts"] else "", active_at=row["last_activity"], open=row["id"] == open,
-    )  # fmt: skip
+def states(moment: Moment) -> dict[str, ShownAs]:
+    """The state of each session."""
+    waits = {str(ticket.session) for ticket in moment.line}
+    asking = questions.by_session(moment)
+    return {row["id"]: state_of(row, waits=waits, asking=asking) for row in moment.status.answer["sessions"]}
 
 
-def state_of(row: SessionStatus, *, waits: Mapping[str, int], asking: Collection[str]) -> ShownAs:
+def state_of(row: SessionStatus, *, waits: Collection[str], asking: Collection[str]) -> ShownAs:
     """What a session is doing, as far as that can be told. Pure."""
     table: Sequence[tuple[bool, ShownAs]] = (
         (row["liveness"] == "dead", "dead"),
         (row["id"] in asking, "needs-input"),
         (row["liveness"] == "quiet", "quiet"),
-        (bool(waits.get(row["id"])), "waiting"),
+        (row["id"] in waits, "waiting"),
         (row["liveness"] == "unknown", "unknown"),
         (row["idle"] is not None and row["idle"] < WORKING_FOR, "working"),
         (row["person"], "person"),
     )
     return next((state for holds, state in table if holds), "idle")
+
+
+def active(moment: Moment, row: SessionStatus, *, own: str) -> int:
+    """When it was last active, by this machine's clock: another node's own would be no use."""
+    if row["node"] == own or row["idle"] is None:
+        return row["last_activity"]
+    key = "active", row["id"], row["last_activity"]
+    return moment.memory.steady(key, moment.at - row["idle"])
+
+
+def _line(row: SessionStatus, state: ShownAs, waits: Mapping[str, int], active_at: int) -> SessionLine:
+    return SessionLine(
+        key=row["id"], state=state, title=row["title"] or row["branch"] or row["id"], said=row["log_tail"][-1] if row["log_tail"] else "",
+        agent=row["agent"], node=row["node"], branch=row["branch"], ahead=row["ahead"], behind=row["behind"], dirty=row["dirty"],
+        claims=row["claim_count"], waits=waits.get(row["id"], 0), trouble="conflict" if row["conflicts"] else "", active_at=active_at,
+    )  # fmt: skip

@@ -14,7 +14,8 @@ from gitfleet.base import clock
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.web.page import failing, frame, rendering
-from gitfleet.web.page.page import Moment, Page, PageQuery, asked
+from gitfleet.web.page.moment import Moment, PageMemory
+from gitfleet.web.page.page import Page, PageQuery, asked
 from gitfleet.web.page.rendering import PageParts, Rendered
 from gitfleet.web.page.waking import LEAST, PageWaking
 
@@ -29,7 +30,8 @@ class PageStreams:
 
     def __init__(self, fleet: Fleet, *, read_only: bool) -> None:
         self._fleet, self._read_only = fleet, read_only
-        self._waking = PageWaking(fleet.repository)
+        self._memory = PageMemory(fleet)
+        self._waking = PageWaking(fleet, self._memory)
         self._templates: dict[str, Rendered] = {}
         self._shown: OrderedDict[object, tuple[int, PageParts]] = OrderedDict()
         self._versions: OrderedDict[str, PageParts] = OrderedDict()
@@ -45,7 +47,7 @@ class PageStreams:
 
     async def once(self, page: Page, pairs: list[tuple[str, str]], *, may_change: bool) -> dict[str, Any]:
         """A page as it stands."""
-        query = asked(page, pairs, may_change=may_change, moment=Moment(self._fleet))
+        query = asked(page, pairs, may_change=may_change, moment=Moment(self._fleet, self._memory))
         return _told(await run_in_threadpool(self._render, page, query))
 
     async def stream(
