@@ -67,12 +67,16 @@ def length(seconds: float) -> Markup:
     """A length of time as the browser writes it too: `45 s`, `12 m`, `3 h 5 m`, `2 d 4 h`, with spaces that do not break."""
     whole = max(0, int(seconds))
     if whole < 60:
-        return Markup(f"{whole}&nbsp;s")
+        return _figure(whole, "s")
     if whole < 3600:
-        return Markup(f"{whole // 60}&nbsp;m")
+        return _figure(whole // 60, "m")
     size, small, unit, less = (3600, 60, "h", "m") if whole < 86400 else (86400, 3600, "d", "h")
     rest = whole % size // small
-    return Markup(f"{whole // size}&nbsp;{unit}" + (f" {rest}&nbsp;{less}" if rest else ""))
+    return _figure(whole // size, unit) + (Markup(" ") + _figure(rest, less) if rest else Markup())
+
+
+def _figure(number: int, unit: str) -> Markup:
+    return Markup("{}&nbsp;{}").format(number, unit)
 
 
 def path_parts(path: str) -> tuple[str, str]:
