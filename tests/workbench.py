@@ -189,6 +189,11 @@ class Started:
         """Send it a signal."""
         os.kill(self.pid, number)
 
+    def said(self) -> str:
+        """What it has written so far. Its place in the file is the child's, too, and is left where it is."""
+        file = self._streams[1].fileno()
+        return os.fsdecode(os.pread(file, os.fstat(file).st_size, 0))
+
     def ended(self) -> Ran:
         """Wait for its end; after PATIENCE seconds it is killed."""
         timer = threading.Timer(PATIENCE, os.kill, (self.pid, signal.SIGKILL))
