@@ -152,7 +152,7 @@ def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
         *([twice] if twice else []),
         *hub_head.news(fleet.ledger),
     ]
-    inbox = PeopleInbox(fleet).look(state)
+    inbox = PeopleInbox(fleet).look(state, {id_: detail.liveness for id_, detail in told.items()})
     warnings += inbox.warnings
     kept = _left(held, {session.id for session in everyone})
     answer: StatusAnswer = {
