@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, Self
 from gitfleet.base import delivery
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import counted
-from gitfleet.claims import ended_grants, handover, leases, policy, retained_claims, rules, turns
-from gitfleet.claims.keepers import Keeping
 from gitfleet.claims import policy
 from gitfleet.claims.policy import Policy
 from gitfleet.errors import FleetError
