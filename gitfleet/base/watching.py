@@ -8,10 +8,11 @@ what was told.
 from __future__ import annotations
 
 import os
+import resource
 import select
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from typing import Self
 
@@ -20,8 +21,10 @@ from gitfleet.base import clock
 LOOK_EVERY = 0.25
 """Seconds between two looks where the system tells nothing."""
 _DAY = 86400.0
+_CAN_WATCH_PROCESSES = sys.platform == "linux" and hasattr(os, "pidfd_open")
 _CLOEXEC, _NONBLOCK, _ONLYDIR, _EXCL_UNLINK = 0o2000000, 0o4000, 0x01000000, 0x04000000
 _CLOSE_WRITE, _MOVED, _CREATE, _DELETE, _SELF = 0x8, 0xC0, 0x100, 0x200, 0xC00
+_WRITTEN = 0x2 | _SELF
 _EVENTS = _CLOSE_WRITE | _MOVED | _CREATE | _DELETE | _SELF | _ONLYDIR | _EXCL_UNLINK
 
 
@@ -34,6 +37,10 @@ class Teller:
     def watch(self, folder: str) -> None:
         """Tell of changes in this folder from now on. May be called again with the same one, and with one that is not there."""
         self._times.setdefault(folder, _times(folder))
+
+    def follow(self, file: str) -> None:
+        """Tell of what is written to this file from now on, also by who has it open for long."""
+        self.watch(file)
 
     def wait(self, rope: int, seconds: float) -> bool:
         """Wait until something has changed, or the file `rope` can be read; whether something has changed since the last call.
@@ -72,6 +79,9 @@ class Inotify(Teller):
 
     def watch(self, folder: str) -> None:
         self._add(self._handle, os.fsencode(folder), _EVENTS)  # what fails is not there: see `Bell.arm`
+
+    def follow(self, file: str) -> None:
+        self._add(self._handle, os.fsencode(file), _WRITTEN)
 
     def wait(self, rope: int, seconds: float) -> bool:
         _poll([rope, self._handle], seconds)
@@ -134,6 +144,61 @@ def teller() -> Teller:
     return Teller()
 
 
+class ProcessEnds:
+    """Tells when processes end: `rope` can be read then, and when `inner` can. Linux only."""
+
+    def __init__(self, inner: int) -> None:
+        self._inner = inner
+        self._poll = select.epoll()
+        self._poll.register(inner, select.EPOLLIN)
+        self.rope: int = self._poll.fileno()
+        self._handles: dict[int, int] = {}
+        self._gone: set[int] = set()
+        self.count = 0
+        """How many have ended."""
+
+    def keep(self, processes: Collection[int]) -> None:
+        """Watch these from now on, and no others."""
+        for pid in [pid for pid in self._handles if pid not in processes]:
+            self._drop(pid)
+        self._gone &= set(processes)
+        for pid in processes:
+            if pid in self._handles or pid in self._gone or len(self._handles) >= _most():
+                continue
+            try:
+                handle = os.pidfd_open(pid)
+            except OSError:
+                self._gone.add(pid)  # it has ended, or is not to be seen from here
+                continue
+            self._handles[pid] = handle
+            self._poll.register(handle, select.EPOLLIN)
+
+    def take(self) -> bool:
+        """Whether some have ended since the last call."""
+        told = {handle for handle, _ in self._poll.poll(0)} - {self._inner}
+        for pid in [pid for pid, handle in self._handles.items() if handle in told]:
+            self._drop(pid)
+            self._gone.add(pid)
+            self.count += 1
+        return bool(told)
+
+    def close(self) -> None:
+        """Let go of files."""
+        for pid in list(self._handles):
+            self._drop(pid)
+        self._poll.close()
+
+    def _drop(self, pid: int) -> None:
+        handle = self._handles.pop(pid)
+        self._poll.unregister(handle)
+        os.close(handle)
+
+
+def _most() -> int:
+    """Processes that are watched at most: a third of the files that this process may have open."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 3
+
+
 class Bell:
     """Rings when something changes in the folders that it is armed for, or when somebody calls `ring`.
 
@@ -146,11 +211,27 @@ class Bell:
         self._inner, self._outer = os.pipe()
         self._guard = threading.Lock()
         self._closed = self._stirred = False
+        self._ends = ProcessEnds(self._inner) if _CAN_WATCH_PROCESSES else None
         self.rung = False
         """Whether somebody has called `ring`."""
 
-    def arm(self, folders: Iterable[str]) -> None:
-        """Watch these folders; in the place of one that is not there, the nearest above it, where it would appear."""
+    @property
+    def ended(self) -> int:
+        """How many of the processes that it was armed for have ended."""
+        return self._ends.count if self._ends else 0
+
+    def arm(
+        self, folders: Iterable[str], files: Iterable[str] = (), processes: Collection[int] | None = None
+    ) -> None:
+        """Watch these folders; in the place of one that is not there, the nearest above it, where it would appear.
+
+        Besides these files, which may be written to for long, and the ends of just these processes (None: of those from before), where
+        the system tells of them: on Linux, and of as many as this process may have files open for.
+        """
+        for file in files:
+            self._teller.follow(file)
+        if self._ends is not None and processes is not None:
+            self._ends.keep(processes)
         for folder in folders:
             self._teller.watch(folder)
             there = folder
@@ -163,7 +244,9 @@ class Bell:
         end = clock.elapsed() + seconds
         while True:
             left = max(0.0, end - clock.elapsed())
-            if self._teller.wait(self._inner, left) or self.rung or self._was_stirred():
+            rope = self._inner if self._ends is None else self._ends.rope
+            told = self._teller.wait(rope, left) or self.rung or self._was_stirred()
+            if (self._ends is not None and self._ends.take()) or told:
                 return True
             if left <= 0:
                 return False
@@ -195,6 +278,8 @@ class Bell:
             if not self._closed:
                 self._closed = True
                 self._teller.close()
+                if self._ends is not None:
+                    self._ends.close()
                 os.close(self._inner)
                 os.close(self._outer)
 
