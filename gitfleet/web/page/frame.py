@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from gitfleet.codec import Struct
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import hub_pace
+from gitfleet.fleet.views.hub_pace import HubPace
 from gitfleet.web.page import pages
 from gitfleet.web.page.page import PageQuery
 
@@ -37,6 +39,7 @@ class FrameView(Struct):
     problem: str
     hint: str
     looks_only: bool
+    pace: HubPace = HubPace()
 
 
 def look(fleet: Fleet, asked: PageQuery, *, page: str, read_only: bool) -> FrameView:
@@ -79,6 +82,7 @@ def look(fleet: Fleet, asked: PageQuery, *, page: str, read_only: bool) -> Frame
         "",
         "",
         looks_only,
+        hub_pace.look(fleet),
     )
 
 

@@ -13,6 +13,7 @@ from gitfleet.base import clock, files
 from gitfleet.base.watching import Bell
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.web.page import job_files
 from gitfleet.web.page.moment import HereSessions, Moment, PageMemory, git_stamp, stamp
 
 LEAST = 0.25
@@ -76,23 +77,25 @@ class PageWaking:
 
     def _watch(self, bell: Bell, loop: asyncio.AbstractEventLoop) -> None:
         try:
-            self._look(bell, loop)
-        except (FleetError, OSError, RuntimeError):  # it cannot be read, or the server has ended
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._fail, bell)
+            with suppress(FleetError, OSError):  # it cannot be read any more
+                self._look(bell, loop)
         finally:
             bell.close()
+            with suppress(RuntimeError):  # the server has ended
+                loop.call_soon_threadsafe(self._fail, bell)
 
     def _look(self, bell: Bell, loop: asyncio.AbstractEventLoop) -> None:
         fleet, before, looked = self._fleet, None, 0.0
         while not bell.rung:
             places = _places(fleet)
             here = self._memory.sessions()
-            bell.arm([*places, *here.trees], here.logs, here.processes)
-            now: Any = _signature(fleet, places, here), bell.ended
+            written = job_files.written(fleet)
+            bell.arm([*places, *here.trees], [*here.logs, *written], here.processes)
+            now: Any = _signature(fleet, places, here), [stamp(path) for path in written], bell.ended
             if now != before or clock.elapsed() - looked >= LOOK_AGAIN:
                 before, looked = now, clock.elapsed()
-                loop.call_soon_threadsafe(self._take, bell, Moment(fleet, self._memory))
+                with suppress(RuntimeError):  # as below
+                    loop.call_soon_threadsafe(self._take, bell, Moment(fleet, self._memory))
                 _rest(bell, max(LEAST, self.pause))
             bell.wait(max(0.0, looked + LOOK_AGAIN - clock.elapsed()))
 
@@ -129,6 +132,7 @@ def _places(fleet: Fleet) -> list[str]:
         jobs,
     ]
     below = [os.path.join(jobs, name) for name in files.names(jobs)] if os.path.isdir(jobs) else []
+    own += job_files.folders(fleet)
     return [*fleet.ledger.places(), *own, *(path for path in below if os.path.isdir(path))]
 
 

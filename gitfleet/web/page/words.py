@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
 from markupsafe import Markup
 
@@ -50,6 +52,25 @@ STATES: Mapping[str, ShownState] = {
     "blocked": ShownState("block", "Blocked", "amber"),
     "suspect": ShownState("eye", "Suspect", "amber"),
     "expired": ShownState("undo", "Expired"),
+    # jobs
+    "asks": ShownState("input", "Needs input", "red"),
+    "unwatched": ShownState("stale", "Unwatched", "amber"),
+    "running": ShownState("test", "Running", "blue"),
+    "pending": ShownState("queue", "Pending"),
+    "completed": ShownState("ok", "Done"),
+    "failed": ShownState("rej", "Failed", "red"),
+    "interrupted": ShownState("stale", "Interrupted", "amber"),
+    "cancelled": ShownState("dead", "Cancelled"),
+    "skipped": ShownState("skip", "Skipped"),
+    # plans over hosts, and what they propose
+    "plan-new": ShownState("plan", "Proposed"),
+    "plan-old": ShownState("stale", "Too old"),
+    "plan-applied": ShownState("ok", "Applied", "green"),
+    "plan-partial": ShownState("conf", "In part", "red"),
+    "plan-broken": ShownState("rej", "Broken", "red"),
+    "plan-selected": ShownState("input", "Selected", "amber"),
+    "plan-offered": ShownState("queue", "Offered"),
+    "plan-left": ShownState("idle", "Left alone"),
 }
 
 
@@ -61,6 +82,16 @@ def state(word: str) -> ShownState:
 def spoken(step: str) -> str:
     """A step as the command line has it; "" where it is no command."""
     return commands.spoken(step).strip("`") if step else ""
+
+
+def tabbed(line: str) -> str:
+    """A line of a file with spaces for its tabs, which would be shown as control characters."""
+    return line.expandtabs(8) if "\t" in line else line
+
+
+def as_json(value: Mapping[str, Any]) -> str:
+    """A value for a script to read from an attribute."""
+    return json.dumps(value, ensure_ascii=True, sort_keys=True)
 
 
 def length(seconds: float) -> Markup:
