@@ -28,6 +28,7 @@ class NeedLine(Struct):
     since: int
     step: str
     session: str
+    may_mark: bool
 
 
 class NodeCells(Struct):
@@ -66,7 +67,7 @@ def look(fleet: Fleet, asked: PageQuery) -> OverviewView:
     lines = sessions.listed(moment)
     known = {one.key for one in lines}
     inbox = moment.inbox
-    needs = [_need(one, inbox.read, known) for one in inbox.rows()]
+    needs = [_need(one, inbox.read, known, may_change=asked.may_change) for one in inbox.rows()]
     by_node: dict[str, list[SessionLine]] = {}
     for line in lines:
         by_node.setdefault(line.node, []).append(line)
@@ -83,15 +84,26 @@ def look(fleet: Fleet, asked: PageQuery) -> OverviewView:
     )
 
 
-def _need(one: AttentionItem | ItemFold, read: Collection[str], known: Collection[str]) -> NeedLine:
+def _need(
+    one: AttentionItem | ItemFold, read: Collection[str], known: Collection[str], *, may_change: bool
+) -> NeedLine:
     if isinstance(one, ItemFold):
         what = f"{WORDS[one.kind]}, {one.unread} of them unread" if one.unread else WORDS[one.kind]
         return NeedLine(
-            f"kind-{one.kind}", one.kind, one.first.urgent, not one.unread, str(one.count), what, one.first.since, one.step, ""
+            f"kind-{one.kind}", one.kind, one.first.urgent, not one.unread, str(one.count), what, one.first.since, one.step, "", may_change and bool(one.unread)
         )  # fmt: skip
     session = one.who if one.who in known else ""
     return NeedLine(
-        one.id, one.kind, one.urgent, one.id in read, one.who, one.what, one.since, one.step, session
+        one.id,
+        one.kind,
+        one.urgent,
+        one.id in read,
+        one.who,
+        one.what,
+        one.since,
+        one.step,
+        session,
+        may_change,
     )
 
 
