@@ -12,6 +12,9 @@ export class Live {
     this.lostAt = 0;
     addEventListener('online', () => this.again());
     document.addEventListener('visibilitychange', () => { if (!document.hidden) this.again(); });
+    // A page that is left may be kept by the browser, and would keep its connection, of which it has six.
+    addEventListener('pagehide', () => this.stop());
+    addEventListener('pageshow', event => { if (event.persisted && this.path) this.run(); });
   }
 
   // Show another address from now on. What is shown stays until that comes.
