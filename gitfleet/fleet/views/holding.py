@@ -67,9 +67,11 @@ def _answer(fleet: Fleet, state: State, lines: Lines, wanted: Pattern) -> Held:
     found = fleet.claims.orphans.marked(one.obstacle() for one in met[:MOST_SHOWN])
     ids = tuple(one.held.id if isinstance(one.held, Claim) else one.held.where for one in met)
     word: Word = "held" if any(one.mode != model.SHARED for one in found) else "shared"
-    why = ""
-    if not found:
-        old = fleet.claims.is_old(state)
+    old, why = fleet.claims.is_old(state), ""
+    taken, there = sum(len(one.slots) for one in found), fleet.policy.capacity(wanted)
+    if found and not old and 0 < taken <= there - wanted.units:
+        word, why = "free", f"{taken} of {there} units are taken"
+    elif not found:
         word = "unknown" if old or looked.ended_early else "free"
         why = _why(state, looked) if word == "unknown" else ""
     first = met[0].held if met else None

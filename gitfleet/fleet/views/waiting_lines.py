@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from gitfleet.claims import conflicts, model, tickets
-from gitfleet.claims.model import Claim, Mode
-from gitfleet.claims.tickets import Ticket
+from gitfleet.claims.model import SHARED, Claim, Mode
+from gitfleet.claims.tickets import Ticket, Want
 from gitfleet.codec import Struct
 from gitfleet.ledger.model import View
 from gitfleet.patterns.language import Pattern
+from gitfleet.patterns.overlap import overlap
 from gitfleet.sessions import session_records
 
 MOST_LOOKED = 500
@@ -30,14 +31,48 @@ class LinePlace(Struct):
 
 
 class WaitingLine(Struct):
-    """Those who wait for one path, in the order in which they are served; and the first who hold it, as far as was looked.
+    """Those who wait for one path, or for paths that meet each other, in the order in which they are served.
 
-    With no holder, earlier places in other lines stand in the way, or the next change of the ledger serves it.
+    `pattern` is the shortest of these paths; `holders` are the first who hold it, as far as was looked. With none, an earlier place in
+    another line stands in the way, or the next change of the ledger serves it.
     """
 
     pattern: str
     places: Sequence[LinePlace]
     holders: Sequence[str]
+
+
+class _Line:
+    """A line in the making: what is waited for in it, and by whom."""
+
+    def __init__(self) -> None:
+        self.wants: dict[tuple[str, Mode], Want] = {}
+        self.tickets: dict[str, tuple[Ticket, Mode]] = {}
+
+    def meets(self, wanted: Want) -> bool:
+        """Whether one of those in it and who wants that keep each other waiting."""
+        pattern = wanted.meant
+        return any(
+            not wanted.mode == one.mode == SHARED
+            and _may_overlap(one.meant, pattern)
+            and overlap(one.meant, pattern) is not None
+            for one in self.wants.values()
+        )
+
+    def add(self, ticket: Ticket, wanted: Want) -> None:
+        """One more who waits."""
+        self.wants.setdefault((wanted.pattern, wanted.mode), wanted)
+        self.tickets.setdefault(ticket.id, (ticket, wanted.mode))
+
+    def take(self, other: _Line) -> None:
+        """Make one line of two."""
+        self.wants |= other.wants
+        self.tickets |= other.tickets
+
+    @property
+    def widest(self) -> Want:
+        """What has the shortest path."""
+        return min(self.wants.values(), key=lambda one: (len(one.meant.components), one.pattern))
 
 
 class Lines:
@@ -50,17 +85,25 @@ class Lines:
 
     def lines(self) -> list[WaitingLine]:
         """All lines, that with the first place first."""
-        by_pattern: dict[str, list[LinePlace]] = {}
-        meant: dict[str, tuple[Pattern, Mode, str]] = {}
+        found: list[_Line] = []
         for ticket in self.tickets:
             for want in ticket.wants:
-                places = by_pattern.setdefault(want.pattern, [])
-                places.append(self._place(len(places) + 1, ticket, want.mode))
-                meant.setdefault(want.pattern, (want.meant, want.mode, ticket.session))
-        return [
-            WaitingLine(pattern, tuple(places), tuple(self._holders(*meant[pattern])))
-            for pattern, places in by_pattern.items()
-        ]
+                met = [line for line in found if line.meets(want)]
+                line = met[0] if met else _Line()
+                for other in met[1:]:
+                    line.take(other)
+                    found.remove(other)
+                line.add(ticket, want)
+                found += [] if met else [line]
+        return [self._shown(line) for line in found]
+
+    def _shown(self, line: _Line) -> WaitingLine:
+        ordered = sorted(line.tickets.values(), key=lambda one: one[0].place)
+        places = [self._place(number, ticket, mode) for number, (ticket, mode) in enumerate(ordered, start=1)]
+        want = line.widest
+        return WaitingLine(
+            want.pattern, tuple(places), tuple(self._holders(want.meant, want.mode, ordered[0][0].session))
+        )
 
     def behind(self, claim: Claim) -> tuple[LinePlace, ...]:
         """Those who wait for what a claim covers, in their order: the line behind it."""
@@ -101,9 +144,9 @@ class Lines:
 
 
 def _may_meet(ticket: Ticket, pattern: Pattern) -> bool:
-    """Whether one of what a ticket wants lies above, at or below a pattern: what meets costs no more to know for the others."""
-    keys = pattern.prefix_key
-    return any(
-        all(one == other for one, other in zip(want.meant.prefix_key, keys, strict=False))
-        for want in ticket.wants
-    )
+    """Whether one of what a ticket wants lies above, at or below a pattern: to know that costs next to nothing."""
+    return any(_may_overlap(want.meant, pattern) for want in ticket.wants)
+
+
+def _may_overlap(one: Pattern, other: Pattern) -> bool:
+    return all(mine == theirs for mine, theirs in zip(one.prefix_key, other.prefix_key, strict=False))

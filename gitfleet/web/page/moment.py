@@ -143,8 +143,8 @@ class Moment:
 
     @cached_property
     def status(self) -> FleetStatus:
-        """Every session, with the last line of its log."""
-        return status.look(self.fleet, tail=1, checkouts_of=self.memory.checkouts.look)
+        """Every session, with the last line of its log. Claims are counted and not read, since there may be very many."""
+        return status.look(self.fleet, tail=1, checkouts_of=self.memory.checkouts.look, claims=False)
 
     @cached_property
     def inbox(self) -> InboxLook:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from markupsafe import Markup
+
 from gitfleet.base import commands
 from gitfleet.codec import Struct
 
@@ -92,16 +94,20 @@ def as_json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=True, sort_keys=True)
 
 
-def length(seconds: float) -> str:
+def length(seconds: float) -> Markup:
     """A length of time as the browser writes it too: `45 s`, `12 m`, `3 h 5 m`, `2 d 4 h`, with spaces that do not break."""
     whole = max(0, int(seconds))
     if whole < 60:
-        return f"{whole}\u00a0s"
+        return _figure(whole, "s")
     if whole < 3600:
-        return f"{whole // 60}\u00a0m"
+        return _figure(whole // 60, "m")
     size, small, unit, less = (3600, 60, "h", "m") if whole < 86400 else (86400, 3600, "d", "h")
     rest = whole % size // small
-    return f"{whole // size}\u00a0{unit}" + (f" {rest}\u00a0{less}" if rest else "")
+    return _figure(whole // size, unit) + (Markup(" ") + _figure(rest, less) if rest else Markup())
+
+
+def _figure(number: int, unit: str) -> Markup:
+    return Markup("{}&nbsp;{}").format(number, unit)
 
 
 def path_parts(path: str) -> tuple[str, str]:

@@ -11,6 +11,9 @@ export class Live {
     this.running = 0;
     this.lostAt = 0;
     addEventListener('online', () => this.again());
+    // A page that the browser keeps for the way back would keep its connection, of which there are only six.
+    addEventListener('pagehide', () => this.stop());
+    addEventListener('pageshow', event => { if (event.persisted && this.path) this.run(); });
     document.addEventListener('visibilitychange', () => { if (!document.hidden) this.again(); });
     // A page that is left may be kept by the browser, and would keep its connection, of which it has six.
     addEventListener('pagehide', () => this.stop());

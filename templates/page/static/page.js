@@ -103,7 +103,7 @@ function take(kind, data) {
   const name = data.title.split(' · ').at(-2) || '';
   for (const one of $$('[data-text=repository]')) if (one.textContent !== name) one.textContent = name;
   mark(null);
-  if (arrived) { filter(); $('#main').scrollTop = 0; focus($('#view h1')); if (at.id) opening = 'open'; }
+  if (arrived) { if (at.q && $('#view [data-find=server]')) route(); filter(); $('#main').scrollTop = 0; focus($('#view h1')); if (at.id) opening = 'open'; }
   if (opening) settle();
   document.body.dataset.seen = ++turns;
   if (arrived) requestAnimationFrame(() => setTimeout(() => performance.measure('first paint', { start: begun })));
