@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from gitfleet.codec import Struct
 from gitfleet.fleet.attention.item import WORDS, AttentionItem, ItemFold, ItemKind
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.web.page import sessions
+from gitfleet.web.page import inbox_links, sessions
 from gitfleet.web.page.moment import Moment
 from gitfleet.web.page.page import PageQuery
 from gitfleet.web.page.sessions import SessionLine, StateCount
@@ -17,7 +17,7 @@ HAPPENED = 12
 
 
 class NeedLine(Struct):
-    """One thing that needs a person, or many of one kind. `step` as `advice` names it; `session`: where it leads, or ""."""
+    """One thing that needs a person, or many of one kind. `step` as `advice` names it; `href`: where it leads, or ""."""
 
     key: str
     kind: ItemKind
@@ -27,7 +27,7 @@ class NeedLine(Struct):
     what: str
     since: int
     step: str
-    session: str
+    href: str
     may_mark: bool
 
 
@@ -90,21 +90,13 @@ def _need(
     if isinstance(one, ItemFold):
         what = f"{WORDS[one.kind]}, {one.unread} of them unread" if one.unread else WORDS[one.kind]
         return NeedLine(
-            f"kind-{one.kind}", one.kind, one.first.urgent, not one.unread, str(one.count), what, one.first.since, one.step, "", may_change and bool(one.unread)
+            f"kind-{one.kind}", one.kind, one.first.urgent, not one.unread, str(one.count), what, one.first.since, one.step,
+            inbox_links.of_kind(one.kind), may_change and bool(one.unread),
         )  # fmt: skip
-    session = one.who if one.who in known else ""
+    href = inbox_links.of_item(one, known)
     return NeedLine(
-        one.id,
-        one.kind,
-        one.urgent,
-        one.id in read,
-        one.who,
-        one.what,
-        one.since,
-        one.step,
-        session,
-        may_change,
-    )
+        one.id, one.kind, one.urgent, one.id in read, one.who, one.what, one.since, one.step, href, may_change,
+    )  # fmt: skip
 
 
 def _happened(moment: Moment) -> list[HappenedLine]:
