@@ -59,7 +59,8 @@ def unknown(call: str) -> str:
     path = tuple(words[:2]) if tuple(words[:2]) in known else tuple(words[:1])
     if path not in known:
         return f"gitfleet {call}: no such command"
-    spelled = {name for one in known[path].params for name in one.opts} | {"--help", *ALONE.get(path[0], ())}
+    declared = {name for one in known[path].params for name in (*one.opts, *one.secondary_opts)}
+    spelled = declared | {"--help", *ALONE.get(path[0], ())}
     options = [
         word.partition("=")[0] for word in words if re.fullmatch(r"--[a-z][a-z-]*", word.partition("=")[0])
     ]
