@@ -99,6 +99,14 @@ def test_links_of_a_page_lead_to_something_that_is_there(page: Path) -> None:
     assert broken == []
 
 
+def test_modules_that_the_threat_model_names_are_there() -> None:
+    named = re.findall(
+        r"`(gitfleet/[\w/]+\.py)`", (ROOT / "docs/threat-model.md").read_text(encoding="utf-8")
+    )
+    assert len(named) > 30
+    assert [module for module in named if not (ROOT / module).is_file()] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
 def test_commands_that_a_page_names_exist_with_these_options(page: Path) -> None:
     assert [fault for call in calls(page) if (fault := unknown(call))] == []
