@@ -47,6 +47,7 @@ COMMANDS: Mapping[str, str] = {
     advice.MAINTAIN: "gitfleet worktree maintain",
     advice.MAINTAINER_LOGS: "gitfleet maintainer logs",
     advice.MAINTAINER_RUN: "gitfleet maintainer run",
+    advice.MESSAGE_VERIFY: "gitfleet message verify {}",
     advice.OPEN_SANDBOX: "gitfleet agent install codex --sandbox open",
     advice.POOL_SHOW: "gitfleet pool show {}",
     advice.QUEUE: "gitfleet queue list",

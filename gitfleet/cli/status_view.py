@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from gitfleet.base import clock
+from gitfleet.base.meanwhile import Meanwhile
 from gitfleet.base.text import counted, duration, one_line
 from gitfleet.claims.conflict_text import stays
 from gitfleet.cli import inbox_text
@@ -35,10 +36,11 @@ def look(tail: int) -> Reply:
     from gitfleet.fleet import hooks  # of no use to a list of sessions
 
     with Fleet.open() as fleet:
+        told = Meanwhile(lambda: hooks.warnings(fleet))
         found, problems = fleet.status(tail=tail)
         ledger = found["ledger"]
         old = freshness(fleet, ledger["age"], ledger["tentative"])
-        warnings = [*problems, *hooks.warnings(fleet), *heard(fleet), *old]
+        warnings = [*problems, *told.result(), *heard(fleet), *old]
         if alarm := ledger["alarm"]:
             warnings.append(f"{alarm['message']} {alarm['hint']}")
         return Reply(found, _lines(found), warnings=warnings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gitfleet.base import advice, clock, files
 from gitfleet.base.ids import ALPHABET
@@ -12,7 +12,7 @@ from gitfleet.fleet.attention.item import AttentionItem, item
 from gitfleet.ledger.ledger import State
 from gitfleet.ledger.notices import LOST
 from gitfleet.nodes import details
-from gitfleet.nodes.records import DEAD
+from gitfleet.nodes.records import DEAD, SessionState
 from gitfleet.sessions import session_records, told_conflicts
 
 _PLAIN = frozenset(f"{ALPHABET}{ALPHABET.lower()}ilouILOU._/+@-")
@@ -92,12 +92,12 @@ def losses(clone: Clone, state: State) -> Iterator[AttentionItem]:
                 )
 
 
-def dead(clone: Clone, state: State) -> Iterator[AttentionItem]:
-    """Sessions of this node whose process is gone. Those of other nodes are looked after there."""
+def dead(clone: Clone, state: State, seen: Mapping[str, SessionState]) -> Iterator[AttentionItem]:
+    """Sessions of this node whose process is gone, as was `seen` just now or is seen here. Those of other nodes are looked after there."""
     for session in session_records.everyone(state.view):
         if isinstance(session, FleetError) or session.node != clone.ledger.node.id:
             continue
-        if details.process_liveness(session) == DEAD:
+        if (seen.get(session.id) or details.process_liveness(session)) == DEAD:
             title = f" ({session.title})" if session.title else ""
             yield item(
                 "dead-session", (session.id, session.nonce, str(session.pid), str(session.start)), who=session.id,

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
 from gitfleet.base import clock
+from gitfleet.base.meanwhile import Meanwhile
 from gitfleet.base.names import BranchName, Oid, RepoPath, SessionId
 from gitfleet.claims import model
 from gitfleet.claims.model import Claim, Unreadable
@@ -131,15 +132,10 @@ def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
     """
     state, node = fleet.current(), fleet.ledger.node.id
     everyone, warnings = _sound(session_records.everyone(state.view))
-    held, unreadable = _by_session(model.everything(state.view))
     own = [session for session in everyone if session.node == node]
-    told, problems = details.gather(
-        fleet.repository,
-        fleet.ledger,
-        own,
-        WantedTail(lines=tail),
-        lambda: position.tip(fleet.repository.git, fleet.ledger.node),
-    )
+    gathered = Meanwhile(lambda: _gather(fleet, own, tail))
+    held, unreadable = _by_session(model.everything(state.view))
+    told, problems = gathered.result()
     with fleet.peers() as peers:
         rows = [
             _status(session, held.get(session.id, ()), told.get(session.id), peers, node=node, tail=tail)
@@ -156,7 +152,7 @@ def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
         *([twice] if twice else []),
         *hub_head.news(fleet.ledger),
     ]
-    inbox = PeopleInbox(fleet).look(state)
+    inbox = PeopleInbox(fleet).look(state, {id_: detail.liveness for id_, detail in told.items()})
     warnings += inbox.warnings
     kept = _left(held, {session.id for session in everyone})
     answer: StatusAnswer = {
@@ -169,6 +165,14 @@ def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
         "jobs": daemon_rows.gist(fleet.repository.common_dir),
     }
     return FleetStatus(answer, warnings)
+
+
+def _gather(fleet: Clone, own: Sequence[Session], tail: int) -> tuple[dict[str, Detail], list[str]]:
+    """What this node can say of its own sessions. Waits for git."""
+    return details.gather(
+        fleet.repository, fleet.ledger, own, WantedTail(lines=tail),
+        lambda: position.tip(fleet.repository.git, fleet.ledger.node),
+    )  # fmt: skip
 
 
 def _status(
