@@ -124,6 +124,7 @@ def test_pages_of_the_documentation_are_all_reached_from_the_readme() -> None:
         open_ += [target for target in found if target.is_file() and target not in reached]
     folders = [ROOT / "docs" / name for name in ("guides", "reference", "decisions")]
     pages = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
+    pages |= set((ROOT / "docs").glob("*.md"))
     assert sorted(names(list(pages - reached))) == []
 
 
