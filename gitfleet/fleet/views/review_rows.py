@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Mapping
 from typing import NamedTuple, TypedDict
 
@@ -250,5 +249,5 @@ def _next(
     if gate is not None and gate["known"] == "failed":
         return "Its tree fails the gate.", advice.GATE_STATUS_OF.of(work.head)
     rest = " What it has not committed stays out." if dirty else ""
-    accept = advice.QUEUE_ACCEPT.of(session.id) if own else advice.QUEUE_ADD.of(shlex.quote(work.branch))
+    accept = advice.QUEUE_ACCEPT.of(session.id) if own else advice.QUEUE_ADD.of(work.branch)
     return f"To accept it is to queue its branch.{rest}", accept
