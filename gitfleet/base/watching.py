@@ -11,7 +11,7 @@ import os
 import select
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Self
 
@@ -21,7 +21,7 @@ LOOK_EVERY = 0.25
 """Seconds between two looks where the system tells nothing."""
 _DAY = 86400.0
 _CLOEXEC, _NONBLOCK, _ONLYDIR, _EXCL_UNLINK = 0o2000000, 0o4000, 0x01000000, 0x04000000
-_CLOSE_WRITE, _MOVED, _CREATE, _DELETE, _SELF = 0x8, 0xC0, 0x100, 0x200, 0xC00
+_MODIFY, _CLOSE_WRITE, _MOVED, _CREATE, _DELETE, _SELF = 0x2, 0x8, 0xC0, 0x100, 0x200, 0xC00
 _EVENTS = _CLOSE_WRITE | _MOVED | _CREATE | _DELETE | _SELF | _ONLYDIR | _EXCL_UNLINK
 
 
@@ -31,18 +31,25 @@ class Teller:
     def __init__(self) -> None:
         self._times: dict[str, object] = {}
 
-    def watch(self, folder: str) -> None:
-        """Tell of changes in this folder from now on. May be called again with the same one, and with one that is not there."""
+    def watch(self, folder: str, *, writes: bool = True) -> None:
+        """Tell of changes in this folder from now on. May be called again with the same one, and with one that is not there.
+
+        Without `writes` nothing need be told of a file that was there before and stays the same file: of a lock, say.
+        """
         self._times.setdefault(folder, _times(folder))
 
-    def wait(self, rope: int, seconds: float) -> bool:
-        """Wait until something has changed, or the file `rope` can be read; whether something has changed since the last call.
+    def watch_file(self, path: str) -> None:
+        """Tell of what is written into this file, from now on; where it is not there, of nothing."""
+        self.watch(path)
+
+    def wait(self, ropes: Sequence[int], seconds: float) -> bool:
+        """Wait until something has changed, or one of the files `ropes` can be read; whether something has changed since the last call.
 
         May come back early.
         """
         if self._changed():
             return True
-        _poll([rope], min(seconds, LOOK_EVERY))
+        _poll(ropes, min(seconds, LOOK_EVERY))
         return self._changed()
 
     def close(self) -> None:
@@ -70,11 +77,15 @@ class Inotify(Teller):
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
         self._handle: int = handle
 
-    def watch(self, folder: str) -> None:
-        self._add(self._handle, os.fsencode(folder), _EVENTS)  # what fails is not there: see `Bell.arm`
+    def watch(self, folder: str, *, writes: bool = True) -> None:
+        events = _EVENTS if writes else _EVENTS & ~_CLOSE_WRITE
+        self._add(self._handle, os.fsencode(folder), events)  # what fails is not there: see `Bell.arm`
 
-    def wait(self, rope: int, seconds: float) -> bool:
-        _poll([rope, self._handle], seconds)
+    def watch_file(self, path: str) -> None:
+        self._add(self._handle, os.fsencode(path), _MODIFY | _SELF)
+
+    def wait(self, ropes: Sequence[int], seconds: float) -> bool:
+        _poll([*ropes, self._handle], seconds)
         told = False
         with suppress(BlockingIOError):
             while os.read(self._handle, 1 << 16):
@@ -94,7 +105,7 @@ if sys.platform != "linux" and hasattr(select, "kqueue"):
             self._queue = select.kqueue()
             self._open: dict[str, tuple[int, tuple[int, int]]] = {}
 
-        def watch(self, folder: str) -> None:
+        def watch(self, folder: str, *, writes: bool = True) -> None:
             """A folder that was made anew is another one."""
             with suppress(OSError):
                 there = os.stat(folder)
@@ -103,7 +114,8 @@ if sys.platform != "linux" and hasattr(select, "kqueue"):
                     return
                 if known:
                     os.close(self._open.pop(folder)[0])
-                handle = os.open(folder, getattr(os, "O_EVTONLY", os.O_RDONLY) | os.O_CLOEXEC)
+                how = getattr(os, "O_EVTONLY", os.O_RDONLY) | os.O_CLOEXEC | os.O_NONBLOCK
+                handle = os.open(folder, how)
                 self._open[folder] = handle, (there.st_dev, there.st_ino)
                 notes = (
                     select.KQ_NOTE_WRITE
@@ -114,8 +126,8 @@ if sys.platform != "linux" and hasattr(select, "kqueue"):
                 flags = select.KQ_EV_ADD | select.KQ_EV_CLEAR
                 self._queue.control([select.kevent(handle, select.KQ_FILTER_VNODE, flags, notes)], 0, 0)
 
-        def wait(self, rope: int, seconds: float) -> bool:
-            listen = [select.kevent(rope, select.KQ_FILTER_READ, select.KQ_EV_ADD)]
+        def wait(self, ropes: Sequence[int], seconds: float) -> bool:
+            listen = [select.kevent(rope, select.KQ_FILTER_READ, select.KQ_EV_ADD) for rope in ropes]
             told = self._queue.control(listen, 64, min(seconds, _DAY))
             return any(event.filter == select.KQ_FILTER_VNODE for event in told)
 
@@ -144,32 +156,42 @@ class Bell:
     def __init__(self, tells: Teller | None = None) -> None:
         self._teller = tells or teller()
         self._inner, self._outer = os.pipe()
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()  # a signal's handler may stir whoever holds it
         self._closed = self._stirred = False
         self.rung = False
         """Whether somebody has called `ring`."""
 
-    def arm(self, folders: Iterable[str]) -> None:
-        """Watch these folders; in the place of one that is not there, the nearest above it, where it would appear."""
+    def arm(self, folders: Iterable[str], *, writes: bool = True) -> None:
+        """Watch these folders; in the place of one that is not there, the nearest above it, where it would appear.
+
+        Without `writes` only files that come, go or are replaced count, wherever the system can tell them from others.
+        """
         for folder in folders:
-            self._teller.watch(folder)
+            self._teller.watch(folder, writes=writes)
             there = folder
             while not os.path.isdir(there) and there != os.path.dirname(there):
                 there = os.path.dirname(there)
-                self._teller.watch(there)
+                self._teller.watch(there, writes=writes)
 
-    def wait(self, seconds: float) -> bool:
-        """Wait for a change or a ring, at most so long; whether there was one."""
+    def wait(self, seconds: float, also: Sequence[int] = ()) -> bool:
+        """Wait for a change or a ring, at most so long, or until one of the files `also` can be read or is closed; whether there was any."""
         end = clock.elapsed() + seconds
         while True:
             left = max(0.0, end - clock.elapsed())
-            if self._teller.wait(self._inner, left) or self.rung or self._was_stirred():
+            if self._teller.wait([self._inner, *also], left) or self.rung or self._was_stirred():
+                return True
+            if also and ready(also):
                 return True
             if left <= 0:
                 return False
 
+    def hear(self, files: Iterable[str]) -> None:
+        """Watch what is written into these files, too."""
+        for path in files:
+            self._teller.watch_file(path)
+
     def stir(self) -> None:
-        """End the wait of whoever waits, or the next one, once."""
+        """End the wait of whoever waits, or the next one, once. Also for the handler of a signal."""
         with self._guard:
             if not self._closed and not self._stirred:
                 self._stirred = True
@@ -205,12 +227,17 @@ class Bell:
         self.close()
 
 
-def _poll(handles: list[int], seconds: float) -> None:
-    """Wait until one of the files can be read, at most so long. `poll`, since `select` knows no high numbers."""
+def ready(handles: Sequence[int]) -> bool:
+    """Whether one of the files can be read, or its other end is closed."""
+    return _poll(handles, 0.0)
+
+
+def _poll(handles: Sequence[int], seconds: float) -> bool:
+    """Wait until one of the files can be read, at most so long; whether one can. `poll`, since `select` knows no high numbers."""
     asked = select.poll()
     for handle in handles:
         asked.register(handle, select.POLLIN)
-    asked.poll(min(seconds, _DAY) * 1000)
+    return bool(asked.poll(min(seconds, _DAY) * 1000))
 
 
 def _times(folder: str) -> object:
