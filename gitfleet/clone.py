@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from gitfleet.base import delivery
 from gitfleet.base.names import SessionId
+from gitfleet.base.text import counted
 from gitfleet.claims import policy
 from gitfleet.claims.policy import Policy
 from gitfleet.errors import FleetError
@@ -284,7 +285,7 @@ class Clone:
         return self.ledger.current()
 
     def messages(self, session: SessionId) -> list[str]:
-        """What the session has to be told now: what it lost here, and what its inbox holds.
+        """What the session has to be told now: what it lost here, and what its inbox holds; words of other sessions are `Fenced`.
 
         It goes out with the present answer, and counts as heard when whoever writes that calls `delivery.done`.
         """
@@ -293,9 +294,16 @@ class Clone:
     def _messages(self, session: SessionId, begin: delivery.Begin) -> list[str]:
         told = self.ledger.notices.fresh(session, begin)
         try:
-            return [*told, *Reading(self.ledger.state).fresh(self.current().view, session, begin)]
+            state = self.current()
+            messages, more = Reading(self.ledger.state).fresh(state.view, session, begin)
         except FleetError:
             return told
+        if not messages:
+            return told
+        from gitfleet.sessions import fencing  # only who hears something pays for it
+
+        later = [f"{counted(more, 'more message')} will be shown with the next answer."] if more else []
+        return [*told, *fencing.lines(self.ledger.objects, state.tip, messages), *later]
 
     def _is_dead_elsewhere(self, session: Session) -> bool:
         """Whether another node has told that the process of its session is gone."""

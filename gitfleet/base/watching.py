@@ -8,10 +8,11 @@ what was told.
 from __future__ import annotations
 
 import os
+import resource
 import select
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Self
 
@@ -20,8 +21,10 @@ from gitfleet.base import clock
 LOOK_EVERY = 0.25
 """Seconds between two looks where the system tells nothing."""
 _DAY = 86400.0
+_CAN_WATCH_PROCESSES = sys.platform == "linux" and hasattr(os, "pidfd_open")
 _CLOEXEC, _NONBLOCK, _ONLYDIR, _EXCL_UNLINK = 0o2000000, 0o4000, 0x01000000, 0x04000000
-_MODIFY, _CLOSE_WRITE, _MOVED, _CREATE, _DELETE, _SELF = 0x2, 0x8, 0xC0, 0x100, 0x200, 0xC00
+_CLOSE_WRITE, _MOVED, _CREATE, _DELETE, _SELF = 0x8, 0xC0, 0x100, 0x200, 0xC00
+_WRITTEN = 0x2 | _SELF
 _EVENTS = _CLOSE_WRITE | _MOVED | _CREATE | _DELETE | _SELF | _ONLYDIR | _EXCL_UNLINK
 
 
@@ -38,9 +41,9 @@ class Teller:
         """
         self._times.setdefault(folder, _times(folder))
 
-    def watch_file(self, path: str) -> None:
-        """Tell of what is written into this file, from now on; where it is not there, of nothing."""
-        self.watch(path)
+    def follow(self, file: str) -> None:
+        """Tell of what is written to this file from now on, also by who has it open for long."""
+        self.watch(file)
 
     def wait(self, ropes: Sequence[int], seconds: float) -> bool:
         """Wait until something has changed, or one of the files `ropes` can be read; whether something has changed since the last call.
@@ -81,8 +84,8 @@ class Inotify(Teller):
         events = _EVENTS if writes else _EVENTS & ~_CLOSE_WRITE
         self._add(self._handle, os.fsencode(folder), events)  # what fails is not there: see `Bell.arm`
 
-    def watch_file(self, path: str) -> None:
-        self._add(self._handle, os.fsencode(path), _MODIFY | _SELF)
+    def follow(self, file: str) -> None:
+        self._add(self._handle, os.fsencode(file), _WRITTEN)
 
     def wait(self, ropes: Sequence[int], seconds: float) -> bool:
         _poll([*ropes, self._handle], seconds)
@@ -114,8 +117,7 @@ if sys.platform != "linux" and hasattr(select, "kqueue"):
                     return
                 if known:
                     os.close(self._open.pop(folder)[0])
-                how = getattr(os, "O_EVTONLY", os.O_RDONLY) | os.O_CLOEXEC | os.O_NONBLOCK
-                handle = os.open(folder, how)
+                handle = os.open(folder, getattr(os, "O_EVTONLY", os.O_RDONLY) | os.O_CLOEXEC)
                 self._open[folder] = handle, (there.st_dev, there.st_ino)
                 notes = (
                     select.KQ_NOTE_WRITE
@@ -146,6 +148,61 @@ def teller() -> Teller:
     return Teller()
 
 
+class ProcessEnds:
+    """Tells when processes end: `rope` can be read then, and when `inner` can. Linux only."""
+
+    def __init__(self, inner: int) -> None:
+        self._inner = inner
+        self._poll = select.epoll()
+        self._poll.register(inner, select.EPOLLIN)
+        self.rope: int = self._poll.fileno()
+        self._handles: dict[int, int] = {}
+        self._gone: set[int] = set()
+        self.count = 0
+        """How many have ended."""
+
+    def keep(self, processes: Collection[int]) -> None:
+        """Watch these from now on, and no others."""
+        for pid in [pid for pid in self._handles if pid not in processes]:
+            self._drop(pid)
+        self._gone &= set(processes)
+        for pid in processes:
+            if pid in self._handles or pid in self._gone or len(self._handles) >= _most():
+                continue
+            try:
+                handle = os.pidfd_open(pid)
+            except OSError:
+                self._gone.add(pid)  # it has ended, or is not to be seen from here
+                continue
+            self._handles[pid] = handle
+            self._poll.register(handle, select.EPOLLIN)
+
+    def take(self) -> bool:
+        """Whether some have ended since the last call."""
+        told = {handle for handle, _ in self._poll.poll(0)} - {self._inner}
+        for pid in [pid for pid, handle in self._handles.items() if handle in told]:
+            self._drop(pid)
+            self._gone.add(pid)
+            self.count += 1
+        return bool(told)
+
+    def close(self) -> None:
+        """Let go of files."""
+        for pid in list(self._handles):
+            self._drop(pid)
+        self._poll.close()
+
+    def _drop(self, pid: int) -> None:
+        handle = self._handles.pop(pid)
+        self._poll.unregister(handle)
+        os.close(handle)
+
+
+def _most() -> int:
+    """Processes that are watched at most: a third of the files that this process may have open."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 3
+
+
 class Bell:
     """Rings when something changes in the folders that it is armed for, or when somebody calls `ring`.
 
@@ -158,14 +215,28 @@ class Bell:
         self._inner, self._outer = os.pipe()
         self._guard = threading.RLock()  # a signal's handler may stir whoever holds it
         self._closed = self._stirred = False
+        self._ends = ProcessEnds(self._inner) if _CAN_WATCH_PROCESSES else None
         self.rung = False
         """Whether somebody has called `ring`."""
 
-    def arm(self, folders: Iterable[str], *, writes: bool = True) -> None:
+    @property
+    def ended(self) -> int:
+        """How many of the processes that it was armed for have ended."""
+        return self._ends.count if self._ends else 0
+
+    def arm(
+        self, folders: Iterable[str], files: Iterable[str] = (), processes: Collection[int] | None = None, *, writes: bool = True
+    ) -> None:  # fmt: skip
         """Watch these folders; in the place of one that is not there, the nearest above it, where it would appear.
 
-        Without `writes` only files that come, go or are replaced count, wherever the system can tell them from others.
+        Besides these files, which may be written to for long, and the ends of just these processes (None: of those from before), where
+        the system tells of them: on Linux, and of as many as this process may have files open for. Without `writes` only files of the
+        folders count that come, go or are replaced, wherever the system can tell them from others.
         """
+        for file in files:
+            self._teller.follow(file)
+        if self._ends is not None and processes is not None:
+            self._ends.keep(processes)
         for folder in folders:
             self._teller.watch(folder, writes=writes)
             there = folder
@@ -178,17 +249,13 @@ class Bell:
         end = clock.elapsed() + seconds
         while True:
             left = max(0.0, end - clock.elapsed())
-            if self._teller.wait([self._inner, *also], left) or self.rung or self._was_stirred():
-                return True
-            if also and ready(also):
+            rope = self._inner if self._ends is None else self._ends.rope
+            told = self._teller.wait([rope, *also], left) or self.rung or self._was_stirred()
+            told = told or (bool(also) and ready(also))
+            if (self._ends is not None and self._ends.take()) or told:
                 return True
             if left <= 0:
                 return False
-
-    def hear(self, files: Iterable[str]) -> None:
-        """Watch what is written into these files, too."""
-        for path in files:
-            self._teller.watch_file(path)
 
     def stir(self) -> None:
         """End the wait of whoever waits, or the next one, once. Also for the handler of a signal."""
@@ -217,6 +284,8 @@ class Bell:
             if not self._closed:
                 self._closed = True
                 self._teller.close()
+                if self._ends is not None:
+                    self._ends.close()
                 os.close(self._inner)
                 os.close(self._outer)
 

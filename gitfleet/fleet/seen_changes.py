@@ -19,7 +19,7 @@ from gitfleet.nodes.records import ALIVE
 from gitfleet.sessions.local import LocalSessions
 
 MOST = 400
-"""Processes, and worktrees, that are watched at once: a process may have some 1,000 files open."""
+"""Worktrees, and logs, that are watched at once."""
 
 
 class StatusChanges:
@@ -29,7 +29,6 @@ class StatusChanges:
         """Waits end also when one of the files `others` can be read, or is closed."""
         self._clone = clone
         self._others = others
-        self._processes: list[int] = []
         self._watched: set[str] = set()
         self.bell = Bell()
 
@@ -46,41 +45,22 @@ class StatusChanges:
         own = [row for row in found["sessions"] if row["node"] == node]
         worktrees = {row["worktree"] for row in own if row["liveness"] != "dead"}
         folders = set(_of_worktrees(self._clone, sorted(worktrees)[:MOST]))
-        self.bell.arm(folders, writes=False)
         local = LocalSessions(self._clone.ledger.state)
         here = [local.get(row["id"]) for row in own if row["log"]][:MOST]
         logs = {one.log for one in here if one and one.log}
-        self.bell.hear(logs)
-        pids = [row["pid"] for row in own if row["liveness"] == ALIVE and row["pid"]]
+        pids = {row["pid"] for row in own if row["liveness"] == ALIVE and row["pid"]}
         manager = found["jobs"] and found["jobs"]["manager"]
-        self._listen([*pids[:MOST], *([manager["pid"]] if manager and manager["pid"] else [])])
+        pids = {*pids, *([manager["pid"]] if manager and manager["pid"] else [])}
+        self.bell.arm(folders, logs, pids, writes=False)
         before, self._watched = self._watched, folders | logs
         return not self._watched <= before
 
     def wait(self, seconds: float) -> bool:
         """Wait for a change, at most so long; whether there may have been one."""
-        return self.bell.wait(seconds, [*self._processes, *self._others])
-
-    def _listen(self, pids: Sequence[int]) -> None:
-        """Hear of the end of these processes, and of no others any more. One that is gone by now is seen at the next look: at once."""
-        self._forget()
-        if not hasattr(os, "pidfd_open"):
-            return
-        for pid in set(pids):
-            try:
-                self._processes.append(os.pidfd_open(pid))
-            except ProcessLookupError:
-                self.bell.stir()
-            except OSError:  # no more files may be open, or a kernel of long ago
-                return
-
-    def _forget(self) -> None:
-        while self._processes:
-            os.close(self._processes.pop())
+        return self.bell.wait(seconds, self._others)
 
     def close(self) -> None:
         """Let go of files."""
-        self._forget()
         self.bell.close()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.workbench import Ran, run
+from tests.workbench import Ran, run, shown
 
 US = f"{shlex.quote(sys.executable)} -P -m gitfleet"
 
@@ -76,6 +76,7 @@ def test_session_end_tells_what_is_left_running_and_offers_a_plan_of_it(cli: Cli
         ["sleep", "600"], env={"PATH": "/usr/bin:/bin", "GITFLEET_SESSION": "mine-1"}, start_new_session=True
     )
     try:
+        shown(left)
         ran = cli("session", "end", "mine-1").ok()
     finally:
         left.kill()
@@ -90,6 +91,7 @@ def test_session_end_has_what_is_left_running_as_rows(cli: Cli) -> None:
         ["sleep", "600"], env={"PATH": "/usr/bin:/bin", "GITFLEET_SESSION": "mine-1"}, start_new_session=True
     )
     try:
+        shown(left)
         (row,) = cli("session", "end", "mine-1", "--json").ok().json()["data"]["running"]
     finally:
         left.kill()

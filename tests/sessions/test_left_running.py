@@ -11,7 +11,7 @@ import pytest
 
 from gitfleet.base import advice
 from gitfleet.sessions.left_running import SHOWN, LeftRunning, left_running, told
-from tests.onhost.starting import LEAK, Programs, programs
+from tests.onhost.starting import LEAK, Programs, programs, table_when
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="reads /proc")
 
@@ -46,7 +46,8 @@ def test_server_of_a_session_is_found_with_its_port_and_without_its_secrets(star
 
 
 def test_group_whose_starter_has_ended_is_told_once(start: Programs) -> None:
-    start.python(LEAK, "sleep", "600", env=marked("s-1"))
+    starter = start.python(LEAK, "sleep", "600", env=marked("s-1"))
+    table_when(starter.pid, "Z")  # it says so while it has still to end
     (found,) = left_running({"s-1": ""})["s-1"]
     assert (str(found.pid), found.by) == (start.said, "marker")
 

@@ -1,0 +1,108 @@
+"""Overview: what needs a person, how the fleet is, and what happened last."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from gitfleet.codec import Struct
+from gitfleet.fleet.attention.item import WORDS, AttentionItem, ItemFold, ItemKind
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.web.page import inbox_links, sessions
+from gitfleet.web.page.moment import Moment
+from gitfleet.web.page.page import PageQuery
+from gitfleet.web.page.sessions import SessionLine, StateCount
+
+SHOWN = 7
+HAPPENED = 12
+
+
+class NeedLine(Struct):
+    """One thing that needs a person, or many of one kind. `step` as `advice` names it; `href`: where it leads, or ""."""
+
+    key: str
+    kind: ItemKind
+    urgent: bool
+    read: bool
+    who: str
+    what: str
+    since: int
+    step: str
+    href: str
+
+
+class NodeCells(Struct):
+    """A node and its sessions."""
+
+    key: str
+    sessions: Sequence[SessionLine]
+
+
+class HappenedLine(Struct):
+    """One commit of the ledger."""
+
+    key: str
+    at: int
+    who: str
+    subject: str
+
+
+class OverviewView(Struct):
+    """All of it."""
+
+    needs: Sequence[NeedLine]
+    more: int
+    unread: int
+    states: Sequence[StateCount]
+    cells: Sequence[NodeCells]
+    total: int
+    working: int
+    happened: Sequence[HappenedLine]
+    may_change: bool
+
+
+def look(fleet: Fleet, asked: PageQuery) -> OverviewView:
+    """The overview. Raises NoFleet, NewerFormat, Corrupt."""
+    moment = asked.now(fleet)
+    lines = sessions.listed(moment)
+    known = {one.key for one in lines}
+    inbox = moment.inbox
+    needs = [_need(one, inbox.read, known) for one in inbox.rows()]
+    by_node: dict[str, list[SessionLine]] = {}
+    for line in lines:
+        by_node.setdefault(line.node, []).append(line)
+    return OverviewView(
+        needs[:SHOWN],
+        max(0, len(needs) - SHOWN),
+        len(inbox.unread),
+        sessions.counted(lines),
+        [NodeCells(name, found) for name, found in sorted(by_node.items())],
+        len(lines),
+        sum(one.state == "working" for one in lines),
+        _happened(moment),
+        asked.may_change,
+    )
+
+
+def _need(one: AttentionItem | ItemFold, read: Collection[str], known: Collection[str]) -> NeedLine:
+    if isinstance(one, ItemFold):
+        what = f"{WORDS[one.kind]}, {one.unread} of them unread" if one.unread else WORDS[one.kind]
+        return NeedLine(
+            f"kind-{one.kind}", one.kind, one.first.urgent, not one.unread, str(one.count), what, one.first.since, one.step,
+            inbox_links.of_kind(one.kind),
+        )  # fmt: skip
+    href = inbox_links.of_item(one, known)
+    return NeedLine(
+        one.id, one.kind, one.urgent, one.id in read, one.who, one.what, one.since, one.step, href
+    )
+
+
+def _happened(moment: Moment) -> list[HappenedLine]:
+    """The newest commits of the ledger; one with several operations is told once."""
+    found: dict[str, HappenedLine] = {}
+    for line in moment.log:
+        who = str(line.session or line.node)
+        about = line.subject.removeprefix(f"{who} ").removeprefix(f"session {who} ")
+        found.setdefault(line.commit, HappenedLine(line.commit, line.at, who, about))
+        if len(found) > HAPPENED:
+            break
+    return list(found.values())[:HAPPENED]
