@@ -20,7 +20,7 @@ COMMANDS: Mapping[str, str] = {
     advice.DROP_ARCHIVE: "gitfleet worktree archive --drop {}",
     advice.END: "gitfleet session end {}",
     advice.ENSURE: "gitfleet worktree ensure",
-    advice.FLEET_APPLY: "gitfleet fleet apply --session {} --recommended",
+    advice.FLEET_APPLY: "gitfleet fleet apply --recommended --session {}",
     advice.FLEET_PLAN: "gitfleet fleet plan --hosts {}",
     advice.FLEET_PLAN_LEFT: "gitfleet fleet plan --hosts localhost --left-by {}",
     advice.FLEET_PLANS: "gitfleet fleet list",

@@ -54,7 +54,7 @@ def entries(clone: Clone, state: State) -> Iterator[AttentionItem]:
         yield item(
             "rejected" if back else "held", (entry.id, entry.head, entry.state, str(entry.handed)), who=entry.session,
             what=f"{entry.name}: {why.words}", since=entry.changed,
-            step=why.step if plain and why.step else advice.QUEUE_WHY.of(entry.id), urgent=not back or alone, node=entry.node,
+            step=why.step if plain and why.step else advice.QUEUE_WHY.of(entry.id), urgent=not back or alone, node=entry.node, about=entry.id,
         )  # fmt: skip
 
 

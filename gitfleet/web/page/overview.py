@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 
 from gitfleet.codec import Struct
 from gitfleet.fleet.attention.item import WORDS, AttentionItem, ItemFold, ItemKind
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.web.page import sessions
+from gitfleet.fleet.views import queue_line, queue_stats
+from gitfleet.fleet.views.queue_line import QueueLine
+from gitfleet.web.page import inbox_links, sessions
 from gitfleet.web.page.moment import Moment
 from gitfleet.web.page.page import PageQuery
 from gitfleet.web.page.sessions import SessionLine, StateCount
@@ -17,7 +20,7 @@ HAPPENED = 12
 
 
 class NeedLine(Struct):
-    """One thing that needs a person, or many of one kind. `step` as `advice` names it; `session`: where it leads, or ""."""
+    """One thing that needs a person, or many of one kind. `step` as `advice` names it; `href`: where it leads, or ""."""
 
     key: str
     kind: ItemKind
@@ -27,7 +30,7 @@ class NeedLine(Struct):
     what: str
     since: int
     step: str
-    session: str
+    href: str
 
 
 class NodeCells(Struct):
@@ -43,7 +46,18 @@ class HappenedLine(Struct):
     key: str
     at: int
     who: str
+    """"" where its subject says it, or it is about nobody."""
     subject: str
+
+
+class TodayFigures(Struct):
+    """The last 24 hours, and the day's spending. None: it is not known, which is not 0; `spends`: agents have jobs here."""
+
+    landed: int
+    wait: int | None
+    runs: float | None
+    spent: float | None
+    spends: bool
 
 
 class OverviewView(Struct):
@@ -57,6 +71,8 @@ class OverviewView(Struct):
     total: int
     working: int
     happened: Sequence[HappenedLine]
+    told: QueueLine
+    today: TodayFigures
     may_change: bool
 
 
@@ -67,6 +83,7 @@ def look(fleet: Fleet, asked: PageQuery) -> OverviewView:
     known = {one.key for one in lines}
     inbox = moment.inbox
     needs = [_need(one, inbox.read, known) for one in inbox.rows()]
+    told = moment.of_ledger("queue-line", lambda: queue_line.look(fleet, fleet.current()))
     by_node: dict[str, list[SessionLine]] = {}
     for line in lines:
         by_node.setdefault(line.node, []).append(line)
@@ -79,19 +96,36 @@ def look(fleet: Fleet, asked: PageQuery) -> OverviewView:
         len(lines),
         sum(one.state == "working" for one in lines),
         _happened(moment),
+        told,
+        _today(fleet, moment, told),
         asked.may_change,
     )
+
+
+def _today(fleet: Fleet, moment: Moment, told: QueueLine) -> TodayFigures:
+    stats = moment.of_ledger("queue-stats", lambda: queue_stats.stats(fleet))
+    jobs = os.path.join(fleet.repository.common_dir, "gitfleet", "jobs")
+    spends = os.path.isdir(jobs)
+    spent = None
+    if spends:
+        from gitfleet.jobs.money import spending  # only where there are jobs
+
+        day = spending.DaySpending(spending.path_of(jobs, spending.today()))
+        day.read()
+        spent = day.of(spending.FLEET).money
+    return TodayFigures(told.landed_today, told.wait, stats["runs_per_landing"], spent, spends)
 
 
 def _need(one: AttentionItem | ItemFold, read: Collection[str], known: Collection[str]) -> NeedLine:
     if isinstance(one, ItemFold):
         what = f"{WORDS[one.kind]}, {one.unread} of them unread" if one.unread else WORDS[one.kind]
         return NeedLine(
-            f"kind-{one.kind}", one.kind, one.first.urgent, not one.unread, str(one.count), what, one.first.since, one.step, ""
+            f"kind-{one.kind}", one.kind, one.first.urgent, not one.unread, str(one.count), what, one.first.since, one.step,
+            inbox_links.of_kind(one.kind),
         )  # fmt: skip
-    session = one.who if one.who in known else ""
+    href = inbox_links.of_item(one, known)
     return NeedLine(
-        one.id, one.kind, one.urgent, one.id in read, one.who, one.what, one.since, one.step, session
+        one.id, one.kind, one.urgent, one.id in read, one.who, one.what, one.since, one.step, href
     )
 
 
@@ -100,7 +134,8 @@ def _happened(moment: Moment) -> list[HappenedLine]:
     found: dict[str, HappenedLine] = {}
     for line in moment.log:
         who = str(line.session or line.node)
-        about = line.subject.removeprefix(f"{who} ").removeprefix(f"session {who} ")
+        about = line.subject.removeprefix(f"session {who} ").removeprefix(f"{who} ")
+        who = who if about != line.subject else ""
         found.setdefault(line.commit, HappenedLine(line.commit, line.at, who, about))
         if len(found) > HAPPENED:
             break
