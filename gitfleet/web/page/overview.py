@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 
 from gitfleet.codec import Struct
 from gitfleet.fleet.attention.item import WORDS, AttentionItem, ItemFold, ItemKind
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import queue_line, queue_stats
+from gitfleet.fleet.views.queue_line import QueueLine
 from gitfleet.web.page import inbox_links, sessions
 from gitfleet.web.page.moment import Moment
 from gitfleet.web.page.page import PageQuery
@@ -44,7 +47,18 @@ class HappenedLine(Struct):
     key: str
     at: int
     who: str
+    """"" where its subject says it, or it is about nobody."""
     subject: str
+
+
+class TodayFigures(Struct):
+    """The last 24 hours, and the day's spending. None: it is not known, which is not 0; `spends`: agents have jobs here."""
+
+    landed: int
+    wait: int | None
+    runs: float | None
+    spent: float | None
+    spends: bool
 
 
 class OverviewView(Struct):
@@ -58,6 +72,8 @@ class OverviewView(Struct):
     total: int
     working: int
     happened: Sequence[HappenedLine]
+    told: QueueLine
+    today: TodayFigures
     may_change: bool
 
 
@@ -68,6 +84,7 @@ def look(fleet: Fleet, asked: PageQuery) -> OverviewView:
     known = {one.key for one in lines}
     inbox = moment.inbox
     needs = [_need(one, inbox.read, known, may_change=asked.may_change) for one in inbox.rows()]
+    told = moment.of_ledger("queue-line", lambda: queue_line.look(fleet, fleet.current()))
     by_node: dict[str, list[SessionLine]] = {}
     for line in lines:
         by_node.setdefault(line.node, []).append(line)
@@ -80,8 +97,24 @@ def look(fleet: Fleet, asked: PageQuery) -> OverviewView:
         len(lines),
         sum(one.state == "working" for one in lines),
         _happened(moment),
+        told,
+        _today(fleet, moment, told),
         asked.may_change,
     )
+
+
+def _today(fleet: Fleet, moment: Moment, told: QueueLine) -> TodayFigures:
+    stats = moment.of_ledger("queue-stats", lambda: queue_stats.stats(fleet))
+    jobs = os.path.join(fleet.repository.common_dir, "gitfleet", "jobs")
+    spends = os.path.isdir(jobs)
+    spent = None
+    if spends:
+        from gitfleet.jobs.money import spending  # only where there are jobs
+
+        day = spending.DaySpending(spending.path_of(jobs, spending.today()))
+        day.read()
+        spent = day.of(spending.FLEET).money
+    return TodayFigures(told.landed_today, told.wait, stats["runs_per_landing"], spent, spends)
 
 
 def _need(
@@ -104,7 +137,8 @@ def _happened(moment: Moment) -> list[HappenedLine]:
     found: dict[str, HappenedLine] = {}
     for line in moment.log:
         who = str(line.session or line.node)
-        about = line.subject.removeprefix(f"{who} ").removeprefix(f"session {who} ")
+        about = line.subject.removeprefix(f"session {who} ").removeprefix(f"{who} ")
+        who = who if about != line.subject else ""
         found.setdefault(line.commit, HappenedLine(line.commit, line.at, who, about))
         if len(found) > HAPPENED:
             break
