@@ -54,7 +54,7 @@ COMMANDS: Mapping[str, str] = {
     advice.OPEN_SANDBOX: "gitfleet agent install codex --sandbox open",
     advice.POOL_SHOW: "gitfleet pool show {}",
     advice.QUEUE: "gitfleet queue list",
-    advice.QUEUE_ACCEPT: "gitfleet queue add --session {}",
+    advice.QUEUE_ACCEPT: "gitfleet queue accept {}",
     advice.QUEUE_ADD: "gitfleet queue add --branch {}",
     advice.QUEUE_APPROVE: "gitfleet queue approve {}",
     advice.QUEUE_DROP: "gitfleet queue drop {}",

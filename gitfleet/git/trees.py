@@ -47,8 +47,8 @@ class Objects(Protocol):
         """Read objects ahead of `read`, where that is faster. Raises for none of them."""
         ...
 
-    def listing(self, tree: str) -> Mapping[str, str] | None:
-        """The files below a tree: ids by path. None where its folders have to be read one by one."""
+    def listing(self, tree: str, *, folders: bool = False) -> Mapping[str, str] | None:
+        """The files below a tree: ids by path; with `folders` these too, each with a slash at its end. None where they have to be read one by one."""
         ...
 
     def write(self, kind: str, data: bytes) -> str:

@@ -16,10 +16,11 @@ from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.web import answers, openapi
 from gitfleet.web.events import LedgerEvents
-from gitfleet.web.page import documents, serving
+from gitfleet.web.outcome import WebAnswer
+from gitfleet.web.page import acts, documents, serving
 from gitfleet.web.page.streams import PageStreams
 from gitfleet.web.requests import NothingAsked, of_body, of_query
-from gitfleet.web.routes import API, ROUTES, WebAnswer, WebRoute
+from gitfleet.web.routes import API, ROUTES, WebRoute
 
 MOST_BYTES = 1 << 20
 """Bytes of a body."""
@@ -35,6 +36,7 @@ def application(fleet: Fleet, events: LedgerEvents, streams: PageStreams) -> Sta
             Route(f"{API}/events", _events(events)),
             *_routes(fleet),
             *serving.routes(streams),
+            *acts.routes(fleet),
         ],
         exception_handlers={HTTPException: _unknown, Exception: _bug},
     )

@@ -6,8 +6,6 @@ The first count of a ledger reads every tree of the claims once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from gitfleet.git import trees
 from gitfleet.git.trees import Entry, Objects, Snapshot
 
@@ -40,23 +38,47 @@ class ClaimCounts:
         if key not in self._known:
             if len(self._known) > MOST_KNOWN:
                 self._known.clear()
-            self._learn([oid])
+            self._learn(oid)
         return self._known[key]
 
-    def _learn(self, start: Sequence[str]) -> None:
-        """Count trees: one depth after the other, so that the objects of each are read together; then from the lowest upwards."""
+    def _learn(self, start: str) -> None:
+        """Count a tree: one depth after the other, so that the objects of each are read together; then from the lowest upwards.
+
+        Where much is new, git lists all of it at once.
+        """
         levels: list[dict[str, tuple[int, list[str]]]] = []
-        level = dict.fromkeys(start)
+        level = [start]
         while level:
+            if len(level) > trees.MANY and self._list(start):
+                return
             self._objects.prefetch(level)
             read = {oid: self._entries(oid) for oid in level}
             levels.append(read)
-            unknown = (one for _, folders in read.values() for one in folders)
-            level = dict.fromkeys(one for one in unknown if bytes.fromhex(one) not in self._known)
+            below = dict.fromkeys(one for _, folders in read.values() for one in folders)
+            level = [one for one in below if bytes.fromhex(one) not in self._known]
         for read in reversed(levels):
             for oid, (records, folders) in read.items():
-                below = sum(self._known.get(bytes.fromhex(one), 1) for one in folders)
-                self._known[bytes.fromhex(oid)] = records + below
+                total = records + sum(self._known.get(bytes.fromhex(one), 1) for one in folders)
+                self._known[bytes.fromhex(oid)] = total
+
+    def _list(self, start: str) -> bool:
+        """The same by a list of all that is below. False where there is none."""
+        found = self._objects.listing(start, folders=True)
+        if found is None:
+            return False
+        counts: dict[str, int] = {}
+        for path in found:
+            folder, _, name = path.rpartition("/")
+            while name.startswith("@"):
+                counts[folder] = counts.get(folder, 0) + 1
+                if not folder:
+                    break
+                folder = folder.rpartition("/")[0]
+        for path, oid in found.items():
+            if path.endswith("/"):
+                self._known[bytes.fromhex(oid)] = counts.get(path[:-1], 0)
+        self._known[bytes.fromhex(start)] = counts.get("", 0)
+        return True
 
     def _entries(self, oid: str) -> tuple[int, list[str]]:
         """How many records a tree has, and the ids of its folders. One that cannot be read counts as one record."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 
 from gitfleet.codec import Struct
 from gitfleet.fleet.attention.item import WORDS, AttentionItem, ItemFold, ItemKind
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import queue_line, queue_stats
+from gitfleet.fleet.views.queue_line import QueueLine
 from gitfleet.web.page import inbox_links, sessions
 from gitfleet.web.page.moment import Moment
 from gitfleet.web.page.page import PageQuery
@@ -46,6 +49,16 @@ class HappenedLine(Struct):
     subject: str
 
 
+class TodayFigures(Struct):
+    """The last 24 hours, and the day's spending. None: it is not known, which is not 0; `spends`: agents have jobs here."""
+
+    landed: int
+    wait: int | None
+    runs: float | None
+    spent: float | None
+    spends: bool
+
+
 class OverviewView(Struct):
     """All of it."""
 
@@ -57,6 +70,8 @@ class OverviewView(Struct):
     total: int
     working: int
     happened: Sequence[HappenedLine]
+    told: QueueLine
+    today: TodayFigures
     may_change: bool
 
 
@@ -67,6 +82,7 @@ def look(fleet: Fleet, asked: PageQuery) -> OverviewView:
     known = {one.key for one in lines}
     inbox = moment.inbox
     needs = [_need(one, inbox.read, known) for one in inbox.rows()]
+    told = moment.of_ledger("queue-line", lambda: queue_line.look(fleet, fleet.current()))
     by_node: dict[str, list[SessionLine]] = {}
     for line in lines:
         by_node.setdefault(line.node, []).append(line)
@@ -79,8 +95,24 @@ def look(fleet: Fleet, asked: PageQuery) -> OverviewView:
         len(lines),
         sum(one.state == "working" for one in lines),
         _happened(moment),
+        told,
+        _today(fleet, moment, told),
         asked.may_change,
     )
+
+
+def _today(fleet: Fleet, moment: Moment, told: QueueLine) -> TodayFigures:
+    stats = moment.of_ledger("queue-stats", lambda: queue_stats.stats(fleet))
+    jobs = os.path.join(fleet.repository.common_dir, "gitfleet", "jobs")
+    spends = os.path.isdir(jobs)
+    spent = None
+    if spends:
+        from gitfleet.jobs.money import spending  # only where there are jobs
+
+        day = spending.DaySpending(spending.path_of(jobs, spending.today()))
+        day.read()
+        spent = day.of(spending.FLEET).money
+    return TodayFigures(told.landed_today, told.wait, stats["runs_per_landing"], spent, spends)
 
 
 def _need(one: AttentionItem | ItemFold, read: Collection[str], known: Collection[str]) -> NeedLine:

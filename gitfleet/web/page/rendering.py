@@ -106,7 +106,7 @@ def _environment() -> jinja2.Environment:
         auto_reload=False,
     )  # fmt: skip
     found.filters.update(
-        amount=text.amount, counted=text.counted, duration=text.duration, iso=clock.iso, some=text.some,
+        amount=text.amount, json=words.as_json, tabbed=words.tabbed, counted=text.counted, duration=text.duration, iso=clock.iso, some=text.some,
         spoken=words.spoken, took=words.length, stepped=commands.spoken,
     )  # fmt: skip
     found.globals.update(state_of=words.state, path_parts=words.path_parts)

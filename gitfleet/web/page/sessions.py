@@ -9,9 +9,10 @@ from typing import Literal
 from gitfleet.codec import Struct
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views.status import SessionStatus
-from gitfleet.web.page import questions, session_panel
+from gitfleet.web.page import questions, reviews, session_panel
 from gitfleet.web.page.moment import Moment
 from gitfleet.web.page.page import PageQuery
+from gitfleet.web.page.reviews import DiffFile, ReviewView
 from gitfleet.web.page.session_panel import SessionPanel
 
 ShownAs = Literal["needs-input", "dead", "quiet", "paused", "waiting", "unknown", "working", "person", "idle"]
@@ -58,6 +59,9 @@ class SessionsView(Struct):
     nodes: int
     panel: SessionPanel | None
     may_change: bool
+    own: bool
+    review: ReviewView | None
+    changes: Sequence[DiffFile]
 
 
 def look(fleet: Fleet, asked: PageQuery) -> SessionsView:
@@ -66,9 +70,11 @@ def look(fleet: Fleet, asked: PageQuery) -> SessionsView:
     lines = listed(moment)
     opened = asked.get("id")
     panel = session_panel.look(fleet, moment, opened, states(moment)) if opened else None
+    review, changes = reviews.look(fleet, opened) if opened and asked.get("tab") == "review" else (None, ())
+    own = panel is not None and panel.row is not None and panel.row["node"] == fleet.ledger.node.id
     return SessionsView(
-        lines, counted(lines), len(lines), len({one.node for one in lines}), panel, asked.may_change
-    )
+        lines, counted(lines), len(lines), len({one.node for one in lines}), panel, asked.may_change, own, review, changes,
+    )  # fmt: skip
 
 
 def listed(moment: Moment) -> Sequence[SessionLine]:

@@ -77,12 +77,12 @@ class PageWaking:
 
     def _watch(self, bell: Bell, loop: asyncio.AbstractEventLoop) -> None:
         try:
-            self._look(bell, loop)
-        except (FleetError, OSError, RuntimeError):  # it cannot be read, or the server has ended
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._fail, bell)
+            with suppress(FleetError, OSError):  # it cannot be read any more
+                self._look(bell, loop)
         finally:
             bell.close()
+            with suppress(RuntimeError):  # the server has ended
+                loop.call_soon_threadsafe(self._fail, bell)
 
     def _look(self, bell: Bell, loop: asyncio.AbstractEventLoop) -> None:
         fleet, before, looked = self._fleet, None, 0.0
@@ -94,7 +94,8 @@ class PageWaking:
             now: Any = _signature(fleet, places, here), [stamp(path) for path in written], bell.ended
             if now != before or clock.elapsed() - looked >= LOOK_AGAIN:
                 before, looked = now, clock.elapsed()
-                loop.call_soon_threadsafe(self._take, bell, Moment(fleet, self._memory))
+                with suppress(RuntimeError):  # as below
+                    loop.call_soon_threadsafe(self._take, bell, Moment(fleet, self._memory))
                 _rest(bell, max(LEAST, self.pause))
             bell.wait(max(0.0, looked + LOOK_AGAIN - clock.elapsed()))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from typing import Any
 
 from markupsafe import Markup
 
@@ -80,6 +82,16 @@ def state(word: str) -> ShownState:
 def spoken(step: str) -> str:
     """A step as the command line has it; "" where it is no command."""
     return commands.spoken(step).strip("`") if step else ""
+
+
+def tabbed(line: str) -> str:
+    """A line of a file with spaces for its tabs, which would be shown as control characters."""
+    return line.expandtabs(8) if "\t" in line else line
+
+
+def as_json(value: Mapping[str, Any]) -> str:
+    """A value for a script to read from an attribute."""
+    return json.dumps(value, ensure_ascii=True, sort_keys=True)
 
 
 def length(seconds: float) -> Markup:

@@ -15,6 +15,9 @@ export class Live {
     addEventListener('pagehide', () => this.stop());
     addEventListener('pageshow', event => { if (event.persisted && this.path) this.run(); });
     document.addEventListener('visibilitychange', () => { if (!document.hidden) this.again(); });
+    // A page that is left may be kept by the browser, and would keep its connection, of which it has six.
+    addEventListener('pagehide', () => this.stop());
+    addEventListener('pageshow', event => { if (event.persisted && this.path) this.run(); });
   }
 
   // Show another address from now on. What is shown stays until that comes.

@@ -1,5 +1,6 @@
 // The start: token, routes, and the state of the whole page. The address is the state: a link gives the view that it was copied from.
 import { say } from './actions.js';
+import './acts.js';
 import * as keys from './keys.js';
 import { Live } from './live.js';
 import * as patch from './patch.js';
@@ -65,11 +66,15 @@ function mark(before) {
   if (at.id) patch.rowOf(`${at.page}:${at.id}`)?.setAttribute('data-own-on', '');
 }
 
+let narrowed = false;
 function filter() {
   const find = $('#view [data-find]');
   if (find && document.activeElement !== find) find.value = at.q;
   for (const one of $$('#view [data-filter]')) one.setAttribute('aria-pressed', one.dataset.filter === at.state);
   if (!find || find.dataset.find === 'server') return;
+  const narrow = Boolean(at.q || at.state);
+  if (!narrow && !narrowed) return;
+  narrowed = narrow;
   const words = at.q.toLowerCase().split(/\s+/).filter(Boolean);
   let some = false, any = false;
   for (const row of $$('#view .list [data-list] > *')) {
@@ -83,7 +88,9 @@ function filter() {
 }
 
 /* What comes */
+let turns = 0;
 function take(kind, data) {
+  const begun = performance.now();
   setNow(data.at);
   if (kind === 'whole') patch.whole(data, fresh); else patch.apply(data);
   const arrived = fresh;
@@ -98,6 +105,8 @@ function take(kind, data) {
   mark(null);
   if (arrived) { if (at.q && $('#view [data-find=server]')) route(); filter(); $('#main').scrollTop = 0; focus($('#view h1')); if (at.id) opening = 'open'; }
   if (opening) settle();
+  document.body.dataset.seen = ++turns;
+  if (arrived) requestAnimationFrame(() => setTimeout(() => performance.measure('first paint', { start: begun })));
 }
 
 // Focus goes into what was opened, and back to the row when it is closed.

@@ -22,12 +22,14 @@ export function whole(data, fresh) {
 export function apply(data, fresh = false) {
   const changed = [];
   const slots = [];
-  for (const [key, html] of Object.entries(data.blocks)) {
+  const news = [];
+  for (const key in data.blocks) {
+    const html = data.blocks[key];
     if (shown.get(key) === html) continue;
     shown.set(key, html);
-    const row = rows.get(key);
-    if (row) { patchRow(key, row, html); changed.push(row); } else if (!key.includes(':')) slots.push(key);
+    if (rows.has(key)) news.push(key); else if (!key.includes(':')) slots.push(key);
   }
+  if (news.length) patchRows(news, changed);
   for (const key of slots.sort((a, b) => (b === 'page') - (a === 'page'))) fill(key, changed);
   for (const key of data.gone || []) shown.delete(key);
   for (const [name, keys] of Object.entries(data.lists)) { wanted.set(name, keys); arrange(name, fresh); }
@@ -47,7 +49,7 @@ function forget() {
   document.getElementById('view').replaceChildren();
 }
 
-function parsed(html) {
+export function parsed(html) {
   parser.innerHTML = policy.createHTML(html);
   return parser.content;
 }
@@ -68,17 +70,23 @@ function fill(key, changed) {
   }
 }
 
-function patchRow(key, row, html) {
-  const fresh = parsed(html);
+// All changed rows at once: one parse is a fraction of many.
+function patchRows(keys, changed) {
+  const fresh = parsed(keys.map(key => shown.get(key)).join(''));
   style(fresh);
-  const next = fresh.firstElementChild;
-  if (!next) return;
-  if (next.nodeName !== row.nodeName) {
-    row.replaceWith(next);
-    rows.set(key, next);
-    ticking(next);
-  } else morph(row, next);
-  row.removeAttribute('data-own-gone');
+  let next = fresh.firstElementChild;
+  for (const key of keys) {
+    const row = rows.get(key), follows = next.nextElementSibling;
+    if (next.nodeName === row.nodeName) { morph(row, next); changed.push(row); } else {
+      next._key = key;
+      row.replaceWith(next);
+      rows.set(key, next);
+      ticking(next);
+      changed.push(next);
+    }
+    if (row.hasAttribute('data-own-gone')) row.removeAttribute('data-own-gone');
+    next = follows;
+  }
 }
 
 function arrange(name, sorted) {
@@ -143,13 +151,30 @@ function properties(one) {
   }
 }
 
-const OWN = new Set(['hidden', 'open', 'style', 'aria-expanded', 'aria-pressed', 'aria-selected', 'title']);
+// What the browser says of an element once it is there, and not the server.
+const OWN = new Set(['hidden', 'open', 'style', 'aria-expanded', 'aria-pressed']);
+
+function attributes(old, next) {
+  const now = next.attributes, before = old.attributes;
+  for (let i = 0; i < now.length; i++) {
+    const { name, value } = now[i];
+    if (old.getAttribute(name) !== value && !(OWN.has(name) && old.hasAttribute(name))) old.setAttribute(name, value);
+  }
+  for (let i = before.length - 1; i >= 0; i--) {
+    const { name } = before[i];
+    if (!next.hasAttribute(name) && !OWN.has(name) && !name.startsWith('data-own')) old.removeAttribute(name);
+  }
+}
 
 function morph(old, next) {
-  if (old.isEqualNode(next)) return;
-  for (const { name, value } of next.attributes) if (old.getAttribute(name) !== value && !(OWN.has(name) && old.hasAttribute(name) && name !== 'title')) old.setAttribute(name, value);
-  for (const { name } of [...old.attributes]) if (!next.hasAttribute(name) && !OWN.has(name) && !name.startsWith('data-own')) old.removeAttribute(name);
-  if (old.nodeName === 'TIME') { retime(old); return; }
+  if (old.nodeName === 'TIME') {
+    if (old.dataset.at !== next.dataset.at || old.dataset.as !== next.dataset.as) {
+      for (const name of ['datetime', 'data-at', 'data-as']) old.setAttribute(name, next.getAttribute(name));
+      retime(old);
+    }
+    return;
+  }
+  attributes(old, next);
   if (old.dataset?.css !== undefined) properties(old);
   if (old.hasAttribute('data-block') || old.hasAttribute('data-list')) return;
   if (/^(INPUT|TEXTAREA|SELECT)$/.test(old.nodeName)) return;
