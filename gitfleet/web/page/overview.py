@@ -31,6 +31,7 @@ class NeedLine(Struct):
     since: int
     step: str
     href: str
+    may_mark: bool
 
 
 class NodeCells(Struct):
@@ -81,7 +82,7 @@ def look(fleet: Fleet, asked: PageQuery) -> OverviewView:
     lines = sessions.listed(moment)
     known = {one.key for one in lines}
     inbox = moment.inbox
-    needs = [_need(one, inbox.read, known) for one in inbox.rows()]
+    needs = [_need(one, inbox.read, known, may_change=asked.may_change) for one in inbox.rows()]
     told = moment.of_ledger("queue-line", lambda: queue_line.look(fleet, fleet.current()))
     by_node: dict[str, list[SessionLine]] = {}
     for line in lines:
@@ -115,17 +116,19 @@ def _today(fleet: Fleet, moment: Moment, told: QueueLine) -> TodayFigures:
     return TodayFigures(told.landed_today, told.wait, stats["runs_per_landing"], spent, spends)
 
 
-def _need(one: AttentionItem | ItemFold, read: Collection[str], known: Collection[str]) -> NeedLine:
+def _need(
+    one: AttentionItem | ItemFold, read: Collection[str], known: Collection[str], *, may_change: bool
+) -> NeedLine:
     if isinstance(one, ItemFold):
         what = f"{WORDS[one.kind]}, {one.unread} of them unread" if one.unread else WORDS[one.kind]
         return NeedLine(
             f"kind-{one.kind}", one.kind, one.first.urgent, not one.unread, str(one.count), what, one.first.since, one.step,
-            inbox_links.of_kind(one.kind),
+            inbox_links.of_kind(one.kind), may_change and bool(one.unread),
         )  # fmt: skip
     href = inbox_links.of_item(one, known)
     return NeedLine(
-        one.id, one.kind, one.urgent, one.id in read, one.who, one.what, one.since, one.step, href
-    )
+        one.id, one.kind, one.urgent, one.id in read, one.who, one.what, one.since, one.step, href, may_change,
+    )  # fmt: skip
 
 
 def _happened(moment: Moment) -> list[HappenedLine]:
