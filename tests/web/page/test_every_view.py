@@ -82,7 +82,9 @@ def test_dialog_has_no_axe_violation_and_fits(seen: Shown, axe: str, view: str, 
         for scheme in ("light", "dark"):
             page.theme(scheme)
             assert violations(seen) == [], (width, scheme)
-        assert page.value("document.querySelector('#act').scrollWidth <= document.querySelector('#act').clientWidth")
+        assert page.value(
+            "document.querySelector('#act').scrollWidth <= document.querySelector('#act').clientWidth"
+        )
 
 
 @pytest.mark.sample(4)
