@@ -128,7 +128,10 @@ def _places(fleet: Fleet) -> list[str]:
     state, jobs = fleet.ledger.state, os.path.join(fleet.repository.common_dir, "gitfleet", "jobs")
     own = [
         state,
-        *(os.path.join(state, *name) for name in (("inbox", "read"), ("maintainer",), ("sessions",))),
+        *(
+            os.path.join(state, *name)
+            for name in (("inbox", "read"), ("maintainer",), ("sessions",), ("radar",))
+        ),
         jobs,
     ]
     below = [os.path.join(jobs, name) for name in files.names(jobs)] if os.path.isdir(jobs) else []
