@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.browser import CHROMIUM, Browser, browser
-from tests.fleetbench import Fleets, prepared_fleet, seen_now
+from tests.fleetbench import Fleets, prepared_fleet
 from tests.web.page import stage
-from tests.workbench import PATIENCE, Git, overlaid
+from tests.workbench import PATIENCE, Git, overlaid, seen_now
 
 __all__ = ["prepared_fleet"]
 
