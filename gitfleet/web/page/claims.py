@@ -13,7 +13,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import holding
 from gitfleet.fleet.views.claim_tree import IN_A_FOLDER, MOST, ClaimTrees, Folding, ResourceShown, TreeRow
 from gitfleet.fleet.views.holding import Word
-from gitfleet.fleet.views.waiting_lines import LinePlace, Lines
+from gitfleet.fleet.views.waiting_lines import LinePlace, WaitingLines
 from gitfleet.obstacles import Obstacle
 from gitfleet.web.page.page import PageQuery
 
@@ -88,7 +88,7 @@ def look(fleet: Fleet, asked: PageQuery) -> ClaimsView:
     """The claims. Costs what is shown, and once for each fleet a read of every folder of them. Raises NoFleet, NewerFormat, Corrupt."""
     moment = asked.now(fleet)
     state = fleet.current()
-    lines = Lines(state.view)
+    lines = WaitingLines(state.view)
     text = asked.get("q").strip()
     answers = holding.ask(fleet, state, lines, text) if text else []
     hits = {one for answer in answers for one in answer.ids}

@@ -17,7 +17,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import holding
 from gitfleet.fleet.views.claim_counts import ClaimCounts
 from gitfleet.fleet.views.claim_tree import ClaimTree, ClaimTrees, Folding
-from gitfleet.fleet.views.waiting_lines import Lines
+from gitfleet.fleet.views.waiting_lines import WaitingLines
 from gitfleet.git import trees
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.model import View
@@ -29,7 +29,7 @@ ONE, TWO = SessionId("alone-1"), SessionId("alone-2")
 
 def tree(fleet: Fleet, *turned: str, rows: int = 200) -> ClaimTree:
     state = fleet.current()
-    return ClaimTrees(fleet).tree(state, Lines(state.view), Folding(turned, rows))
+    return ClaimTrees(fleet).tree(state, WaitingLines(state.view), Folding(turned, rows))
 
 
 def told(found: ClaimTree) -> list[str]:
@@ -106,7 +106,7 @@ def test_what_cannot_be_read_holds_its_place(fleet: Fleet) -> None:
     fleet.claims.claim(ONE, ["src/a.py"])
     state = fleet.current()
     state.view.put("claims/=src/=b.py/@01AAAAAAAAAAAAAAAAAAAAAAAA.json", b"{broken")
-    found = ClaimTrees(fleet).tree(state, Lines(state.view), Folding())
+    found = ClaimTrees(fleet).tree(state, WaitingLines(state.view), Folding())
     assert [(row.name, bool(row.problem)) for row in found.rows] == [
         ("src/", False), ("a.py", False), ("src/b.py", True),
     ]  # fmt: skip
@@ -142,7 +142,7 @@ def test_lines_that_meet_are_one_with_places_in_the_order_in_which_they_are_serv
     fleet.claims.claim(ONE, ["src/api/", "docs/"])
     for session, path in (("bob-1", "src/api/a.py"), ("cid-1", "src/api/"), ("dan-1", "docs/x")):
         wait(fleet, SessionId(session), path)
-    lines = Lines(fleet.current().view).lines()
+    lines = WaitingLines(fleet.current().view).lines()
     assert [(one.pattern, [place.session for place in one.places], list(one.holders)) for one in lines] == [
         ("src/api/", ["bob-1", "cid-1"], [ONE]),
         ("docs/x", ["dan-1"], [ONE]),
@@ -182,7 +182,7 @@ def test_who_holds_a_path_is_answered_in_a_word(
     fleet.claims.claim(ONE, ["src/api/"])
     fleet.claims.claim(TWO, ["docs/"], Terms(shared=True))
     state = fleet.current()
-    found = holding.ask(fleet, state, Lines(state.view), text)
+    found = holding.ask(fleet, state, WaitingLines(state.view), text)
     assert " ".join(one.word for one in found) == word
     assert [
         held.session for one in found for held in one.found if held.mode != "shared" or word == "shared"
@@ -195,7 +195,7 @@ def test_path_that_cannot_be_looked_at_whole_is_not_called_free(
     fleet.claims.claim(ONE, [f"src/*.t{number}" for number in range(5)])
     monkeypatch.setattr(holding, "MOST_LOOKED", 3)
     state = fleet.current()
-    (found,) = holding.ask(fleet, state, Lines(state.view), "**/*.md")
+    (found,) = holding.ask(fleet, state, WaitingLines(state.view), "**/*.md")
     assert (found.word, bool(found.why)) == ("unknown", True)
 
 
@@ -203,5 +203,5 @@ def test_path_is_not_called_free_by_a_clone_that_never_saw_its_hub(fleets: Fleet
     with fleets.open("ada") as ada:
         Path(ada.ledger.state, "seen").unlink()
         state = ada.current()
-        (found,) = holding.ask(ada, state, Lines(state.view), "README")
+        (found,) = holding.ask(ada, state, WaitingLines(state.view), "README")
     assert found.word == "unknown"
