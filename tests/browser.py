@@ -79,8 +79,8 @@ class Browser:
         self.asked.clear()
         self.said.clear()
         self._loaded = False
-        self.call("Page.navigate", url=address)
-        while not self._loaded:
+        began = self.call("Page.navigate", url=address)
+        while not self._loaded and "loaderId" in began:  # else only the fragment is another
             self._next()
         self.asked[:] = [one for one in self.asked if one != address]
 

@@ -11,7 +11,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import queue_line, queue_stats
 from gitfleet.fleet.views.queue_line import QueueLine
 from gitfleet.web.page import inbox_links, sessions
-from gitfleet.web.page.moment import Moment
+from gitfleet.web.page.moment import PageMoment
 from gitfleet.web.page.page import PageQuery
 from gitfleet.web.page.sessions import SessionLine, StateCount
 
@@ -103,7 +103,7 @@ def look(fleet: Fleet, asked: PageQuery) -> OverviewView:
     )
 
 
-def _today(fleet: Fleet, moment: Moment, told: QueueLine) -> TodayFigures:
+def _today(fleet: Fleet, moment: PageMoment, told: QueueLine) -> TodayFigures:
     stats = moment.of_ledger("queue-stats", lambda: queue_stats.stats(fleet))
     jobs = os.path.join(fleet.repository.common_dir, "gitfleet", "jobs")
     spends = os.path.isdir(jobs)
@@ -132,7 +132,7 @@ def _need(
     )  # fmt: skip
 
 
-def _happened(moment: Moment) -> list[HappenedLine]:
+def _happened(moment: PageMoment) -> list[HappenedLine]:
     """The newest commits of the ledger; one with several operations is told once."""
     found: dict[str, HappenedLine] = {}
     for line in moment.log:

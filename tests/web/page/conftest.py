@@ -49,7 +49,7 @@ class Shown:
     def says(self, selector: str, words: str) -> None:
         """Wait until an element says these words."""
         self.page.until(
-            f"[...document.querySelectorAll({selector!r})].some(one => one.innerText.includes({words!r}))"
+            f"[...document.querySelectorAll({selector!r})].some(one => one.checkVisibility() && one.innerText.includes({words!r}))"
         )
 
     def click(self, selector: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import importlib.util
 import json
 from typing import Any
 
@@ -18,6 +19,10 @@ VIEWS = (
     "/claims?q=src/api/a.py", "/claims?q=free.txt", "/queue", "/queue?id=one", "/queue?id=two", "/queue?id=three", "/radar", "/jobs",
     "/hosts", "/log", "/log?q=worker",
 )  # fmt: skip
+needs_axe = pytest.mark.skipif(
+    importlib.util.find_spec("axe_playwright_python") is None,
+    reason="needs axe-core (requirements/alone.lock)",
+)
 SIZES = ((1440, 900), (390, 844))
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 WIDE = """
@@ -50,6 +55,7 @@ def axe() -> str:
     return (importlib.resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
 
+@needs_axe
 @pytest.mark.sample(3)
 @pytest.mark.parametrize("view", VIEWS)
 def test_view_has_no_axe_violation_in_any_theme_and_size(seen: Shown, axe: str, view: str) -> None:
@@ -62,6 +68,7 @@ def test_view_has_no_axe_violation_in_any_theme_and_size(seen: Shown, axe: str, 
             assert violations(seen) == [], (width, scheme)
 
 
+@needs_axe
 @pytest.mark.sample(3)
 @pytest.mark.parametrize(
     ("view", "act"),

@@ -37,7 +37,7 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
 def begin(cli: Cli, name: str, title: str, *, pid: int = 0, log: Path | None = None) -> None:
     """Have one more session in the clone."""
     with cli.clone.open() as fleet:
-        start = Start(id=SessionId(name), agent="codex", title=title, pid=pid or None, log=str(log or ""))
+        start = Start(id=SessionId(name), agent="codex", title=title, pid=pid, log=str(log or ""))
         fleet.sessions.start(start)
 
 
