@@ -227,7 +227,7 @@ class FleetReviewAnswer(TypedDict):
     fleet_session_id: str
     plan_oid: str
     comments: int
-    """WaitingLines with comments in the file."""
+    """Lines with comments in the file."""
 
 
 def plan_answer(whole: WholePlan) -> FleetPlanAnswer:

@@ -20,9 +20,9 @@ from gitfleet.jobs.words import EventKind, LineSource
 from gitfleet.nodes import log_tails
 
 LINES = 160
-"""WaitingLines of a stream that are read for its end."""
+"""Lines of a stream that are read for its end."""
 _LONG, _SHORT = 24, 4
-"""WaitingLines that are shown of one message, and of what a tool came to."""
+"""Lines that are shown of one message, and of what a tool came to."""
 _WIDE = 200
 _TELLING = ("command", "cmd", "file_path", "path", "pattern", "query", "url", "prompt", "description")
 """Fields of what a tool is given, those first that say most."""

@@ -16,7 +16,7 @@ from gitfleet.fleet.views.review_rows import ReviewAnswer, ReviewFileRow, Review
 from gitfleet.fleet.views.status import ToldConflict
 
 MOST_LINES = 3000
-"""WaitingLines of a diff that are shown, of all files together."""
+"""Lines of a diff that are shown, of all files together."""
 MOST_OF_FILE = 800
 _MOST_CHARACTERS = 1000
 
