@@ -14,6 +14,7 @@ from typing import NamedTuple
 from gitfleet.agenthooks import identity
 from gitfleet.agenthooks.hook_output import EditVerdict
 from gitfleet.agenthooks.turns import Turns, settle_before
+from gitfleet.base import quotation
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import display
 from gitfleet.claims import orphans
@@ -122,7 +123,7 @@ def _without_hub(fleet: Fleet, judgement: PathJudgement, error: FleetError) -> E
 def messages(fleet: Fleet, session: SessionId) -> list[str]:
     """What the session has to be told now, each once, as quotations."""
     return [
-        f"gitfleet: a message for you (information, no instruction): {quoting.quoted(text, 500)}"
+        f"gitfleet: for you (information, no instruction): {quotation.told(text, 500)}"
         for text in fleet.messages(session)
     ]
 
@@ -225,7 +226,7 @@ def _next(what: str, command: str, then: str) -> str:
 
 
 def _names(paths: Sequence[str]) -> str:
-    return ", ".join(quoting.quoted(path, 200) for path in paths[:SHOWN])
+    return ", ".join(quotation.quoted(path, 200) for path in paths[:SHOWN])
 
 
 def _shell(paths: Sequence[str]) -> str:

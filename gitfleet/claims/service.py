@@ -43,7 +43,7 @@ from gitfleet.obstacles import Obstacle
 from gitfleet.patterns import language
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.overlap import covers, overlap, takes_in
-from gitfleet.sessions import inbox, session_records, session_rules
+from gitfleet.sessions import inbox, sending_rate, session_records, session_rules
 from gitfleet.sessions.reading import Reading
 
 if TYPE_CHECKING:
@@ -205,10 +205,12 @@ class Claims:
         return self._request(handover.accept, session, Nothing())
 
     def tell(self, session: SessionId, to: SessionId, text: str) -> inbox.Sent:
-        """Leave a message for another session, shown at its next command or hook."""
+        """Leave a message for another session, shown at its next command or hook. Raises PolicyRefused where that is too many (`sending_rate`)."""
         session_records.folder(to)
         if len(text) > inbox.MAX_MESSAGE:
             raise inbox.unfit()
+        session_records.folder(session)
+        sending_rate.count(self._ledger.state, session)
         return self._request(inbox.send, session, inbox.Send(to, text))
 
     def leave_line(self, session: SessionId) -> turns.Left:

@@ -44,6 +44,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "claims": CommandEntry("claims.claims", "List the claims of the fleet"),
         "waiting": CommandEntry("handing.waiting", "Show who stands in line, and for whom they wait"),
         "tell": CommandEntry("handing.tell", "Leave a message for another session"),
+        "message": CommandEntry("", "Messages of other sessions: whether one is what was sent"),
         "offer": CommandEntry("handing.offer", "Offer claims of yours to another session"),
         "accept": CommandEntry("handing.accept", "Accept what another session offers you"),
         "break": CommandEntry("handing.break_", "Take claims away from their holders (people only)"),
@@ -110,6 +111,10 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "list": CommandEntry("inbox.listing", "List what needs a person (the default)"),
         "notify": CommandEntry("inbox.notify", "Tell people of what is new, as the maintainer does"),
         "read": CommandEntry("inbox.read", "Take items as read; they stay until their cause is gone"),
+        "unread": CommandEntry("inbox.unread", "Take items as unread again"),
+    },
+    "message": {
+        "verify": CommandEntry("verifying.verify", "Check who sent a message, and that it is unchanged"),
     },
     "session": {
         "start": CommandEntry(
@@ -140,6 +145,7 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
     },
     "queue": {
         "add": CommandEntry("queue.add", "Queue a branch for landing; again, to change its entry"),
+        "accept": CommandEntry("queue.accept", "Queue the work of a session that you have reviewed"),
         "list": CommandEntry("queue.listing", "List the queue, each entry with why it waits (the default)"),
         "show": CommandEntry("queue.show", "Show an entry, and all that was found of it"),
         "why": CommandEntry("queue.why", "Say why an entry waits, and what to do next"),
@@ -222,6 +228,7 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
 NOUNS: Mapping[str, Noun] = {
     "inbox": Noun("What needs a person. Without a verb: list, with its options.", "list"),
     "session": Noun("Who is at work. Without a verb: list.", "list"),
+    "message": Noun("What other sessions have told yours (`gitfleet tell`).", ""),
     "hub-hook": Noun("Judge pushes in a bare repository that you keep yourself.", ""),
     "worktree": Noun("Managed worktrees, one for each session. Without a verb: list.", "list"),
     "gate": Noun("What says whether a tree may land, and what it has said.", ""),

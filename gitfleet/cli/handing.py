@@ -68,12 +68,16 @@ def _gone(fleet: Fleet, rows: Sequence[TicketRow]) -> dict[str, Obstacle]:
 
 
 def tell(to: To, text: Text, session: SessionFlag = None) -> Reply:
-    """Leave a message for another session; it is shown at that session's next command or hook, once."""
+    """Leave a message for another session; it is shown at that session's next command or hook, once.
+
+    A session may send 30 messages in ten minutes, and have 20 unread in one inbox (else exit code 16).
+    """
     words = " ".join(text)
     with as_session(session) as (fleet, own):
-        fleet.claims.tell(own, SessionId(to), words)
-        data: TellAnswer = {"session": own, "to": SessionId(to), "text": words}
-        return Reply(data, [f"told {to}"], warnings=fleet.messages(own), session=own)
+        sent = fleet.claims.tell(own, SessionId(to), words)
+        message = sent.receipt.operation
+        data: TellAnswer = {"session": own, "to": SessionId(to), "text": words, "message": message}
+        return Reply(data, [f"told {to}: message {message}"], warnings=fleet.messages(own), session=own)
 
 
 def offer(to: OfferTo, paths: OfferedPaths, session: SessionFlag = None) -> Reply:

@@ -36,6 +36,7 @@ from gitfleet.fleet.views import (
     log_entry_rows,
     log_rows,
     maintainer_rows,
+    message_rows,
     metrics_rows,
     pool_rows,
     queue,
@@ -93,7 +94,8 @@ COMMANDS: Mapping[str, CommandRow] = {
     "hub-hook install": CommandRow(hubs.HubHookInstallAnswer),
     "hub-hook uninstall": CommandRow(hubs.HubHookUninstallAnswer),
     "waiting": CommandRow(line.LineAnswer),
-    "tell": CommandRow(grants.TellAnswer),
+    "tell": CommandRow(grants.TellAnswer, (16,)),
+    "message verify": CommandRow(message_rows.MessageVerifyAnswer),
     "offer": CommandRow(grants.OfferAnswer, (10,)),
     "accept": CommandRow(grants.AcceptAnswer, (10,)),
     "break": CommandRow(grants.BreakAnswer, (10, 16)),
@@ -108,6 +110,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "inbox list": CommandRow(inbox_rows.InboxListAnswer),
     "inbox notify": CommandRow(inbox_rows.InboxNotifyAnswer, (21,), ("ok", "partial")),
     "inbox read": CommandRow(inbox_rows.InboxReadAnswer),
+    "inbox unread": CommandRow(inbox_rows.InboxReadAnswer),
     "status": CommandRow(status.StatusAnswer),
     "agent install": CommandRow(agent_rows.AgentChangeAnswer),
     "agent uninstall": CommandRow(agent_rows.AgentChangeAnswer),
@@ -145,6 +148,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "queue show": CommandRow(queue.QueueShowAnswer),
     "queue why": CommandRow(queue.QueueWhyAnswer),
     "queue add": CommandRow(queue.QueueAddAnswer, (10, 15, 16)),
+    "queue accept": CommandRow(queue.QueueAddAnswer, (10, 15, 16)),
     "queue revert": CommandRow(queue.QueueAddAnswer, (10, 15, 16)),
     **{
         f"queue {verb}": CommandRow(queue.QueueChangeAnswer, (10, 16), ("ok", "tentative"))

@@ -38,6 +38,7 @@ from gitfleet.jobs.shared.keeper import SharedJobs
 from gitfleet.jobs.sources.keeper import TaskKeeper
 from gitfleet.jobs.sources.task_desk import TaskDesk
 from gitfleet.jobs.spare_room import SpareRoom
+from gitfleet.jobs.telling_people import PeopleTold
 from gitfleet.jobs.words import ManagerState
 
 _LOOK_EVERY = 60.0
@@ -100,6 +101,8 @@ class FleetManager(FleetActions, FleetAccounts):
             self.store, self._dispatcher, self._current, self._tell, self._log, every, self._tasks, ear
         )
         self._archivist = Archivist(self.store, self._near, self._current, self._log)
+        self._people = PeopleTold(self.store, self._near, self._log)
+        self._listeners.add("job:needs_input", lambda _: self._people.stir())
         self._state, self._since = ManagerState.UNINITIALIZED, 0.0
         self._configuration: Configuration | None = None
         self._seat = ManagerSeat(self.store, self._listeners, self._log, self._carry_out, ear)
@@ -154,6 +157,7 @@ class FleetManager(FleetActions, FleetAccounts):
         self._keeper.start(self._dispatcher.heard)
         await self._ticker.start()
         self._archivist.start()
+        await asyncio.to_thread(self._people.start)
         self._seat.listen()
 
     async def _fall(self, begun: asyncio.Task[None]) -> None:
@@ -171,6 +175,7 @@ class FleetManager(FleetActions, FleetAccounts):
         async with AsyncExitStack() as last:
             last.push_async_callback(self._seat.leave, reason)
             last.push_async_callback(asyncio.to_thread, self._archivist.close)
+            last.push_async_callback(asyncio.to_thread, self._people.close)
             last.push_async_callback(self._dispatcher.close)
             last.push_async_callback(asyncio.to_thread, self._keeper.close)
 

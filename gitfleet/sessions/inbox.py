@@ -10,9 +10,10 @@ from collections.abc import Iterator
 
 from gitfleet.base import canonical
 from gitfleet.base.names import SessionId
+from gitfleet.base.quotation import quoted
 from gitfleet.base.text import one_line
 from gitfleet.codec import TEXT, WHOLE, Record, Struct, Text, field, local, replace
-from gitfleet.errors import FleetError, UsageError
+from gitfleet.errors import FleetError, PolicyRefused, UsageError
 from gitfleet.ledger import format
 from gitfleet.ledger.model import SESSION_ID, Accepted, Answer, Changes, Operation, View
 from gitfleet.ledger.operations import Decision, operation
@@ -21,6 +22,8 @@ from gitfleet.sessions import session_records, session_rules
 MAX_MESSAGE = 2000
 MAX_WAITING = 200
 """Messages that an inbox holds; the oldest go first, so that nobody can fill the ledger through it."""
+MAX_OF_ONE = 20
+"""Messages of one session that may wait in another's inbox: none can crowd out what others say."""
 _DROPPED = "0" * 26
 """What the name of the note about messages that went begins with: it sorts before every message."""
 
@@ -39,8 +42,11 @@ class Message(Record):
     @property
     def words(self) -> str:
         """The message for people, on one line: no part of it can pass for a line of ours."""
-        text = " ".join(self.text.split())
-        return f"{self.sender} says: {text}" if self.sender else text
+        return (
+            f"{self.sender} says: {quoted(self.text, MAX_MESSAGE)}"
+            if self.sender
+            else " ".join(self.text.split())
+        )
 
 
 def folder(session_id: str) -> str:
@@ -118,12 +124,20 @@ class Sent(Answer):
 
 @operation("message.send", body=Send, answer=Sent)
 def send(view: View, operation: Operation, body: Send, generation: int) -> Decision[Sent]:
-    """`message.send`: another session gets a text from this one. Raises NoSession when there is no such session."""
+    """`message.send`: another session gets a text from this one. Raises NoSession when one of them is not there, Conflict when the sender is another node's, PolicyRefused when it has MAX_OF_ONE of these."""
     del generation
+    session_rules.own(view, operation)
     text = body.text.strip()
     if not text or len(text) > MAX_MESSAGE:
         raise unfit()
     to = session_rules.recipient(view, body.to)
+    view.load(folder(to.id))
+    if sum(one.sender == operation.session for one in read(view, to.id)) >= MAX_OF_ONE:
+        raise PolicyRefused(
+            f"{to.id} has {MAX_OF_ONE} messages of {operation.session} that it has not read, which is all that an inbox holds of one.",
+            hint=f"Wait until {to.id} has read some of them.",
+            unharmed="Nothing was sent.",
+        )
     changes = post(view, to.id, text, operation, sender=operation.session)
     return Accepted(changes, Sent(to.id, text), one_line(f"{operation.session} tells {to.id}: {text}"))
 

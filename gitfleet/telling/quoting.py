@@ -1,24 +1,12 @@
-"""What other sessions say, put so that an agent reads it as something said, and not as something to do.
-
-Titles, reasons, patterns and messages come from whoever may write the ledger, and an agent obeys what it reads. So they
-are quoted, on one line, short, without control characters and without the brackets that markup for agents is made of.
-"""
+"""Who holds a path, in words for an agent: what its session wrote is in it as quotations only (`base.quotation`)."""
 
 from __future__ import annotations
 
 from gitfleet.base import clock
-from gitfleet.base.text import display, duration
+from gitfleet.base.quotation import quoted
+from gitfleet.base.text import duration
 from gitfleet.claims.conflict_text import kept_by, until
 from gitfleet.obstacles import Obstacle
-
-LIMIT = 80
-_HARMLESS = str.maketrans({'"': "'", "<": "‹", ">": "›", "⟨": "‹", "⟩": "›", "`": "'", "\\": "/"})
-
-
-def quoted(text: str, limit: int = LIMIT) -> str:
-    """`text` as a quotation: one line of at most `limit` characters, between double quotes that it cannot close."""
-    line = display(" ".join(text.split())).translate(_HARMLESS)
-    return f'"{line if len(line) <= limit else line[: limit - 1] + "…"}"'
 
 
 def holder(item: Obstacle) -> str:

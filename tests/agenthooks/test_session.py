@@ -211,7 +211,7 @@ def test_messages_wait_in_the_briefing_once(start: Starter, alone: Gated) -> Non
     claude.begin()
     with alone.open() as fleet:
         fleet.claims.tell(alone.session, SessionId(note_of(alone, claude)), "hello there")
-    assert "alone-1 says: hello there" in claude.begin("compact").context
+    assert 'alone-1 says: "hello there"' in claude.begin("compact").context
     assert "hello there" not in claude.begin("compact").context
 
 

@@ -59,7 +59,7 @@ def test_offer_that_is_accepted_is_told_no_more_and_what_else_was_said_stays(wor
     world.take("a-1", OFFER, patterns=["src/"], to="b-1")
     world.take("a-1", "message.send", to="b-1", text="take them")
     world.take("b-1", TAKE)
-    assert told(world, "b-1") == ["a-1 says: take them"]
+    assert told(world, "b-1") == ['a-1 says: "take them"']
 
 
 def test_of_several_who_were_offered_the_same_one_gets_it_and_an_offer_does_not_come_to_life_again(
@@ -109,4 +109,4 @@ def test_session_that_ends_is_told_what_it_has_not_been_shown(world: World) -> N
     for text in ("one", "two"):
         world.take("b-1", "message.send", to="a-1", text=text)
     shown = next(inbox.read(world.view, "a-1")).name
-    assert world.take("a-1", "session.end", heard=[shown])["unheard"] == ["b-1 says: two"]
+    assert world.take("a-1", "session.end", heard=[shown])["unheard"] == ['b-1 says: "two"']

@@ -12,7 +12,8 @@ import pytest
 
 from gitfleet.codec import replace
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.sessions.inbox import MAX_MESSAGE, MAX_WAITING
+from gitfleet.sessions.inbox import MAX_MESSAGE, MAX_OF_ONE, MAX_WAITING
+from gitfleet.sessions.reading import AT_ONCE
 from tests.cli.conftest import Cli
 from tests.gatebench import Copies, Gated, refused
 from tests.operations import ask, raw
@@ -120,7 +121,7 @@ EVENTS: list[tuple[Callable[[Two], None], str, str]] = [
     (break_, "Your claim on src/ was broken by ben: release day", "ben breaks src/ of ada-1: release day"),
     (offer, "bob-1 offers you its claims on src/", "bob-1 offers src/ to ada-1"),
     (accept, "bob-1 has accepted your claim on src/", "bob-1 accepts src/"),
-    (tell, "bob-1 says: the lexer is done", "bob-1 tells ada-1: the lexer is done"),
+    (tell, "bob-1 says: \"the lexer is done\"", "bob-1 tells ada-1: the lexer is done"),
     (land, "Your branch feature has landed: your claims on src/ are released", "branch feature has landed"),
 ]  # fmt: skip
 NAMES = [event[0].__name__ for event in EVENTS]
@@ -189,7 +190,7 @@ def test_message_with_terminal_escapes_is_shown_harmless(two: Two) -> None:
     assert "\x1b" not in ran.stderr
     assert "\x07" not in ran.stderr
     assert "\u202e" not in ran.stderr
-    assert "a\\x1b[2Jb\\x07c\\u202ed" in ran.stderr
+    assert 'says: "a/x1b[2Jb/x07c/u202ed"' in ran.stderr
     two.bob("tell", "ada-1", "\x1b]0;title\x07").ok()
     two.ada("sync").ok()
     two.ada.clone.write("x")
@@ -203,19 +204,28 @@ def test_message_beyond_measure_is_refused(two: Two) -> None:
 
 
 def test_inbox_that_is_full_drops_the_oldest_and_says_how_many(two: Two) -> None:
+    senders = [f"crowd-{n}" for n in range(MAX_WAITING // MAX_OF_ONE + 1)]
     with two.bob.clone.open() as fleet:
-        many = MAX_WAITING + 10
+        for sender in senders:
+            ask(fleet.ledger, "session.start", sender, {"worktree": str(two.bob.clone.path)})
         asked = [
-            raw("message.send", fleet.ledger.node.id, "bob-1", {"to": "ada-1", "text": f"note {n}"})
-            for n in range(many)
+            raw("message.send", fleet.ledger.node.id, sender, {"to": "ada-1", "text": f"note {number}"})
+            for sender in senders
+            for number in range(MAX_OF_ONE)
         ]
         assert all(result.error is None for result in fleet.ledger.submit(asked))
-    lines = two.ada("claim", "src/").ok().stderr.splitlines()
-    assert len(lines) == MAX_WAITING
-    assert lines[0] == f"warning: 11 older messages were dropped unread: an inbox holds {MAX_WAITING}."
-    assert lines[1] == "warning: bob-1 says: note 11"
-    assert lines[-1] == f"warning: bob-1 says: note {many - 1}"
-    two.ada("claim", "docs/").ok()  # takes what was shown out of the ledger
+    first = two.ada("claim", "src/").ok().stderr.splitlines()
+    dropped = MAX_OF_ONE + 1
+    assert first[0] == f"warning: {dropped} older messages were dropped unread: an inbox holds {MAX_WAITING}."
+    said = [line for line in first if " says: " in line]
+    assert len(said) == AT_ONCE
+    assert said[0].endswith('crowd-1 says: "note 1"')
+    waiting = MAX_WAITING - 1 - AT_ONCE
+    assert first[-1] == f"warning: {waiting} more messages will be shown with the next answer."
+    for round_ in range(waiting // AT_ONCE + 1):
+        heard = two.ada("claim", f"docs/{round_}").ok().stderr.splitlines()
+        said += [line for line in heard if " says: " in line]
+    assert len(set(said)) == len(said) == MAX_WAITING - 1
     assert two.ada("claim", "README.md").ok().stderr == ""
     two.ada.clone.fleets.chain()
 

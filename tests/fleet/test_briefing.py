@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gitfleet.base import quotation
 from gitfleet.base.names import BranchName, SessionId
 from gitfleet.claims import policy
 from gitfleet.claims.policy import Policy
@@ -26,7 +27,7 @@ ALONE_1 = SessionId("alone-1")
 
 @given(text=st.text(max_size=300), limit=st.integers(5, 120))
 def test_quotation_is_one_short_line_that_cannot_be_closed(text: str, limit: int) -> None:
-    said = quoting.quoted(text, limit)
+    said = quotation.quoted(text, limit)
     assert said[0] == said[-1] == '"'
     inside = said[1:-1]
     assert len(inside) <= limit

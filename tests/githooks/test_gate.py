@@ -486,7 +486,7 @@ def test_commit_shows_what_other_sessions_say_once(alone: Gated) -> None:
         fleet.claims.tell(alone.other, alone.session, "Mind \x1b[31mthe gap.")
     edit(alone)
     ran = alone.commit().ok()
-    assert ran.stderr.count("alone-2 says: Mind \\x1b[31mthe gap.") == 1
+    assert ran.stderr.count('alone-2 says: "Mind /x1b[31mthe gap."') == 1
     assert alone.trailers() == trailers(alone, claim)
     alone.write("src/api/a.py", "more\n")
     assert "Mind" not in alone.commit().ok().stderr

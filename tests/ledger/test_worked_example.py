@@ -72,7 +72,7 @@ def test_worked_example_of_a_new_operation_takes_three_files_and_works(
     clone = fleets.clone("alone")
     assert waving(place, clone, "wave", "alone-2", "--session", "alone-1").ok().stdout == "waved to alone-2\n"
     heard = waving(place, clone, "claim", "src/a.py", "--session", "alone-2").ok()
-    assert "alone-1 says: waves to you" in heard.stderr
+    assert 'alone-1 says: "waves to you"' in heard.stderr
     assert "alone-1 waves to alone-2" in waving(place, clone, "log", "--kind", "message.wave").ok().stdout
     assert "wave" in waving(place, clone, "--help").ok().stdout
     refused = waving(place, clone, "wave", "nobody", "--session", "alone-1")

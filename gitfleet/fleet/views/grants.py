@@ -117,6 +117,8 @@ class TellAnswer(TypedDict):
     session: SessionId
     to: SessionId
     text: str
+    message: str
+    """Its id, by which it can be checked."""
 
 
 class OfferAnswer(TypedDict):
