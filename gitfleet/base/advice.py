@@ -2,12 +2,13 @@
 
 A text takes a step by writing it in: f"Run {advice.SYNC} when the hub can be reached again." reads "Run ⟨sync⟩ when …".
 The name is part of the text, so it goes wherever the text goes: into errors, records, JSON and other processes. Whoever
-shows the text puts its own words there; `base.commands` has those of the command line.
+shows the text puts its own words there; `base.commands` has those of the command line, where names become words of a shell.
 """
 
 from __future__ import annotations
 
 OPEN, CLOSE = "⟨", "⟩"
+_SPELLED = (("%", "%25"), (OPEN, "%E2%9F%A8"), (CLOSE, "%E2%9F%A9"))
 
 
 class Step(str):
@@ -15,9 +16,18 @@ class Step(str):
 
     __slots__ = ()
 
-    def of(self, *what: str) -> str:
-        """The step with what it is done to, each without angle brackets."""
-        return f"{self[:-1]}: {', '.join(what)}{CLOSE}"
+    def of(self, what: str) -> str:
+        """The step with what it is done to, as it is; `subject` reads that again."""
+        for char, spelled in _SPELLED:
+            what = what.replace(char, spelled)
+        return f"{self[:-1]}: {what}{CLOSE}"
+
+
+def subject(written: str) -> str:
+    """What a step is done to, from how `of` has written it."""
+    for char, spelled in reversed(_SPELLED):
+        written = written.replace(spelled, char)
+    return written
 
 
 AGENT_NEW = Step("⟨write an agent file⟩")
@@ -30,6 +40,7 @@ DOCTOR = Step("⟨doctor⟩")
 DROP_ARCHIVE = Step("⟨drop an archive⟩")
 END = Step("⟨end a session⟩")
 ENSURE = Step("⟨ensure a worktree⟩")
+FLEET_APPLY = Step("⟨apply a plan over hosts⟩")
 FLEET_PLAN = Step("⟨plan over hosts⟩")
 FLEET_PLAN_LEFT = Step("⟨plan what a session left running⟩")
 FLEET_PLANS = Step("⟨plans over hosts⟩")
@@ -53,6 +64,8 @@ JOBS_LOG = Step("⟨log of jobs⟩")
 JOBS_START = Step("⟨run jobs in the background⟩")
 JOBS_STOP = Step("⟨stop running jobs⟩")
 JOB_ANSWER = Step("⟨answer an agent⟩")
+JOB_LOGS = Step("⟨what the agent of a job wrote⟩")
+JOB_RETRY = Step("⟨have a job go on⟩")
 LOG_OF = Step("⟨log of a session⟩")
 MAINTAIN = Step("⟨maintain worktrees⟩")
 MAINTAINER_LOGS = Step("⟨log of the maintainer⟩")
@@ -61,7 +74,7 @@ OPEN_SANDBOX = Step("⟨open Codex's sandbox⟩")
 POOL_SHOW = Step("⟨show a pool⟩")
 MESSAGE_VERIFY = Step("⟨verify a message⟩")
 QUEUE = Step("⟨the merge queue⟩")
-QUEUE_ACCEPT = Step("⟨queue the branch of a session⟩")
+QUEUE_ACCEPT = Step("⟨accept the work of a session⟩")
 QUEUE_ADD = Step("⟨add a branch to the queue⟩")
 QUEUE_APPROVE = Step("⟨approve an entry⟩")
 QUEUE_DROP = Step("⟨drop an entry⟩")
@@ -74,6 +87,7 @@ QUEUE_UNHOLD = Step("⟨let a held entry go on⟩")
 QUEUE_WHY = Step("⟨why an entry waits⟩")
 RADAR = Step("⟨radar⟩")
 REPAIR = Step("⟨repair⟩")
+REVIEW = Step("⟨review a session⟩")
 SESSIONS = Step("⟨sessions⟩")
 START = Step("⟨start a session⟩")
 START_AS = Step("⟨start a session by its id⟩")

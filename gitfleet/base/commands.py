@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gitfleet.base import advice
+from gitfleet.base import advice, shellwords
 
 # "{}": what the step is done to
 COMMANDS: Mapping[str, str] = {
@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     advice.DROP_ARCHIVE: "gitfleet worktree archive --drop {}",
     advice.END: "gitfleet session end {}",
     advice.ENSURE: "gitfleet worktree ensure",
+    advice.FLEET_APPLY: "gitfleet fleet apply --recommended --session {}",
     advice.FLEET_PLAN: "gitfleet fleet plan --hosts {}",
     advice.FLEET_PLAN_LEFT: "gitfleet fleet plan --hosts localhost --left-by {}",
     advice.FLEET_PLANS: "gitfleet fleet list",
@@ -43,6 +44,8 @@ COMMANDS: Mapping[str, str] = {
     advice.JOBS_START: "gitfleet start",
     advice.JOBS_STOP: "gitfleet stop",
     advice.JOB_ANSWER: "gitfleet job answer {}",
+    advice.JOB_LOGS: "gitfleet job logs {}",
+    advice.JOB_RETRY: "gitfleet job retry {}",
     advice.LOG_OF: "gitfleet log --session {}",
     advice.MAINTAIN: "gitfleet worktree maintain",
     advice.MAINTAINER_LOGS: "gitfleet maintainer logs",
@@ -51,7 +54,7 @@ COMMANDS: Mapping[str, str] = {
     advice.OPEN_SANDBOX: "gitfleet agent install codex --sandbox open",
     advice.POOL_SHOW: "gitfleet pool show {}",
     advice.QUEUE: "gitfleet queue list",
-    advice.QUEUE_ACCEPT: "gitfleet queue add --session {}",
+    advice.QUEUE_ACCEPT: "gitfleet queue accept {}",
     advice.QUEUE_ADD: "gitfleet queue add --branch {}",
     advice.QUEUE_APPROVE: "gitfleet queue approve {}",
     advice.QUEUE_DROP: "gitfleet queue drop {}",
@@ -64,13 +67,14 @@ COMMANDS: Mapping[str, str] = {
     advice.QUEUE_WHY: "gitfleet queue why {}",
     advice.RADAR: "gitfleet radar",
     advice.REPAIR: "gitfleet doctor --repair",
+    advice.REVIEW: "gitfleet review {}",
     advice.SESSIONS: "gitfleet session list",
     advice.START: "gitfleet session start",
     advice.START_AS: "gitfleet session start --id {}",
     advice.START_COMMITTING: "gitfleet session start --commit",
     advice.START_WITH: "gitfleet session start -- {}",
     advice.SYNC: "gitfleet sync",
-    advice.TELL: "gitfleet tell {}",
+    advice.TELL: "gitfleet tell {} TEXT",
     advice.UNINSTALL: "gitfleet uninstall",
     advice.WAIT: "gitfleet claim --wait {}",
     advice.WORKTREES: "gitfleet worktree list",
@@ -93,7 +97,10 @@ def spoken(text: str) -> str:
 
 def _command(found: re.Match[str], quote: str = "") -> str:
     command = COMMANDS.get(found[1] + advice.CLOSE)
-    return found[0] if command is None else f"{quote}{command.format(found[2] or '').rstrip()}{quote}"
+    if command is None:
+        return found[0]
+    what = found[2] and shellwords.word(advice.subject(found[2]))
+    return f"{quote}{command.format(what) if what else command.replace(' {}', '')}{quote}"
 
 
 def spoken_in(value: Any) -> Any:

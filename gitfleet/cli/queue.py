@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
-from gitfleet.base import clock
+from gitfleet.base import clock, shellwords
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import counted, duration
 from gitfleet.cli import render
@@ -84,6 +84,25 @@ def add(
     with as_session(session) as (fleet, own):
         done = fleet.queue.add(own, wanted)
         data = views.added(fleet, own, done)
+        return Reply(data, _added(data, done), warnings=[*done.warnings, *fleet.messages(own)], session=own)
+
+
+def accept(
+    of: Annotated[str, Argument(metavar="SESSION", help="Whose work it is.")],
+    priority: Priority = None,
+    title: Title = None,
+    branch: Branch = "",
+    head: Head = "",
+    session: Session = None,
+) -> Reply:
+    """Queue the branch of a session whose work you have reviewed (persons only): with any priority, and for a session of any clone.
+
+    The session is told. It is asked for by your own session in this worktree.
+    """
+    with as_session(session, person("accepts work")) as (fleet, own):
+        wanted = Wanted(branch, title, priority, accepted_by=own, head=head)
+        done = fleet.queue.add(SessionId(of), wanted)
+        data = views.added(fleet, SessionId(of), done)
         return Reply(data, _added(data, done), warnings=[*done.warnings, *fleet.messages(own)], session=own)
 
 
@@ -204,7 +223,9 @@ def _evidence(found: EvidenceRow, entry: str) -> list[str]:
     for key in ("hunks", "log"):
         lines += [f"  {line}" for line in str(found.get(key, "")).splitlines()]
     if found.get("archive"):
-        lines.append(f"all of its log: `gitfleet queue show --log {entry}`, from node {found.get('node')}")
+        lines.append(
+            f"all of its log: `gitfleet queue show --log {shellwords.word(entry)}`, from node {found.get('node')}"
+        )
     return lines
 
 

@@ -103,6 +103,15 @@ class PeopleInbox:
         found = self.look()
         return self._marked(found, found.only(kind=kind, unread=True).items)
 
+    def unmark(self, ids: Collection[str]) -> InboxLook:
+        """Take these items as unread again, named as for `mark`; those that are meant. Twice is harmless. Raises as `mark`."""
+        found = self.look()
+        meant = [self._one(found, name) for name in ids]
+        for one in meant:
+            files.remove(os.path.join(self._folder, one.id))
+        unread = {one.id for one in meant}
+        return InboxLook(meant, set(found.read) - unread, found.unsure, found.warnings)
+
     def tidy(self, found: InboxLook) -> None:
         """Let the marks go of items that are gone. Where that cannot be done, or told, they stay."""
         if found.unsure:

@@ -15,7 +15,7 @@ from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.fleet.attention.people_inbox import PeopleInbox
-from gitfleet.fleet.views import asking_rows, daemon_rows, inbox_rows, records
+from gitfleet.fleet.views import asking_rows, claim_counts, daemon_rows, inbox_rows, records
 from gitfleet.fleet.views.asking_rows import AskingRow
 from gitfleet.fleet.views.daemon_rows import JobsGist
 from gitfleet.fleet.views.inbox_rows import InboxTop
@@ -125,16 +125,19 @@ class FleetStatus(NamedTuple):
     warnings: list[str]
 
 
-def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
+def look(
+    fleet: Clone, *, tail: int = 0, checkouts_of: details.Look | None = None, claims: bool = True
+) -> FleetStatus:
     """Every session of the fleet, with the last `tail` lines of its log; and warnings. Raises NoFleet, NewerFormat, Corrupt.
 
-    A record that cannot be read is a warning. Other nodes send at most 50 lines of a log.
+    A record that cannot be read is a warning. Other nodes send at most 50 lines of a log. `checkouts_of` says of worktrees what git
+    would, for who looks often. Without `claims`, those of each session are counted and not read: reading takes as long as there are many.
     """
     state, node = fleet.current(), fleet.ledger.node.id
     everyone, warnings = _sound(session_records.everyone(state.view))
     own = [session for session in everyone if session.node == node]
-    gathered = Meanwhile(lambda: _gather(fleet, own, tail))
-    held, unreadable = _by_session(model.everything(state.view))
+    gathered = Meanwhile(lambda: _gather(fleet, own, tail, checkouts_of))
+    held, unreadable = _by_session(model.everything(state.view) if claims else model.retained(state.view))
     told, problems = gathered.result()
     with fleet.peers() as peers:
         rows = [
@@ -143,6 +146,10 @@ def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
         ]
         nodes = [_node(peers, name) for name in peers.nodes]
         twice = fleet.node_ref.duplicate(peers)
+    if not claims:
+        for row in rows:
+            row["claims"] = []
+            row["claim_count"] = claim_counts.names(state.view, f"{session_records.folder(row['id'])}/claims")
     _put_conflicts(rows, state.view)
     rows.sort(key=lambda row: (row["started_at"], row["id"]))
     warnings += [
@@ -167,11 +174,13 @@ def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
     return FleetStatus(answer, warnings)
 
 
-def _gather(fleet: Clone, own: Sequence[Session], tail: int) -> tuple[dict[str, Detail], list[str]]:
+def _gather(
+    fleet: Clone, own: Sequence[Session], tail: int, checkouts_of: details.Look | None
+) -> tuple[dict[str, Detail], list[str]]:
     """What this node can say of its own sessions. Waits for git."""
     return details.gather(
         fleet.repository, fleet.ledger, own, WantedTail(lines=tail),
-        lambda: position.tip(fleet.repository.git, fleet.ledger.node),
+        lambda: position.tip(fleet.repository.git, fleet.ledger.node), checkouts_of,
     )  # fmt: skip
 
 
