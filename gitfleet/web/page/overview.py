@@ -47,6 +47,7 @@ class HappenedLine(Struct):
     key: str
     at: int
     who: str
+    """"" where its subject says it, or it is about nobody."""
     subject: str
 
 
@@ -136,7 +137,8 @@ def _happened(moment: Moment) -> list[HappenedLine]:
     found: dict[str, HappenedLine] = {}
     for line in moment.log:
         who = str(line.session or line.node)
-        about = line.subject.removeprefix(f"{who} ").removeprefix(f"session {who} ")
+        about = line.subject.removeprefix(f"session {who} ").removeprefix(f"{who} ")
+        who = who if about != line.subject else ""
         found.setdefault(line.commit, HappenedLine(line.commit, line.at, who, about))
         if len(found) > HAPPENED:
             break

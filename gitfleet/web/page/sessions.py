@@ -110,8 +110,8 @@ def state_of(row: SessionStatus, *, waits: Collection[str], asking: Collection[s
         (row["liveness"] == "quiet", "quiet"),
         (row["id"] in waits, "waiting"),
         (row["liveness"] == "unknown", "unknown"),
-        (row["idle"] is not None and row["idle"] < WORKING_FOR, "working"),
         (row["person"], "person"),
+        (row["idle"] is not None and row["idle"] < WORKING_FOR, "working"),
     )
     return next((state for holds, state in table if holds), "idle")
 
