@@ -113,7 +113,7 @@ def status() -> Reply:
     warnings += [
         words
         for agent in {look.agent for look in looks if look.state != "absent"}
-        if (words := ready.newer(agent))
+        if (words := ready.about_version(agent))
     ]
     found = skills.places(repository)
     warnings += [

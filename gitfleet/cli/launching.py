@@ -73,7 +73,7 @@ def _gate(worktree: str, client: str) -> None:
         told = [*ready.prepare(client, repository), *ready.warnings(client, repository)]
     except FleetError as error:
         told = [error.message]
-    for words in [*told, ready.newer(client)]:
+    for words in [*told, ready.about_version(client)]:
         if words:
             say(f"warning: {words}")
 

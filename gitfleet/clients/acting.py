@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         SKILL: str
         SKILL_HOME: tuple[str, str]
         EVENTS: tuple[tuple[str, str | None, str, int], ...]
+        SINCE: dict[str, str]
         NOTE: str
         READS_MAIN: bool
         OWN: bool

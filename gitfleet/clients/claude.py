@@ -32,6 +32,8 @@ EVENTS: tuple[tuple[str, str | None, str, int], ...] = (
     ("SessionEnd", None, "end", 10),
 )
 """Event, matcher, our name for it, seconds."""
+SINCE = {"PreToolUse": "1.0.59", "SessionStart": "1.0.62", "Stop": "1.0.41", "SessionEnd": "1.0.85"}
+"""The first version that has an event as we need it (the first: with a decision in JSON), as its release notes say."""
 NOTE = "Claude Code reads its hooks when it starts: start it anew."
 READS_MAIN = True
 """Whether a linked worktree gets the hooks of the main checkout."""

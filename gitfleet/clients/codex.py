@@ -36,6 +36,14 @@ EVENTS: tuple[tuple[str, str | None, str, int], ...] = (
     ("SessionEnd", None, "end", 3),
 )
 """Event, matcher, our name for it, seconds. The end of a session gets three at most; Codex warns of more in its stream."""
+SINCE = {
+    "PreToolUse": "0.123.0",
+    "PostToolUse": "0.123.0",
+    "SessionStart": "0.114.0",
+    "Stop": "0.114.0",
+    "SessionEnd": "0.146.0",
+}
+"""A version from which on there is an event as we need it (the first two: for patches and shell commands)."""
 NOTE = "Codex runs new hooks only once you have trusted them: start it, and look at /hooks."
 READS_MAIN = True
 """Whether a linked worktree gets the hooks of the main checkout."""

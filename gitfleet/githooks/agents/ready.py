@@ -104,12 +104,18 @@ def _elsewhere(kind: Client, repository: Repository, own: str) -> bool:
     )
 
 
-def newer(agent: str) -> str:
-    """What to say where the client that is found on PATH is newer than the one that was tried; else ""."""
-    tried, found = CLIENTS[agent].TRIED, version(agent)
-    if not found or _numbers(found) <= _numbers(tried):
+def about_version(agent: str) -> str:
+    """What to say of the version of the client on PATH: that it is newer than the one that was tried, or too old; else ""."""
+    kind, found = CLIENTS[agent], version(agent)
+    if not found:
         return ""
-    return f"{agent} {found} is newer than {tried}, which gitfleet was tried with: its hooks may behave differently"
+    if _numbers(found) > _numbers(kind.TRIED):
+        return f"{agent} {found} is newer than {kind.TRIED}, which gitfleet was tried with: its hooks may behave differently"
+    missing = [event for event, since in kind.SINCE.items() if _numbers(found) < _numbers(since)]
+    if not missing:
+        return ""
+    wanted = max((kind.SINCE[event] for event in missing), key=_numbers)
+    return f"{agent} {found} has not all events that gitfleet's hooks need ({', '.join(missing)}): {wanted} or later has"
 
 
 def version(agent: str) -> str:
