@@ -24,7 +24,8 @@ def test_agent_is_installed_shown_and_uninstalled(cli: Cli) -> None:
     assert "start it anew" in said
     assert cli("agent", "install", "claude").ok().stdout == "the hooks of claude are in place\n"
     rows = [line.split() for line in cli("agent").ok().stdout.splitlines()]
-    assert rows[1] == ["claude", "project", "in", "place", str(path)]
+    assert rows[1] == ["claude", "project", "hooks", "in", "place", str(path)]
+    assert [row[2:5] for row in rows[2:4]] == [["tools", "in", "place"], ["skill", "in", "place"]]
     assert f"removed: {path}" in cli("agent", "uninstall", "claude").ok().stdout
     assert "no hooks of ours" in cli("agent", "uninstall", "claude").ok().stdout
     assert not path.parent.exists()

@@ -27,7 +27,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.telemetry import metrics, placing
 from gitfleet.fleet.telemetry.scrubbing import Scrubber
 from gitfleet.git.repository import Repository, discover
-from gitfleet.githooks.agents import ready
+from gitfleet.githooks.agents import client_versions
 from gitfleet.ledger.own_node import state_folder
 from gitfleet.onhost.version import __version__
 from gitfleet.sessions import session_records
@@ -107,7 +107,7 @@ def _versions() -> dict[str, object]:
         "system": [platform.system(), platform.release(), platform.machine()],
         "file_names": sys.getfilesystemencoding(),
         "packages": dict(_packages()),
-        "agents": {name: ready.version(name) for name in CLIENTS},
+        "agents": {name: client_versions.version(name) for name in CLIENTS},
     }
 
 
