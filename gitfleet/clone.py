@@ -14,25 +14,25 @@ from typing import TYPE_CHECKING, Any, Self
 from gitfleet.base import delivery
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import counted
-from gitfleet.claims import ended_grants, handover, leases, policy, retained_claims, rules, turns
-from gitfleet.claims.keepers import Keeping
+from gitfleet.claims import policy
 from gitfleet.claims.policy import Policy
-from gitfleet.claims.retained_claims import Ended, Started
-from gitfleet.claims.service import Claims
 from gitfleet.errors import FleetError
 from gitfleet.git.objects import open_objects
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import own_node
 from gitfleet.ledger.ledger import Ledger, State
-from gitfleet.ledger.model import PERSON, SESSION, Actor
+from gitfleet.ledger.model import PERSON, SESSION, Accepted, Actor, Operation, View
 from gitfleet.ledger.operations import Kind, Registry
-from gitfleet.sessions import inbox, session_rules, told_conflicts
 from gitfleet.sessions.local import LocalSessions, caller, whoami
 from gitfleet.sessions.reading import Reading
 
 if TYPE_CHECKING:
+    from gitfleet.claims.keepers import Keeping
+    from gitfleet.claims.retained_claims import Ended, Started
+    from gitfleet.claims.service import Claims
     from gitfleet.gates.service import Gates
     from gitfleet.git.head import Head
+    from gitfleet.ledger.model import Timing
     from gitfleet.nodes.archives import NodeArchives
     from gitfleet.nodes.heartbeat import NodeRef
     from gitfleet.nodes.peers import Peers
@@ -59,25 +59,38 @@ def _dispatch_kinds() -> Iterable[Kind[Any, Any]]:
     return kinds.KINDS
 
 
+def _claim_kinds() -> Iterable[Kind[Any, Any]]:
+    from gitfleet.claims import (
+        ended_grants,
+        handover,
+        retained_claims,
+        rules,
+        turns,
+    )  # who only looks needs none
+    from gitfleet.sessions import inbox, session_rules, told_conflicts
+
+    first = (*session_rules.KINDS, *inbox.KINDS, *told_conflicts.KINDS)
+    return (
+        *first, *rules.KINDS, *turns.KINDS, *handover.KINDS, *retained_claims.KINDS, *ended_grants.KINDS,
+    )  # fmt: skip
+
+
+def _keep(
+    view: View, operation: Operation, body: Any, generation: int, decision: Accepted[Any]
+) -> Accepted[Any]:
+    from gitfleet.claims import leases  # as above
+
+    return leases.keep(view, operation, body, generation, decision)
+
+
 OPERATIONS = Registry(
-    [
-        *session_rules.KINDS,
-        *inbox.KINDS,
-        *told_conflicts.KINDS,
-        *rules.KINDS,
-        *turns.KINDS,
-        *handover.KINDS,
-        *retained_claims.KINDS,
-        *ended_grants.KINDS,
-    ],
-    keep=leases.keep,
+    [],
+    keep=_keep,
     late={
+        **dict.fromkeys(("claim", "grant", "message", "offer", "radar", "session", "ticket"), _claim_kinds),
         "queue": _queue_kinds,
         "gate": _gate_kinds,
-        "job": _dispatch_kinds,
-        "pool": _dispatch_kinds,
-        "risk": _dispatch_kinds,
-        "work": _dispatch_kinds,
+        **dict.fromkeys(("job", "pool", "risk", "work"), _dispatch_kinds),
     },
 )
 """Every operation of a fleet; a session that an operation renews gets back what had lapsed."""
@@ -98,8 +111,7 @@ class Clone:
         self._announce = announce
         self._folder = folder
         self._rules = policy.CurrentPolicy(ledger.state)
-        self.claims = self._claims()
-        ledger.timing = self.claims.timing
+        ledger.timing = self._timing
         ledger.follow = self._follow
 
     @classmethod
@@ -143,6 +155,9 @@ class Clone:
         )
         return cls(repository, ledger, announce, folder)
 
+    def _timing(self) -> Timing:
+        return self.claims.timing()  # an operation pays for the claims; who looks does not
+
     def _follow(self, head: Head) -> None:
         from gitfleet.trunk import hub_head  # only where a hub tells of its HEAD
 
@@ -153,7 +168,11 @@ class Clone:
         """The rules as they were compiled last, by whichever process."""
         return self._rules()
 
-    def _claims(self) -> Claims:
+    @cached_property
+    def claims(self) -> Claims:
+        """The fleet's claims."""
+        from gitfleet.claims.service import Claims  # as above
+
         return Claims(
             self.repository,
             self.ledger,
@@ -220,12 +239,16 @@ class Clone:
     def _begin(self, beginning: Beginning) -> Started:
         retain = self._kept_of(beginning.id) if beginning.moved else ()
         based_on = self._left_by(beginning.id) if beginning.named else {}
+        from gitfleet.claims import retained_claims  # who only looks needs none
+
         said = {one.name: getattr(beginning.body, one.name) for one in beginning.body.FIELDS}
         body = retained_claims.StartKeeping(**said, retain=retain, based_on=based_on)
         actor = Actor(PERSON if body.person else SESSION, beginning.id)
         return self.ledger.request(retained_claims.start, actor, body, timeout=beginning.timeout)
 
     def _finish(self, ending: Ending) -> Ended:
+        from gitfleet.claims import retained_claims  # as above
+
         body = retained_claims.End(self._kept_of(ending.id), ending.was)
         actor = Actor(SESSION, ending.id)
         return self.ledger.request(
@@ -240,6 +263,8 @@ class Clone:
 
     def _left_by(self, session: SessionId) -> Mapping[str, tuple[str, ...]]:
         """What of the claims that a session left when it ended is built upon in this worktree."""
+        from gitfleet.claims import retained_claims  # as above
+
         found = retained_claims.left_by(self.current().view, session)
         return self.claims.built_upon({c.id: c.keeper_records for c in found})
 

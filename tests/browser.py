@@ -21,7 +21,7 @@ needs_browser = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium (scripts
 _OPTIONS = (
     "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
-    "--hide-scrollbars", "--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--hide-scrollbars", "--no-proxy-server", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )  # fmt: skip
 
 _START = """
@@ -63,32 +63,61 @@ class Browser:
         for domain in ("Page", "Network", "Runtime", "Log"):
             self.call(f"{domain}.enable")
 
-    def open(self, path: Path, *, width: int = 1000, scheme: str = "light", media: str = "") -> None:
-        """Show a file at that width, and wait until it is loaded."""
-        self.widen(width)
+    def open(
+        self,
+        path: Path | str,
+        *,
+        width: int = 1000,
+        height: int = 800,
+        scheme: str = "light",
+        media: str = "",
+    ) -> None:
+        """Show a file, or an address, at that width, and wait until it is loaded."""
+        address = path if isinstance(path, str) else path.as_uri()
+        self.widen(width, height)
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.call("Emulation.setEmulatedMedia", media=media, features=features)
         self.asked.clear()
         self.said.clear()
         self._loaded = False
-        self.call("Page.navigate", url=path.as_uri())
+        self.call("Page.navigate", url=address)
         while not self._loaded:
             self._next()
-        self.asked[:] = [one for one in self.asked if one != path.as_uri()]
+        self.asked[:] = [one for one in self.asked if one != address]
 
-    def widen(self, width: int) -> None:
+    def widen(self, width: int, height: int = 800) -> None:
         """Show the page at another width."""
         self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 700
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 700
         )  # fmt: skip
+
+    def until(self, expression: str, *, within: float = 30.0) -> Any:
+        """What a piece of JavaScript comes to there, once that is something: it is asked anew with each frame. For at most so many seconds."""
+        wait = (
+            f"new Promise((done, fail) => {{ const end = performance.now() + {within * 1000}; (function look() {{ let v; "
+            f"try {{ v = ({expression}) }} catch (e) {{ v = null }} if (v) done(v); else if (performance.now() > end) "
+            "fail(new Error('not within time')); else setTimeout(look, 16) })() })"
+        )
+        found = self.call("Runtime.evaluate", expression=wait, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in found, (expression, self.said, self.value("document.body.innerText"))
+        return found["result"].get("value")
+
+    def press(self, *keys: str) -> None:
+        """Press keys one after the other, each by its name in the DOM (`j`, `Enter`, `ArrowDown`)."""
+        for key in keys:
+            text = key if len(key) == 1 else "\r" if key == "Enter" else ""
+            code = {"Enter": 13, "Tab": 9, "Escape": 27, "ArrowDown": 40, "ArrowUp": 38, "ArrowLeft": 37, "ArrowRight": 39}.get(key, 0)  # fmt: skip
+            shared: dict[str, Any] = {"key": key, "windowsVirtualKeyCode": code, "code": key if code else ""}
+            self.call("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", text=text, **shared)
+            self.call("Input.dispatchKeyEvent", type="keyUp", **shared)
 
     def value(self, expression: str) -> Any:
         """What a piece of JavaScript comes to there."""
         return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
 
-    def picture(self, path: Path) -> None:
-        """All of the page, as PNG."""
-        shot = self.call("Page.captureScreenshot", captureBeyondViewport=True)
+    def picture(self, path: Path, *, whole: bool = True) -> None:
+        """All of the page, or what is seen of it, as PNG."""
+        shot = self.call("Page.captureScreenshot", captureBeyondViewport=whole)
         path.write_bytes(base64.b64decode(shot["data"]))
 
     def paper(self, path: Path) -> None:

@@ -22,7 +22,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, NamedTuple, NoReturn
+from typing import IO, Any, NamedTuple, NoReturn, TypeVar
+
+import psutil
 
 import gitfleet
 
@@ -42,6 +44,7 @@ UNSEEN = (
 )
 """What has git pass by our gates, those of the folder and those of the configuration."""
 
+Running = TypeVar("Running", bound="subprocess.Popen[Any]")
 Overlay = Mapping[str, str | None]  # what is laid over the sealed environment; None takes a variable out
 
 
@@ -186,6 +189,11 @@ class Started:
         """Send it a signal."""
         os.kill(self.pid, number)
 
+    def said(self) -> str:
+        """What it has written so far. Its place in the file is the child's, too, and is left where it is."""
+        file = self._streams[1].fileno()
+        return os.fsdecode(os.pread(file, os.fstat(file).st_size, 0))
+
     def ended(self) -> Ran:
         """Wait for its end; after PATIENCE seconds it is killed."""
         timer = threading.Timer(PATIENCE, os.kill, (self.pid, signal.SIGKILL))
@@ -236,6 +244,14 @@ def become(
             with suppress(OSError, ValueError):
                 written.flush()
         os._exit(code)
+
+
+def shown(process: Running) -> Running:
+    """A process that was just started, once the system shows what it runs: it shows no arguments and no environment right away."""
+    with suppress(psutil.ZombieProcess):  # it has ended already
+        while not psutil.Process(process.pid).cmdline():
+            time.sleep(0.001)
+    return process
 
 
 class Entrant(NamedTuple):

@@ -49,6 +49,12 @@ def duration(seconds: float) -> str:
     return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
 
 
+def duration_holds(seconds: float) -> float:
+    """For how many seconds more `duration` says of what grows what it says of `seconds` now."""
+    unit = 1 if seconds < 60 else 60 if seconds < 86400 else 3600
+    return unit - max(0.0, seconds) % unit
+
+
 def span(seconds: int) -> str:
     """A length of time that somebody set, exactly and as people write it: `90s`, `45m`, `24h`, `30d`."""
     for unit, size, least in (("d", 86400, 2), ("h", 3600, 1), ("m", 60, 1)):

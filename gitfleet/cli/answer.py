@@ -60,8 +60,12 @@ class Telling(Struct):
 
 
 class Watching(Struct):
-    """The outcome of a command that goes on: what `look` answers, every `every` seconds, where its `gist` has changed."""
+    """The outcome of a command that goes on: what `look` answers, where its `gist` has changed; again whenever `wait` comes back.
+
+    `wait` answers whether anybody can still read what is shown.
+    """
 
     look: Callable[[], Reply]
     gist: Callable[[Reply], object]
-    every: float
+    wait: Callable[[], bool]
+    close: Callable[[], object] = lambda: None

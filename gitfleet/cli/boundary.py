@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar
 
-from gitfleet.base import clock, delivery, files
+from gitfleet.base import delivery, files
 from gitfleet.cli import render
 from gitfleet.cli.answer import Reply, Telling, Watching
 from gitfleet.errors import FleetError
@@ -78,11 +78,12 @@ def _watch(command: str, watch: Watching, *, as_json: bool) -> int:
                 delivery.done()
                 shown = gist
             delivery.failed()
-            if answer.code:
+            if answer.code or not watch.wait():
                 return answer.code
-            clock.wait(watch.every)
     except KeyboardInterrupt:
         return 0
+    finally:
+        watch.close()
 
 
 def _follow(command: str, answer: Telling, *, as_json: bool) -> int:

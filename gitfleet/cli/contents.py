@@ -111,6 +111,7 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "list": CommandEntry("inbox.listing", "List what needs a person (the default)"),
         "notify": CommandEntry("inbox.notify", "Tell people of what is new, as the maintainer does"),
         "read": CommandEntry("inbox.read", "Take items as read; they stay until their cause is gone"),
+        "unread": CommandEntry("inbox.unread", "Take items as unread again"),
     },
     "message": {
         "verify": CommandEntry("verifying.verify", "Check who sent a message, and that it is unchanged"),
@@ -144,6 +145,7 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
     },
     "queue": {
         "add": CommandEntry("queue.add", "Queue a branch for landing; again, to change its entry"),
+        "accept": CommandEntry("queue.accept", "Queue the work of a session that you have reviewed"),
         "list": CommandEntry("queue.listing", "List the queue, each entry with why it waits (the default)"),
         "show": CommandEntry("queue.show", "Show an entry, and all that was found of it"),
         "why": CommandEntry("queue.why", "Say why an entry waits, and what to do next"),

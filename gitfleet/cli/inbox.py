@@ -1,4 +1,4 @@
-"""`inbox`, `inbox read`, `inbox notify`: what needs a person."""
+"""`inbox`, `inbox read`, `inbox unread`, `inbox notify`: what needs a person."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Ids = Annotated[
 ]
 
 
-def listing(kind: OfKind = "", unread: Unread = False) -> Reply:
+def listing(kind: OfKind = "", only_unread: Unread = False) -> Reply:
     """List what needs a person: unread first, then what is urgent; each with one next command. Local, without the network.
 
     More than three of a kind are one row, unless `--kind` asks for them. An item goes when its cause does.
@@ -40,10 +40,10 @@ def listing(kind: OfKind = "", unread: Unread = False) -> Reply:
         inbox = PeopleInbox(fleet)
         everything = inbox.look(state)
         inbox.tidy(everything)
-        found = everything.only(kind=kind, unread=unread)
+        found = everything.only(kind=kind, unread=only_unread)
         warnings = [*found.warnings, *freshness(fleet, state.age, len(state.tentative))]
         return Reply(
-            inbox_rows.listed(found), _lines(found, whole=bool(kind), unread=unread), warnings=warnings
+            inbox_rows.listed(found), _lines(found, whole=bool(kind), unread=only_unread), warnings=warnings
         )
 
 
@@ -59,6 +59,16 @@ def read(ids: Ids = None, everything: Everything = False, kind: OfKind = "") -> 
         found = inbox.mark(ids) if ids else inbox.mark_all(kind=kind)
     lines = [f"read: {one.id} {one.kind} {one.who}" for one in found.items]
     return Reply(inbox_rows.marked(found), lines or ["nothing was unread"], warnings=found.warnings)
+
+
+def unread(
+    ids: Annotated[list[str], Argument(metavar="ID...", help="Their ids, or how these begin.")],
+) -> Reply:
+    """Take items as unread again, here."""
+    with Fleet.open(announce=render.note) as fleet:
+        found = PeopleInbox(fleet).unmark(ids)
+    lines = [f"unread: {one.id} {one.kind} {one.who}" for one in found.items]
+    return Reply(inbox_rows.marked(found), lines, warnings=found.warnings)
 
 
 def notify(trial: Trial = False) -> Reply:

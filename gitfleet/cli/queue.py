@@ -87,6 +87,25 @@ def add(
         return Reply(data, _added(data, done), warnings=[*done.warnings, *fleet.messages(own)], session=own)
 
 
+def accept(
+    of: Annotated[str, Argument(metavar="SESSION", help="Whose work it is.")],
+    priority: Priority = None,
+    title: Title = None,
+    branch: Branch = "",
+    head: Head = "",
+    session: Session = None,
+) -> Reply:
+    """Queue the branch of a session whose work you have reviewed (persons only): with any priority, and for a session of any clone.
+
+    The session is told. It is asked for by your own session in this worktree.
+    """
+    with as_session(session, person("accepts work")) as (fleet, own):
+        wanted = Wanted(branch, title, priority, accepted_by=own, head=head)
+        done = fleet.queue.add(SessionId(of), wanted)
+        data = views.added(fleet, SessionId(of), done)
+        return Reply(data, _added(data, done), warnings=[*done.warnings, *fleet.messages(own)], session=own)
+
+
 def _is_another(session: str | None) -> bool:
     """Whether it is not the session itself that asks: somebody names it, and no agent does."""
     return session is not None and not (os.environ.get(VARIABLE) or acting.callers(os.environ))

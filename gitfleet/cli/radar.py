@@ -41,7 +41,12 @@ def radar(
         with Fleet.open(announce=render.note) as fleet:
             return _look(fleet, fetch=not offline, tell=not quiet)
 
-    return Watching(look, _gist, EVERY) if watch else look()
+    return Watching(look, _gist, _pause) if watch else look()
+
+
+def _pause() -> bool:
+    clock.wait(EVERY)
+    return True
 
 
 def _look(fleet: Fleet, *, fetch: bool, tell: bool) -> Reply:

@@ -110,6 +110,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "inbox list": CommandRow(inbox_rows.InboxListAnswer),
     "inbox notify": CommandRow(inbox_rows.InboxNotifyAnswer, (21,), ("ok", "partial")),
     "inbox read": CommandRow(inbox_rows.InboxReadAnswer),
+    "inbox unread": CommandRow(inbox_rows.InboxReadAnswer),
     "status": CommandRow(status.StatusAnswer),
     "agent install": CommandRow(agent_rows.AgentChangeAnswer),
     "agent uninstall": CommandRow(agent_rows.AgentChangeAnswer),
@@ -147,6 +148,7 @@ COMMANDS: Mapping[str, CommandRow] = {
     "queue show": CommandRow(queue.QueueShowAnswer),
     "queue why": CommandRow(queue.QueueWhyAnswer),
     "queue add": CommandRow(queue.QueueAddAnswer, (10, 15, 16)),
+    "queue accept": CommandRow(queue.QueueAddAnswer, (10, 15, 16)),
     "queue revert": CommandRow(queue.QueueAddAnswer, (10, 15, 16)),
     **{
         f"queue {verb}": CommandRow(queue.QueueChangeAnswer, (10, 16), ("ok", "tentative"))

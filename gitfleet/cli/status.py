@@ -8,16 +8,16 @@ from gitfleet.cli import status_view
 from gitfleet.cli.answer import Reply, Watching
 from gitfleet.cli.declaring import Option
 
-EVERY = 2.0
-
 Tail = Annotated[
     int, Option("--tail", metavar="N", min=0, help="Show the last N lines of each session's log, too.")
 ]
-Watch = Annotated[bool, Option("--watch", help="Look again every 2 seconds until Ctrl-C.")]
+Watch = Annotated[bool, Option("--watch", help="Go on until Ctrl-C: show it again whenever it has changed.")]
 
 
 def show(tail: Tail = 0, watch: Watch = False) -> Reply | Watching:
     """Show every session of the fleet: alive or not, where, on what, its claims and log. Local, without the network."""
     if watch:
-        return Watching(lambda: status_view.look(tail), status_view.gist, EVERY)
+        from gitfleet.cli import status_watch  # for this alone
+
+        return status_watch.start(tail)
     return status_view.look(tail)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from gitfleet.base import clock
+from gitfleet.base.meanwhile import Meanwhile
 from gitfleet.base.text import counted, duration, one_line
 from gitfleet.claims.conflict_text import stays
 from gitfleet.cli import inbox_text
@@ -16,7 +17,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views.daemon_rows import JobsGist
 from gitfleet.fleet.views.records import ClaimRecord
 from gitfleet.fleet.views.session_rows import SessionRow
-from gitfleet.fleet.views.status import ClaimGist, LedgerRow, SessionStatus, StatusAnswer
+from gitfleet.fleet.views.status import ClaimGist, FleetStatus, LedgerRow, SessionStatus, StatusAnswer
 from gitfleet.nodes import liveness
 from gitfleet.nodes.liveness import Liveness
 
@@ -32,16 +33,62 @@ COLOURS = {"alive": "green", "dead": "red", "quiet": "yellow", "unknown": "dim",
 
 def look(tail: int) -> Reply:
     """Every session of the fleet, with the last `tail` lines of its log."""
+    with Fleet.open() as fleet:
+        found, warnings = of(fleet, tail)
+        return reply(found, warnings)
+
+
+def of(fleet: Fleet, tail: int) -> FleetStatus:
+    """The status of a fleet, with all that people should know besides."""
     from gitfleet.fleet import hooks  # of no use to a list of sessions
 
-    with Fleet.open() as fleet:
-        found, problems = fleet.status(tail=tail)
-        ledger = found["ledger"]
-        old = freshness(fleet, ledger["age"], ledger["tentative"])
-        warnings = [*problems, *hooks.warnings(fleet), *heard(fleet), *old]
-        if alarm := ledger["alarm"]:
-            warnings.append(f"{alarm['message']} {alarm['hint']}")
-        return Reply(found, _lines(found), warnings=warnings)
+    told = Meanwhile(lambda: hooks.warnings(fleet))
+    found, problems = fleet.status(tail=tail)
+    ledger = found["ledger"]
+    old = freshness(fleet, ledger["age"], ledger["tentative"])
+    warnings = [*problems, *told.result(), *heard(fleet), *old]
+    if alarm := ledger["alarm"]:
+        warnings.append(f"{alarm['message']} {alarm['hint']}")
+    return FleetStatus(found, warnings)
+
+
+def reply(found: StatusAnswer, warnings: Sequence[str]) -> Reply:
+    """A status, to be shown."""
+    return Reply(found, _lines(found), warnings=warnings)
+
+
+def later(found: StatusAnswer, seconds: int) -> StatusAnswer:
+    """The same status so many seconds later, when nothing has happened."""
+    ledger = found["ledger"]
+    age = None if ledger["age"] is None else ledger["age"] + seconds
+    return {
+        **found,
+        "sessions": [_later(row, seconds) for row in found["sessions"]],
+        "ledger": {**ledger, "age": age},
+    }
+
+
+def _later(row: SessionStatus, seconds: int) -> SessionStatus:
+    idle, quiet = row["idle"], row["quiet_for"]
+    return {
+        **row,
+        "idle": None if idle is None else idle + seconds,
+        "quiet_for": None if quiet is None else quiet + seconds,
+    }
+
+
+def times(found: StatusAnswer) -> Iterator[int]:
+    """The lengths of time that are shown of a status, in seconds: each grows."""
+    now = clock.now()
+    if found["ledger"]["age"] is not None:
+        yield found["ledger"]["age"]
+    for row in shown(found["sessions"]):
+        yield from (value for value in (row["idle"], row["quiet_for"]) if value is not None)
+    yield from (
+        now - one["since"] for one in (*found["inbox"]["items"], *found["inbox"]["folded"]) if one["since"]
+    )
+    if found["jobs"] and found["jobs"]["manager"]:
+        yield now - found["jobs"]["manager"]["since"] // 1000
 
 
 def gist(answer: Reply) -> object:
@@ -67,11 +114,10 @@ def _lines(found: StatusAnswer) -> Iterator[str | Grid]:
     if found["jobs"] is not None:
         yield _jobs(found["jobs"])
     if sessions:
-        rows = sorted(sessions, key=_trouble)
-        cells = [_cells(row) for row in rows[:MOST]]
+        cells = [_cells(row) for row in shown(sessions)]
         yield Grid(HEAD, cells, coloured="LIVENESS", colours=COLOURS, optional=OPTIONAL)
-        if len(rows) > MOST:
-            yield f"and {_summary(rows[MOST:])}: `gitfleet session list`"
+        if rest := sorted(sessions, key=_trouble)[MOST:]:
+            yield f"and {_summary(rest)}: `gitfleet session list`"
     if retained:
         yield f"retained after their sessions have ended: {counted(len(retained), 'claim')}"
         yield from (f"  {line}" for line in _retained(retained))
@@ -111,6 +157,11 @@ def _jobs(jobs: JobsGist) -> str:
         return f"{counts}; nobody runs jobs here" + (": `gitfleet start`" if jobs["queued"] else "")
     age = clock.now() - manager["since"] // 1000
     return f"{counts}; process {manager['pid']} runs them, since {duration(age)}"
+
+
+def shown(sessions: Sequence[SessionStatus]) -> Sequence[SessionStatus]:
+    """Those of the sessions that people are shown."""
+    return sorted(sessions, key=_trouble)[:MOST]
 
 
 def _trouble(row: SessionStatus) -> int:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from gitfleet.base.names import SessionId
 from gitfleet.clone import Clone
-from gitfleet.fleet.services import FleetClaims
 from gitfleet.git.repository import discover
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from gitfleet.fleet.doctor import Diagnosis
     from gitfleet.fleet.maintenance import Upkeep
     from gitfleet.fleet.presence import SessionBegun, SessionFinished
+    from gitfleet.fleet.services import FleetClaims
     from gitfleet.fleet.syncing import Synced
     from gitfleet.fleet.trees import FleetWorktrees
     from gitfleet.fleet.views.status import FleetStatus
@@ -44,8 +44,6 @@ class Fleet(Clone):
     time shares a push, and of two that want the same path one gets it. Two things are one thread's own: a `State` (what
     `current` answers) and a `with fleet.reading(...)`. Rules that have changed hold from the next call on.
     """
-
-    claims: FleetClaims
 
     @classmethod
     def join(
@@ -246,5 +244,9 @@ class Fleet(Clone):
 
         return Waits(self)
 
-    def _claims(self) -> FleetClaims:
+    @cached_property
+    def claims(self) -> FleetClaims:
+        """The fleet's claims."""
+        from gitfleet.fleet.services import FleetClaims  # who only looks at what there is needs none
+
         return FleetClaims(self, self._folder, elsewhere=self._is_dead_elsewhere, announce=self._announce)

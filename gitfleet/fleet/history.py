@@ -15,7 +15,7 @@ from gitfleet.patterns.overlap import overlap
 from gitfleet.sessions import session_records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from gitfleet.clone import Clone
     from gitfleet.ledger.commits import Tip
@@ -29,7 +29,19 @@ def lines(
     tip = _tip(clone)
     if session is not None:
         session_records.folder(session)  # raises for an id that is none
-    wanted = [] if path is None else clone.claims.patterns([path])
+    meets = None if path is None else meeting(clone, path)
+    found = log.lines(clone.ledger.objects, OPERATIONS, tip, session=session, kind=kind, meets=meets)
+    return list(itertools.islice(found, limit))
+
+
+def between(clone: Clone, generations: range) -> Iterator[Line]:
+    """All operations of these generations, newest first. Raises NoFleet, Corrupt."""
+    return log.lines(clone.ledger.objects, OPERATIONS, _tip(clone), generations=generations)
+
+
+def meeting(clone: Clone, path: str) -> Callable[[str], bool]:
+    """Whether a pattern of the log meets this path. Raises BadPath, BadPattern."""
+    wanted = clone.claims.patterns([path])
     exact = clone.policy.case_sensitive
 
     def meets(text: str) -> bool:
@@ -39,10 +51,7 @@ def lines(
             return False
         return any(overlap(said, one, case_sensitive=exact) for one in wanted)
 
-    found = log.lines(
-        clone.ledger.objects, OPERATIONS, tip, session=session, kind=kind, meets=meets if wanted else None
-    )
-    return list(itertools.islice(found, limit))
+    return meets
 
 
 def verify(clone: Clone, progress: Callable[[int], None]) -> int:

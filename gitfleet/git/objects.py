@@ -101,16 +101,23 @@ class PlumbingObjects(_Writing):
                     self._wanted.append(oid)
                     coming.add(oid)
 
-    def listing(self, tree: str) -> Mapping[str, str] | None:
+    def listing(self, tree: str, *, folders: bool = False) -> Mapping[str, str] | None:
         """The files below a tree: ids by path. None where something cannot be read. One process."""
-        argv = ["git", f"--git-dir={self._git_dir}", "ls-tree", "-r", "-z", "--full-tree", tree]
+        argv = ["git", f"--git-dir={self._git_dir}", "ls-tree", "-r", "-z", "--full-tree"]
         try:
-            done = processes.run(argv, cwd=None, env=self._env, timeout=TIMEOUT)
+            done = processes.run(
+                [*argv, *(["-t"] if folders else []), tree], cwd=None, env=self._env, timeout=TIMEOUT
+            )
         except processes.TimedOut:
             return None
         rows = [row.partition(b"\t") for row in done.stdout.split(b"\0")[:-1]]
         return (
-            None if done.code else {os.fsdecode(name): told[-40:].decode("ascii") for told, _, name in rows}
+            None
+            if done.code
+            else {
+                os.fsdecode(name) + "/" * (b" tree " in told): told[-40:].decode("ascii")
+                for told, _, name in rows
+            }
         )
 
     def close(self) -> None:
@@ -232,7 +239,7 @@ class BulkObjects(_Writing):
     def prefetch(self, oids: Iterable[str]) -> None:
         """Nothing: each object is read as fast alone."""
 
-    def listing(self, tree: str) -> Mapping[str, str] | None:
+    def listing(self, tree: str, *, folders: bool = False) -> Mapping[str, str] | None:
         """Nothing: see `prefetch`."""
 
     def close(self) -> None:

@@ -47,8 +47,8 @@ class Objects(Protocol):
         """Read objects ahead of `read`, where that is faster. Raises for none of them."""
         ...
 
-    def listing(self, tree: str) -> Mapping[str, str] | None:
-        """The files below a tree: ids by path. None where its folders have to be read one by one."""
+    def listing(self, tree: str, *, folders: bool = False) -> Mapping[str, str] | None:
+        """The files below a tree: ids by path; with `folders` these too, each with a slash at its end. None where they have to be read one by one."""
         ...
 
     def write(self, kind: str, data: bytes) -> str:
@@ -142,6 +142,16 @@ class Snapshot:
         folder = self._walk(path.split("/") if path else [])
         if folder is not None:
             yield from self._below(f"{path}/" if path else "", folder)
+
+    def tree(self, path: str) -> str | None:
+        """The id of the folder at `path`, by which all below it may be known from before; None where there is none, or it was changed here."""
+        above, _, name = path.rpartition("/")
+        folder = self._walk(above.split("/") if above else [])
+        entry = folder.entries.get(name) if folder else None
+        if folder is None or entry is None or not entry.is_folder:
+            return None
+        child = folder.children.get(name)
+        return None if isinstance(child, _Folder) and child.changed else entry.oid or None
 
     def load(self, path: str, depth: int | None = None) -> None:
         """Have all files below the folder at `path` ready to be read, those in folders at most `depth` below it.

@@ -8,13 +8,13 @@ user's may read it.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import stat
 from contextlib import suppress
 
 from gitfleet.base import clock, files
+from gitfleet.base.digests import sha256
 from gitfleet.errors import LockHeld
 from gitfleet.git.program import Git, failed
 
@@ -128,4 +128,4 @@ def _mode(path: str) -> int:
 
 
 def _fingerprint(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    return sha256(content).hexdigest()

@@ -38,14 +38,18 @@ class Line(NamedTuple):
 
 def lines(
     objects: Objects, kinds: Registry, tip: Tip, *, session: SessionId | None = None, kind: str | None = None,
-    meets: Callable[[str], bool] | None = None,
+    meets: Callable[[str], bool] | None = None, generations: range | None = None,
 ) -> Iterator[Line]:  # fmt: skip
     """The operations of the chain from `tip` back, newest first; filtered by session, by kind (`claim` or `claim.release`)
-    and by a test of their patterns. Costs three objects a generation. Raises Corrupt at a commit that is none; one whose
-    transaction cannot be read is a line of its own, of the kind UNREADABLE, whatever is asked for.
+    and by a test of their patterns; of these `generations` alone. Costs three objects a generation, one where it is passed over. Raises
+    Corrupt at a commit that is none; one whose transaction cannot be read is a line of its own, of the kind UNREADABLE, whatever is
+    asked for.
     """
     link: Tip | None = tip
-    while link is not None:
+    first, end = (generations.start, generations.stop) if generations is not None else (0, tip.generation + 1)
+    while link is not None and link.generation >= end:
+        link = commits.read(objects, link.parent) if link.parent else None
+    while link is not None and link.generation >= first:
         parent = commits.read(objects, link.parent) if link.parent else None
         try:
             carried = commits.transaction(objects, link).raw

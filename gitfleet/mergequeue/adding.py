@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from gitfleet.base import advice
 from gitfleet.base.names import BranchName, Oid, SessionId
 from gitfleet.base.text import display, one_line
 from gitfleet.claims import model as claims
 from gitfleet.claims.model import Claim
 from gitfleet.claims.policy import Policy
 from gitfleet.codec import Struct
-from gitfleet.errors import NoEntry, UsageError
+from gitfleet.errors import NoEntry, PolicyRefused, RefMoved, UsageError
 from gitfleet.git import merge_rules
 from gitfleet.git.quarantine import Merged, quarantine
 from gitfleet.git.repository import Repository
@@ -41,7 +42,8 @@ class Wanted(Struct):
     """What is to be queued: `branch` "" is the session's own. None keeps what the entry has, or takes what is usual.
 
     `after` names entries that are to land before it. `by_another`: it is not the session itself that asks (see `queue_policy`).
-    `ceiling`: what may be given, where that is not by the rules.
+    `ceiling`: what may be given, where that is not by the rules. `accepted_by`: the session of a person who asks for it, having reviewed it at
+    `head`; then the session that it is queued for may be another clone's. `head` "": whatever is there.
     """
 
     branch: str = ""
@@ -50,6 +52,8 @@ class Wanted(Struct):
     after: Sequence[str] = ()
     by_another: bool = False
     ceiling: int | None = None
+    accepted_by: SessionId = SessionId("")
+    head: str = ""
 
 
 class QueuedBranch(Struct):
@@ -80,22 +84,24 @@ class Adding:
         self._count = 0
         self._absent: Sequence[Stacked] = ()
         self._landed: QueueEntry | None = None
-        self._who: Session = session_rules.of_node(ledger.current().view, session, ledger.node.id)
+        view, node = ledger.current().view, ledger.node.id
+        self._asks = session_rules.of_node(view, wanted.accepted_by or session, node)
+        self._who: Session = session_rules.required(view, session)
+        if wanted.accepted_by and not self._asks.person:
+            hint = f"Ask one, or add the branch: {advice.QUEUE_ADD.of('BRANCH')}."
+            raise PolicyRefused("Only a person may accept the work of a session.", hint=hint)
 
     def run(self, timeout: float) -> QueuedBranch:
         """Check the branch, and have it queued. Raises as `service.MergeQueue.add`."""
         wanted, who = self._wanted, self._who
         naming.check_title(wanted.title)
-        branch = (
-            branches.checked(wanted.branch)
-            if wanted.branch
-            else branches.current(self._repository, who.worktree)
-        )
+        branch = branches.checked(wanted.branch) if wanted.branch else self._branch()
         if branch == self._target:
             words = f"{display(branch)} is what entries land on, and cannot be one itself."
             raise UsageError(words, hint="Put your work on a branch of its own: `git switch -c NAME`.")
         self._check_ceiling()
         placed = branches.find(self._repository, self._ledger, branch)
+        self._check_head(placed)
         warnings = [*policy_file.refresh(self._repository, self._ledger.node)]
         self._check_ceiling()
         base, commits = self._commits(placed)
@@ -109,6 +115,23 @@ class Adding:
             branches.push(self._repository, self._ledger.node.hub, placed, who.id)
         added = self._enter(placed, base, timeout)
         return QueuedBranch(added[-1], added[:-1], placed.ahead, warnings)
+
+    def _branch(self) -> BranchName:
+        """The branch that the session is on; of another clone's, as it was told. Raises UsageError where it is on none."""
+        if self._who.node == self._ledger.node.id:
+            return branches.current(self._repository, self._who.worktree)
+        return branches.checked(self._who.branch)
+
+    def _check_head(self, placed: Placed) -> None:
+        if self._wanted.head and placed.head != self._wanted.head:
+            words = f"{display(placed.branch)} is at {placed.head[:12]} now, and no more at {self._wanted.head[:12]}, which was looked at."
+            raise RefMoved(
+                words,
+                hint="Look at what is new there, and accept it again.",
+                ref=branches.HEADS + placed.branch,
+                expected=self._wanted.head,
+                found=placed.head,
+            )
 
     @property
     def _target(self) -> BranchName:
@@ -126,7 +149,7 @@ class Adding:
     def _check_ceiling(self) -> None:
         """Before anything is pushed; the ledger's own decision asks the same."""
         priority = self._wanted.priority
-        if not self._who.person and priority is not None and priority > self._ceiling:
+        if not self._asks.person and priority is not None and priority > self._ceiling:
             raise rules.above(priority, self._ceiling)
 
     def _commits(self, placed: Placed) -> tuple[Oid, Sequence[IncomingCommit]]:
@@ -237,6 +260,7 @@ class Adding:
                 claims=self._claims(self._who.id, row, placed.target, below),
                 ceiling=self._ceiling,
                 most_tries=queue_policy.load(self._ledger.state).tries,
+                owner=self._who.id if self._asks.id != self._who.id else SessionId(""),
             )
         )
 
@@ -282,8 +306,8 @@ class Adding:
         return self._landed.pin if self._landed else None
 
     def _operation(self, body: Add) -> Operation:
-        who = Actor(PERSON if self._who.person else SESSION, self._who.id)
-        heard = Reading(self._ledger.state).seen(self._who.id)
+        who = Actor(PERSON if self._asks.person else SESSION, self._asks.id)
+        heard = Reading(self._ledger.state).seen(self._asks.id)
         return self._ledger.operation(rules.add, who, body, heard=heard)
 
     def _claims(self, owner: SessionId, row: Stacked, target: str, below: EntryPin | None) -> tuple[str, ...]:

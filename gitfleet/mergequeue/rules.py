@@ -55,15 +55,14 @@ def add(view: View, operation: Operation, body: Add, generation: int) -> Decisio
         entry = _new(view, operation, body, generation)
         state = model.queue(view)
         changes |= {**model.put(entry), model.STATE_FILE: replace(state, seq=state.seq + 1).as_bytes()}
-        return Accepted(changes, Added(entry, True), one_line(f"{operation.session} queues {entry.name}"))
-    entry, said = _again(there, operation, body, generation)
+        words = one_line(f"{operation.session} queues {entry.name}")
+        return Accepted(changes | _telling(view, changes, entry, words, operation), Added(entry, True), words)
+    entry, said = _again(view, there, operation, body, generation)
     changes |= model.put(entry)
     what = ", ".join(said) or "nothing new"
-    return Accepted(
-        changes,
-        Added(entry, False, tuple(said)),
-        one_line(f"{operation.session} queues {entry.name} again: {what}"),
-    )
+    words = one_line(f"{operation.session} queues {entry.name} again: {what}")
+    changes |= _telling(view, changes, entry, words, operation) if said else {}
+    return Accepted(changes, Added(entry, False, tuple(said)), words)
 
 
 def _alive(view: View, operation: Operation) -> Changes:
@@ -134,13 +133,20 @@ def _new(view: View, operation: Operation, body: Add, generation: int) -> QueueE
     )  # fmt: skip
 
 
+def _telling(view: View, changes: Changes, entry: QueueEntry, words: str, operation: Operation) -> Changes:
+    """What tells an entry's session that somebody else has queued it."""
+    if entry.session == operation.session:
+        return {}
+    return inbox.post(Overlay(view, changes), entry.session, words, operation)
+
+
 def _owner(view: View, operation: Operation, body: Add) -> SessionId:
     """The session that an entry belongs to: the one that is named, if it is there, else the one that asks."""
     return body.owner if is_name(body.owner) and session_records.find(view, body.owner) else operation.session
 
 
 def _again(
-    there: QueueEntry, operation: Operation, body: Add, generation: int
+    view: View, there: QueueEntry, operation: Operation, body: Add, generation: int
 ) -> tuple[QueueEntry, list[str]]:
     """An entry that was there as it is now, and in words what has changed."""
     told: dict[str, Any] = {}
@@ -161,7 +167,7 @@ def _again(
             raise _unrepaired(there)
         kept = {"reason": there.reason, "evidence": there.evidence}
         return moved(there, "change", there.state, operation, **kept, **told), said
-    return _repaired(there, operation, body, generation, told), [
+    return _repaired(view, there, operation, body, generation, told), [
         f"its head is {body.head[:12]}: it is tested anew",
         *said,
     ]
@@ -174,14 +180,14 @@ def _unrepaired(there: QueueEntry) -> EntryMoved:
 
 
 def _repaired(
-    there: QueueEntry, operation: Operation, body: Add, generation: int, told: dict[str, Any]
+    view: View, there: QueueEntry, operation: Operation, body: Add, generation: int, told: dict[str, Any]
 ) -> QueueEntry:
     tries = _tries(there, operation, body.most_tries)
     held = there.state == states.HELD and there.reason == "hold"
     told |= {"reason": there.reason, "evidence": there.evidence} if held else {}
     return moved(
         there, "add", states.HELD if held else states.QUEUED, operation, head=body.head, base=body.base, tries=tries,
-        handed=0, since=generation, headed=operation.at, session=operation.session, node=operation.node,
+        handed=0, since=generation, headed=operation.at, session=_owner(view, operation, body), node=operation.node,
         claims=tuple(dict.fromkeys((*there.claims, *body.claims)))[-model.MAX_ENTRIES :], **told,
     )  # fmt: skip
 

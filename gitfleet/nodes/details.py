@@ -7,11 +7,12 @@ to the hub, and must not make this machine publish a file or run git in a folder
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gitfleet.base import identity
 from gitfleet.base.text import some
 from gitfleet.codec import Struct
+from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.nodes import checkouts, log_tails
@@ -21,6 +22,8 @@ from gitfleet.sessions.local import LocalSessions
 from gitfleet.sessions.session_records import Session
 
 SECONDS = 2.0
+Look = Callable[[Mapping[str, str], Git, Callable[[], str | None], float], Mapping[str, Checkout]]
+"""Says of worktrees (path to git directory) what git does, given git, what tells the trunk, and seconds: see `checkouts.look`."""
 
 
 class WantedTail(Struct):
@@ -44,12 +47,13 @@ def gather(
     sessions: Sequence[Session],
     wanted: WantedTail,
     trunk: Callable[[], str | None],
+    look: Look | None = None,
 ) -> tuple[dict[str, Detail], list[str]]:
     """The details of sessions of this node, by id, and warnings about worktrees that could not be looked at.
 
-    One git process for each worktree that sessions are in, in parallel, within `wanted.seconds`.
+    One git process for each worktree that sessions are in, in parallel, within `wanted.seconds`; or what `look` says of them.
     """
-    found, warnings = _checkouts(repository, sessions, trunk, wanted.seconds)
+    found, warnings = _checkouts(repository, sessions, trunk, wanted.seconds, look or _looked)
     local = LocalSessions(ledger.state)
     details: dict[str, Detail] = {
         session.id: _detail(session, local, found.get(session.worktree), wanted) for session in sessions
@@ -58,7 +62,11 @@ def gather(
 
 
 def _checkouts(
-    repository: Repository, sessions: Sequence[Session], trunk: Callable[[], str | None], seconds: float
+    repository: Repository,
+    sessions: Sequence[Session],
+    trunk: Callable[[], str | None],
+    seconds: float,
+    look: Look,
 ) -> tuple[dict[str, Checkout], list[str]]:
     """By worktree as the sessions spell it."""
     if not sessions:
@@ -67,8 +75,7 @@ def _checkouts(
     paths = sorted({session.worktree for session in sessions})
     real = {path: os.path.realpath(path) if path and "\0" not in path else "" for path in paths}
     wanted = {place: known[place] for place in real.values() if place in known}
-    tip = trunk() if wanted else None
-    found = checkouts.look(wanted, repository.git, tip, seconds=seconds)
+    found = look(wanted, repository.git, trunk, seconds)
     warnings = []
     for path, place in real.items():
         if place not in found:
@@ -77,6 +84,12 @@ def _checkouts(
             why = why if place in known else "it is no worktree of this clone"
             warnings.append(f"the worktree {path} ({some(ids)}) could not be checked: {why}")
     return {path: found[place] for path, place in real.items() if place in found}, warnings
+
+
+def _looked(
+    worktrees: Mapping[str, str], git: Git, trunk: Callable[[], str | None], seconds: float
+) -> Mapping[str, Checkout]:
+    return checkouts.look(worktrees, git, trunk() if worktrees else None, seconds=seconds)
 
 
 def _detail(session: Session, local: LocalSessions, checkout: Checkout | None, wanted: WantedTail) -> Detail:

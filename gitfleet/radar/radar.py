@@ -25,6 +25,7 @@ from gitfleet.radar.cache import Cache
 from gitfleet.radar.deltas import Delta
 from gitfleet.radar.heads import Gathered
 from gitfleet.radar.hot_paths import HotPath, HotPaths
+from gitfleet.radar.last_round import RoundKeeper
 from gitfleet.radar.model import Findings
 from gitfleet.radar.sweep import RadarSweep
 from gitfleet.trunk import position
@@ -63,6 +64,8 @@ class Radar:
         self._ranks = ranks
         self._deltas: dict[tuple[str, str], Delta] = {}
         self._folder = os.path.join(ledger.state, "radar")
+        self.rounds = RoundKeeper(ledger.state)
+        """What the last round found, for who only looks."""
 
     def look(self, *, fetch: bool = True) -> RadarRound:
         """One round. With `fetch` the hub is asked; where it cannot be, what was last seen counts, and a warning says so.
@@ -80,6 +83,7 @@ class Radar:
                 found = self._round(base, fetch=fetch)
             HotPaths(self._ledger.state).note(_conflicts(found.findings))
             said = [*warnings, *found.warnings]
+            self.rounds.keep(found.findings, said)
             return found._replace(warnings=said, certain=fetch and not said)
 
     def tell(self, found: RadarRound) -> list[str]:

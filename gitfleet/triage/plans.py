@@ -185,13 +185,15 @@ class PlanRefs:
     def _meet(self, fleet_session: str) -> None:
         """Have what the hub has of a plan here, and put what was added here behind it. Raises Corrupt for another plan of that name."""
         ref, place = fleetrefs.plan(fleet_session), fleetrefs.seen_plan(self._hub, fleet_session)
-        if ref not in self._remote().look(ref):
-            for name, oid in refs.read(self._git, place).items():
-                refs.delete(self._git, name, old=oid)
-            return
-        self._remote().fetch(f"+{ref}:{place}", prune=False)
+        there = self._remote().look(ref).get(ref)
         found = refs.read(self._git, ref, place)
-        theirs = stored(self._objects, found[place], fleet_session)
+        if there is None:
+            if place in found:
+                refs.delete(self._git, place, old=found[place])
+            return
+        self._remote().fetch(ref, prune=False)  # into no ref: two that fetch into one both fail
+        theirs = stored(self._objects, there, fleet_session)
+        refs.move(self._git, place, new=there, old=found.get(place))
         here = found.get(ref)
         if here is None:
             refs.move(self._git, ref, new=theirs.tip, old=None)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from gitfleet.base.commands import spoken_in
 from gitfleet.errors import EXIT_CODES, UNCHANGED, FleetError, NoEntry, NoSession
 from gitfleet.fleet.views import envelope
-from gitfleet.web.routes import WebAnswer
+from gitfleet.web.outcome import WebAnswer
 
 STATUS_OF: Mapping[int, int] = {
     2: 400, 10: 409, 12: 410, 13: 503, 14: 409, 15: 412, 16: 403, 20: 503, 30: 502, 40: 501,

@@ -16,22 +16,27 @@ from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.web import answers, openapi
 from gitfleet.web.events import LedgerEvents
+from gitfleet.web.outcome import WebAnswer
+from gitfleet.web.page import acts, documents, serving
+from gitfleet.web.page.streams import PageStreams
 from gitfleet.web.requests import NothingAsked, of_body, of_query
-from gitfleet.web.routes import API, ROUTES, WebAnswer, WebRoute
+from gitfleet.web.routes import API, ROUTES, WebRoute
 
 MOST_BYTES = 1 << 20
 """Bytes of a body."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def application(fleet: Fleet) -> Starlette:
+def application(fleet: Fleet, events: LedgerEvents, streams: PageStreams) -> Starlette:
     """The application for one clone."""
     return Starlette(
         routes=[
             Route("/", _index),
             Route("/openapi.json", _description),
-            Route(f"{API}/events", _events(fleet)),
+            Route(f"{API}/events", _events(events)),
             *_routes(fleet),
+            *serving.routes(streams),
+            *acts.routes(fleet),
         ],
         exception_handlers={HTTPException: _unknown, Exception: _bug},
     )
@@ -76,15 +81,15 @@ async def _body(request: Request) -> bytes:
     return bytes(found)
 
 
-async def _index(_: Request) -> Response:
-    """What there is to ask for."""
+async def _index(request: Request) -> Response:
+    """The page for a browser; for programs what there is to ask for."""
+    if documents.is_document("/", request.headers.get("accept", "")):
+        return serving.document(request)
     found = [{"method": route.method, "path": route.path, "words": route.words} for route in ROUTES]
     return answers.told("web", WebAnswer({"routes": found}))
 
 
-def _events(fleet: Fleet) -> Endpoint:
-    events = LedgerEvents(fleet.repository)
-
+def _events(events: LedgerEvents) -> Endpoint:
     async def answer(request: Request) -> Response:
         """What changes, as it does."""
         if request.method == "HEAD":

@@ -38,6 +38,12 @@ class LedgerEvents:
         self._newest: LedgerEvent | None = None
         self._changed = asyncio.Event()
         self._watcher: threading.Thread | None = None
+        self._ended = False
+
+    def close(self) -> None:
+        """End every stream. For the event loop's thread."""
+        self._ended = True
+        self._changed.set()
 
     async def stream(self, seen: str) -> AsyncIterator[str]:
         """The newest event, unless that is `seen`, and each that comes; ends where the ledger cannot be read any more."""
@@ -58,7 +64,7 @@ class LedgerEvents:
                 await asyncio.wait_for(changed.wait(), SIGN_OF_LIFE)
             except TimeoutError:
                 yield ": still here\n\n"
-            if not watcher.is_alive():
+            if self._ended or not watcher.is_alive():
                 return
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:

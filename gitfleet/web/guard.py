@@ -7,7 +7,7 @@ that name. It can read no token, but nothing of it is let through to where one i
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -16,18 +16,28 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gitfleet.web import answers
 from gitfleet.web.tokens import Tokens
 
+MAY = "gitfleet.may"
+"""Where a request's scope says what its token allows: `change` or `look`."""
 LOOKING = frozenset(["GET", "HEAD"])
 
 
 class RequestGuard:
     """Lets through to `app` what may pass. `names` are the hosts by which we may be addressed besides addresses.
 
-    On loopback only (`loopback`) these are loopback addresses; else any: a name that points here by somebody's trick is none.
+    `is_open` says of a path and an `Accept` whether that is for everybody. On loopback only (`loopback`) these are loopback addresses; else any: a name that points here by somebody's trick is none.
     """
 
     def __init__(
-        self, app: ASGIApp, tokens: Tokens, names: Collection[str], *, loopback: bool, read_only: bool
+        self,
+        app: ASGIApp,
+        tokens: Tokens,
+        names: Collection[str],
+        *,
+        is_open: Callable[[str, str], bool] = lambda _path, _accept: False,
+        loopback: bool,
+        read_only: bool,
     ) -> None:
+        self._is_open = is_open
         self._app, self._tokens, self._names = app, tokens, frozenset(name.lower() for name in names)
         self._loopback, self._read_only = loopback, read_only
 
@@ -35,14 +45,17 @@ class RequestGuard:
         """Answer a request, or pass it on."""
         if scope["type"] != "http":
             return
-        refusal = self._refusal(scope["method"], Headers(scope=scope))
+        refusal = self._refusal(scope, Headers(scope=scope))
         await (refusal or self._app)(scope, receive, send)
 
-    def _refusal(self, method: str, headers: Headers) -> Response | None:
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        method = scope["method"]
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
             hint = "Ask by the address that the server told when it started."
             return answers.failed("wrong-host", 403, "This server has no such name.", hint)
+        if method in LOOKING and self._is_open(scope["path"], headers.get("accept", "")):
+            return None
         origins = headers.getlist("origin")
         foreign = any(origin.lower() != f"http://{hosts[0].lower()}" for origin in origins)
         if foreign or headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
@@ -61,6 +74,7 @@ class RequestGuard:
                 "Use the other token." if may == "look" else "Start the server without the option for that."
             )
             return answers.failed("read-only", 403, "Only looking is allowed here.", hint)
+        scope[MAY] = "look" if self._read_only else may
         return None
 
     def _is_ours(self, host: str) -> bool:

@@ -26,7 +26,9 @@ def _decimal(value: Any) -> Any:
     )
 
 
-class _RequestFields(BaseModel):
+class RequestFields(BaseModel):
+    """The fields of a request: no others, each of its own type."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
@@ -39,30 +41,30 @@ Lines = Annotated[
 Path = Annotated[str, Field(min_length=1, max_length=4096)]
 
 
-class NothingAsked(_RequestFields):
+class NothingAsked(RequestFields):
     """No parameters."""
 
 
-class StatusQuery(_RequestFields):
+class StatusQuery(RequestFields):
     """`tail` adds that many lines of each session's log."""
 
     tail: Lines = 0
 
 
-class LogsQuery(_RequestFields):
+class LogsQuery(RequestFields):
     """Whose log, and how much of it."""
 
     session_id: SessionName
     tail: Lines = 200
 
 
-class ClaimsQuery(_RequestFields):
+class ClaimsQuery(RequestFields):
     """`session_id`: only the claims of this session."""
 
     session_id: SessionName = ""
 
 
-class ClaimBody(_RequestFields):
+class ClaimBody(RequestFields):
     """Paths to be claimed for a session: all of them, or nothing."""
 
     session_id: SessionName
@@ -75,7 +77,7 @@ class ClaimBody(_RequestFields):
     reason: str = Field("", max_length=1000, description="Why; shown to those who are refused.")
 
 
-class ReleaseBody(_RequestFields):
+class ReleaseBody(RequestFields):
     """Claims to be released."""
 
     session_id: SessionName
@@ -84,7 +86,7 @@ class ReleaseBody(_RequestFields):
     )  # fmt: skip
 
 
-class QueueBody(_RequestFields):
+class QueueBody(RequestFields):
     """A branch to be queued for landing."""
 
     session_id: SessionName

@@ -6,21 +6,30 @@ not for who looks.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
 from gitfleet.base.names import SessionId
 from gitfleet.claims.service import Terms
-from gitfleet.clients import acting
 from gitfleet.codec import Struct
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import claim_rows, grants, queue, session_log_rows, status
+from gitfleet.fleet.views import (
+    claim_rows,
+    grants,
+    inbox_rows,
+    queue,
+    review_rows,
+    session_log_rows,
+    starting_rows,
+    status,
+)
 from gitfleet.mergequeue.adding import Wanted
-from gitfleet.sessions.local import VARIABLE
 from gitfleet.telling import remarks
+from gitfleet.web import person_acts, person_requests
+from gitfleet.web.askers import is_agent
+from gitfleet.web.outcome import WebAnswer
 from gitfleet.web.requests import (
     ClaimBody,
     ClaimsQuery,
@@ -32,14 +41,6 @@ from gitfleet.web.requests import (
 )
 
 API = "/api/v1/coordination/fleet"
-
-
-class WebAnswer(Struct):
-    """What a route has found or done. `tentative`: the hub has not agreed yet."""
-
-    data: Mapping[str, Any]
-    warnings: Sequence[str] = ()
-    tentative: bool = False
 
 
 class WebRoute(Struct):
@@ -91,10 +92,7 @@ def _queue(fleet: Fleet, _: NothingAsked) -> WebAnswer:
 
 def _enqueue(fleet: Fleet, asked: QueueBody) -> WebAnswer:
     session = SessionId(asked.session_id)
-    by_another = not (
-        os.environ.get(VARIABLE) or acting.callers(os.environ)
-    )  # who started the server, as for commands
-    wanted = Wanted(asked.branch, asked.title, asked.priority, (), by_another)
+    wanted = Wanted(asked.branch, asked.title, asked.priority, (), not is_agent())
     done = fleet.queue.add(session, wanted)
     return WebAnswer(queue.added(fleet, session, done), done.warnings)
 
@@ -114,5 +112,35 @@ ROUTES: Sequence[WebRoute] = (
              NothingAsked, queue.QueueListAnswer, _queue),
     WebRoute("POST", f"{API}/merge-queue", "queue add", "Queue a branch for landing; again, to change its entry",
              QueueBody, queue.QueueAddAnswer, _enqueue),
+    WebRoute("GET", f"{API}/review", "review", "What a session has done, and what comes next",
+             person_requests.ReviewQuery, review_rows.ReviewAnswer, person_acts.review),
+    WebRoute("POST", f"{API}/merge-queue/accept", "queue accept", "Queue the work of a session that was reviewed, as a person",
+             person_requests.AcceptBody, queue.QueueAddAnswer, person_acts.accept),
+    WebRoute("POST", f"{API}/merge-queue/hold", "queue hold", "Keep an entry from landing",
+             person_requests.ReasonedBody, queue.QueueChangeAnswer, person_acts.hold),
+    WebRoute("POST", f"{API}/merge-queue/unhold", "queue unhold", "Let a held entry go on",
+             person_requests.EntryBody, queue.QueueChangeAnswer, person_acts.unhold),
+    WebRoute("POST", f"{API}/merge-queue/drop", "queue drop", "Take an entry out",
+             person_requests.ReasonedBody, queue.QueueChangeAnswer, person_acts.drop),
+    WebRoute("POST", f"{API}/merge-queue/retry", "queue retry", "Have an entry that came back tested again",
+             person_requests.EntryBody, queue.QueueChangeAnswer, person_acts.retry),
+    WebRoute("POST", f"{API}/merge-queue/bump", "queue bump", "Give an entry another priority",
+             person_requests.BumpBody, queue.QueueChangeAnswer, person_acts.bump),
+    WebRoute("POST", f"{API}/merge-queue/approve", "queue approve", "Let an entry pass that takes away lines of others, as a person",
+             person_requests.ApproveBody, queue.QueueChangeAnswer, person_acts.approve),
+    WebRoute("POST", f"{API}/merge-queue/pause", "queue pause", "Keep the whole queue back",
+             person_requests.PauseBody, queue.QueuePauseAnswer, person_acts.pause),
+    WebRoute("POST", f"{API}/merge-queue/resume", "queue resume", "Let the queue go on",
+             person_requests.ResumeBody, queue.QueuePauseAnswer, person_acts.resume),
+    WebRoute("POST", f"{API}/tell", "tell", "Leave a message for a session",
+             person_requests.TellBody, grants.TellAnswer, person_acts.tell),
+    WebRoute("POST", f"{API}/sessions/end", "session end", "End a session of this clone: its claims are released, but those that its work keeps",
+             person_requests.EndBody, starting_rows.SessionEndAnswer, person_acts.end),
+    WebRoute("GET", f"{API}/inbox", "inbox list", "What needs a person",
+             person_requests.InboxQuery, inbox_rows.InboxListAnswer, person_acts.inbox),
+    WebRoute("POST", f"{API}/inbox/read", "inbox read", "Take items of the inbox as read, in this clone",
+             person_requests.ReadBody, inbox_rows.InboxReadAnswer, person_acts.read),
+    WebRoute("POST", f"{API}/inbox/unread", "inbox unread", "Take items of the inbox as unread again",
+             person_requests.ItemsBody, inbox_rows.InboxReadAnswer, person_acts.unread),
 )  # fmt: skip
-"""The routes of the runbook."""
+"""The routes of the runbook, and those of what people do."""

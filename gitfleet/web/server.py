@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import uvicorn
 
 from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.web.application import application
+from gitfleet.web.events import LedgerEvents
 from gitfleet.web.guard import RequestGuard
+from gitfleet.web.page import documents
+from gitfleet.web.page.streams import PageStreams
 from gitfleet.web.tokens import Tokens
 
 ENDING = 3
@@ -33,10 +36,13 @@ class WebServer:
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self.port}"
         loopback = ipaddress.ip_address(address[0].partition("%")[0]).is_loopback
+        self._events = LedgerEvents(fleet.repository)
+        self._streams = PageStreams(fleet, read_only=read_only)
         guarded = RequestGuard(
-            application(fleet),
+            application(fleet, self._events, self._streams),
             self.tokens,
             ["localhost", host, *names],
+            is_open=documents.is_document,
             loopback=loopback,
             read_only=read_only,
         )
@@ -48,11 +54,25 @@ class WebServer:
 
     def run(self) -> None:
         """Answer requests until a signal to stop. Raises KeyboardInterrupt at Ctrl-C."""
-        uvicorn.Server(self._config).run(sockets=[self._socket])
+        _EndingServer(self._config, [self._events.close, self._streams.close]).run(sockets=[self._socket])
 
     def close(self) -> None:
         """Listen no more."""
         self._socket.close()
+
+
+class _EndingServer(uvicorn.Server):
+    """A server that tells its streams when it is stopped: they would go on for as long as it waits for requests."""
+
+    def __init__(self, config: uvicorn.Config, endings: Sequence[Callable[[], None]]) -> None:
+        super().__init__(config)
+        self._endings = endings
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See `uvicorn.Server`."""
+        for end in self._endings:
+            end()
+        await super().shutdown(sockets)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitfleet.base.text import amount, counted, display, duration, one_line, span
+from gitfleet.base.text import amount, counted, display, duration, duration_holds, one_line, span
 
 
 @given(st.text() | st.binary().map(os.fsdecode))
@@ -48,6 +48,13 @@ def test_one_line_of_any_text_is_one_line_within_its_limit(text: str, limit: int
 )
 def test_duration_of_seconds_reads_as_people_say_it(seconds: float, words: str) -> None:
     assert duration(seconds) == words
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 59, 60, 61, 119, 3599, 3600, 86_399, 86_400, 90_001, 300_000])
+def test_duration_reads_the_same_for_as_long_as_it_is_said_to_hold(seconds: int) -> None:
+    holds = duration_holds(seconds)
+    assert holds > 0
+    assert duration(seconds + holds - 1) == duration(seconds) != duration(seconds + holds)
 
 
 def test_counted_of_one_and_of_others_has_the_noun_that_fits() -> None:

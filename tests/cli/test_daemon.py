@@ -180,6 +180,9 @@ def test_signals_stop_it_and_have_it_read_the_files_again(ada: Path, gitfleet: G
     gone(there.process)
     entries = told(gitfleet, ada, "logs", "--tail", "1")["entries"]
     assert [one["message"] for one in entries] == ["stopped: SIGTERM"]
+    while "stopped: SIGTERM" not in following.said():
+        assert clock.elapsed() < end
+        clock.wait(0.02)
     following.send(signal.SIGINT)
     lines = [json.loads(line) for line in following.ended().ok().stdout.splitlines()]
     for line in lines:

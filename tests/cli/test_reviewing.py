@@ -80,7 +80,7 @@ def test_work_is_shown_safely_and_accepted_by_queueing_its_branch(
     rows = [(row["path"], row["added"], row["removed"]) for row in found["files"]]
     assert rows == [("blob", None, None), ("new \x1bname", 2, 0)]
     assert (found["next"], found["entry"], found["diff"]) == (
-        "gitfleet queue add --session worker",
+        "gitfleet queue accept worker",
         None,
         None,
     )
@@ -90,7 +90,7 @@ def test_work_is_shown_safely_and_accepted_by_queueing_its_branch(
     assert r"+       b\x1b[31m" in lines
     assert lines[-2:] == [
         "To accept it is to queue its branch. What it has not committed stays out.",
-        "next: `gitfleet queue add --session worker`",
+        "next: `gitfleet queue accept worker`",
     ]
     assert "\x1b" not in shown
     with fleets.open("alone") as fleet:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import re
 import signal
+import struct
 import subprocess
+import sys
+import termios
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +234,66 @@ def test_watch_whose_reader_is_gone_ends(
     watch.stdout.close()
     fleets.claim("alone", "alone-1", "README.md")
     assert watch.wait(PATIENCE) == 0
+
+
+def test_watch_whose_reader_is_gone_ends_although_nothing_changes(
+    alone: Path, watching: Callable[..., subprocess.Popen[str]]
+) -> None:
+    watch = watching(alone, "--json")
+    assert watch.stdout is not None
+    watch.stdout.readline()
+    watch.stdout.close()
+    assert watch.wait(PATIENCE) == 0
+
+
+def test_watch_shows_the_end_of_a_process_when_it_ends(
+    alone: Path, watching: Callable[..., subprocess.Popen[str]], agent: subprocess.Popen[bytes]
+) -> None:
+    watch = watching(alone, "--json")
+    assert watch.stdout is not None
+    watch.stdout.readline()
+    agent.kill()
+    answer = json.loads(watch.stdout.readline())["data"]
+    assert [row["liveness"] for row in answer["sessions"] if row["id"] == "s1"] == ["dead"]
+    assert [one["who"] for one in answer["inbox"]["items"]] == ["s1"]
+
+
+def test_watch_on_a_terminal_is_drawn_anew_for_its_new_size_and_ends_with_ctrl_c(
+    alone: Path, gitfleet: Gitfleet
+) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
+    env = overlaid({**gitfleet.environment(), "TERM": "xterm", "COLUMNS": None, "LINES": None})
+    argv = [sys.executable, "-c", OWNING_ITS_TERMINAL, *gitfleet.argv("status", "--watch")]
+    with subprocess.Popen(
+        argv, cwd=alone, env=env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as process:
+        os.close(theirs)
+        seen = _until(ours, b"TITLE")
+        fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 60, 0, 0))
+        while b"TITLE" in seen.rpartition(b"\x1b[2J")[2] or b"BRANCH" not in seen.rpartition(b"\x1b[2J")[2]:
+            seen += os.read(ours, 1 << 16)
+        os.write(ours, b"\x03")
+        with suppress(OSError):
+            while os.read(ours, 1 << 16):
+                pass
+        assert process.wait(PATIENCE) == 0
+    os.close(ours)
+
+
+OWNING_ITS_TERMINAL = """
+import fcntl, os, signal, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def _until(handle: int, word: bytes) -> bytes:
+    seen = b""
+    while word not in seen:
+        seen += os.read(handle, 1 << 16)
+    return seen
 
 
 def test_watch_that_meets_an_error_ends_with_its_code(

@@ -46,8 +46,11 @@ def run_script(script: Path, directory: Path, gitfleet: Gitfleet, programs: Path
         client = Path(folder, "client.py")
         client.write_text(CLIENT.format(path=path), encoding="utf-8")
         for name in ("gitfleet", "git-fleet"):
-            line = f'exec {shlex.quote(sys.executable)} -I -S {client} "$@"'
-            (programs / name).write_text(f"#!/bin/sh\n{line}\n", encoding="utf-8")
+            lines = [
+                f'[ "$1" = web ] && exec {shlex.join(gitfleet.argv())} "$@"',  # it is ended by its number
+                f'exec {shlex.quote(sys.executable)} -I -S {client} "$@"',
+            ]
+            (programs / name).write_text("\n".join(["#!/bin/sh", *lines, ""]), encoding="utf-8")
             (programs / name).chmod(0o755)
         env = overlaid({**gitfleet.environment(), "PATH": f"{programs}:{os.environ['PATH']}"})
         with socket.socket(socket.AF_UNIX) as server, tempfile.TemporaryFile() as said:

@@ -2,7 +2,7 @@
 
 A block with the info string `console` is run. All blocks of one page run in order, in one shell, so that `cd` and
 variables last; the page starts in `ada`, one of two clones (`ada`, `ben`) of a hub with the files of
-`tests.conftest.FILES`.
+`tests.conftest.FILES`. The tutorial starts in an empty folder, and makes `ada` and `ben` there.
 
 - `$ command` is run where the shell is; `ada$ command` and `ben$ command` are run at the top of that clone.
 - The lines below it are what it says. Each must be found in its output (both streams), in this order; lines may be left out,
@@ -36,16 +36,15 @@ from gitfleet.trunk import policy_rules
 from tests.docs.served import run_script
 from tests.workbench import ROOT, Git, Gitfleet, run
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs/guides").glob("*.md"))]
-NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
+TUTORIAL = ROOT / "docs/tutorial.md"
+IN_CLONES = [ROOT / "README.md", *sorted((ROOT / "docs/guides").glob("*.md"))]
+PAGES = [TUTORIAL, *IN_CLONES]
+NAMES = {page: page.relative_to(ROOT).as_posix() for page in PAGES}
 
 # line of an `sh` block -> why it is not run here
 NOT_RUN: Mapping[str, str] = {
     "gitfleet gate status || gitfleet gate run --ci": "tests/cli/test_gate_run.py does the same in a checkout of CI",
     "gitfleet maintainer install": "changes what the system runs; tests/upkeep/test_maintainer.py does so with fake systems",
-    'gitfleet queue add --priority 55 --title "The parser"': "the guide to the queue runs it",
-    "gitfleet queue process": "the guide to the queue runs it",
-    "gitfleet session start --agent codex --claim src/api/ -- codex": "needs codex; the guide to sessions runs others",
     "make demo": "installs what is not there; tests/cli/test_demo.py plays the same",
     "make test": "runs this",
     "pipx install .": "needs pipx; tests/test_packaging.py installs the wheel",
@@ -102,7 +101,7 @@ def examples(page: Path) -> list[Example]:
 
 
 def script(page: Path, world: Path) -> str:
-    lines = ["exec 2>&1 </dev/null", f"cd {shlex.quote(str(world / 'ada'))}"]
+    lines = ["exec 2>&1 </dev/null"]
     for example in examples(page):
         lines.append(f"echo; echo '{_MARK}'")
         if example.where:
@@ -137,15 +136,12 @@ def wrong(example: Example, said: str, code: int) -> str:
     return ""
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=NAMES)
-def test_console_examples_of_a_page_run_in_order_say_what_is_shown(
-    page: Path, world: Path, gitfleet: Gitfleet
-) -> None:
+def assert_as_shown(page: Path, world: Path, start: Path, gitfleet: Gitfleet, programs: Path) -> None:
+    """Run the examples of a page one after the other, from `start`; `ada` and `ben` are in `world`."""
     told = examples(page)
-    path = world / "page.sh"
+    path = programs / "page.sh"
     path.write_text(script(page, world), encoding="utf-8")
-    ran = run_script(path, world, gitfleet, world / "bin").ok()
+    ran = run_script(path, start, gitfleet, programs).ok()
     outcomes = ran.stdout.split(f"\n{_MARK}\n")[1:]
     assert len(outcomes) == len(told), ran
     faults = []
@@ -153,6 +149,23 @@ def test_console_examples_of_a_page_run_in_order_say_what_is_shown(
         said, _, code = outcome.rpartition("\ncode ")
         faults.append(wrong(example, said, int(code)))
     assert not any(faults), "\n\n".join([f"{page.name}:", *filter(None, faults)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", IN_CLONES, ids=NAMES.get)
+def test_console_examples_of_a_page_run_in_order_say_what_is_shown(
+    page: Path, world: Path, gitfleet: Gitfleet
+) -> None:
+    assert_as_shown(page, world, world / "ada", gitfleet, world / "bin")
+
+
+@pytest.mark.slow
+def test_commands_of_the_tutorial_run_in_an_empty_folder_and_say_what_is_shown(
+    tmp_path: Path, gitfleet: Gitfleet
+) -> None:
+    for name in ("empty", "bin"):
+        (tmp_path / name).mkdir()
+    assert_as_shown(TUTORIAL, tmp_path / "empty", tmp_path / "empty", gitfleet, tmp_path / "bin")
 
 
 LIBRARY = [page for page in PAGES if any(block.language == "python" for block in blocks(page))]
@@ -172,7 +185,7 @@ def test_python_examples_of_a_page_run_as_one_program_and_print_what_is_shown(
     assert missing == [], printed
 
 
-@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+@pytest.mark.parametrize("page", PAGES, ids=NAMES.get)
 def test_code_blocks_of_a_page_have_a_language_that_is_checked(page: Path) -> None:
     assert {block.language for block in blocks(page)} <= LANGUAGES
     commands = [line for block in blocks(page) if block.language == "sh" for line in block.text.splitlines()]
@@ -184,7 +197,7 @@ def test_commands_that_are_not_run_are_in_a_page() -> None:
     assert [command for command in NOT_RUN if not any(command in text for text in texts)] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+@pytest.mark.parametrize("page", PAGES, ids=NAMES.get)
 def test_rules_shown_in_a_page_are_rules_that_gitfleet_takes(page: Path) -> None:
     for block in blocks(page):
         if block.language == "yaml":

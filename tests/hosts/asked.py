@@ -12,7 +12,6 @@ from gitfleet.hosts import bundle, inventory
 from gitfleet.hosts.asking import HostAnswer, Reach
 from gitfleet.hosts.bundle import SentProgram
 from gitfleet.hosts.configuration import Patience
-from gitfleet.hosts.connection import HostLimits
 from tests.workbench import ROOT
 
 SPEAKING = ROOT / "tests/hosts/speaking.py"
@@ -47,7 +46,6 @@ def ask(*names: str, requests: Any = ({"op": "check"},), **how: Any) -> list[Hos
     return asyncio.run(run())
 
 
-SHORT = HostLimits(hello=2.0, answer=1.0, goodbye=0.5)
 QUICK = Patience(connect=1, alive=1, misses=1)
 
 

@@ -36,7 +36,7 @@ def test_mount_that_says_nothing_is_silent_and_one_with_an_error_is_not(tmp_path
             raise OSError("host is down")
 
     try:
-        assert silent_disks.silent(str(tmp_path), probe=probe, patience=0.5) == ("/mnt/dead disk",)
+        assert silent_disks.silent(str(tmp_path), probe=probe, patience=1.0) == ("/mnt/dead disk",)
     finally:
         answers.set()
     assert sorted(asked) == ["/mnt/alive", "/mnt/dead disk", "/mnt/gone"]

@@ -6,11 +6,11 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
-import psutil
 import pytest
 
 from gitfleet.fleet.fleet import Fleet
 from tests.fleetbench import Fleets, fleets, prepared_fleet
+from tests.workbench import shown
 
 __all__ = ["fleets", "prepared_fleet"]
 
@@ -33,9 +33,7 @@ def agent() -> Iterator[Agent]:
             process = subprocess.Popen(["sleep", "1000"])
             stack.callback(process.wait)
             stack.callback(process.kill)
-            while not psutil.Process(process.pid).cmdline():  # it is only just becoming that program
-                pass
-            return process
+            return shown(process)
 
         yield start
 

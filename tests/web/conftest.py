@@ -48,9 +48,9 @@ class Got:
 class Site:
     """A server that runs, and requests to it: with its token, unless a test says otherwise."""
 
-    def __init__(self, cli: Cli, *options: str) -> None:
+    def __init__(self, cli: Cli, *options: str, session: str | None = None) -> None:
         args = cli.gitfleet.argv("web", "--port", "0", "--json", *options)
-        env = overlaid({**cli.gitfleet.environment(), "GITFLEET_SESSION": None})
+        env = overlaid({**cli.gitfleet.environment(), "GITFLEET_SESSION": session})
         self.process = subprocess.Popen(args, cwd=cli.clone.path, env=env, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.started = json.loads(self.process.stdout.readline())
@@ -95,8 +95,8 @@ def serve() -> Iterator[Callable[..., Site]]:
     """`serve(cli, "--read-only")` starts a server in a clone."""
     sites: list[Site] = []
 
-    def start(cli: Cli, *options: str) -> Site:
-        sites.append(Site(cli, *options))
+    def start(cli: Cli, *options: str, session: str | None = None) -> Site:
+        sites.append(Site(cli, *options, session=session))
         return sites[-1]
 
     yield start

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.fleetbench import Fleets, fleets, prepared_fleet
-from tests.workbench import Git
+from tests.workbench import Git, shown
 from tests.worktrees.yard import Yard
 
 __all__ = ["at_work", "fleets", "prepared_fleet", "yard"]
@@ -28,7 +28,7 @@ def at_work() -> Iterator[Callable[[Path], subprocess.Popen[bytes]]]:
 
     def start(folder: Path) -> subprocess.Popen[bytes]:
         started.append(subprocess.Popen(["sleep", "600"], cwd=folder, stdin=subprocess.DEVNULL))
-        return started[-1]
+        return shown(started[-1])
 
     yield start
     for process in started:

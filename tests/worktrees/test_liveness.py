@@ -18,6 +18,7 @@ from gitfleet.base.names import SessionId
 from gitfleet.sessions.local import Here
 from gitfleet.worktrees import liveness
 from gitfleet.worktrees.liveness import User, users
+from tests.workbench import shown
 
 AtWork = Callable[[Path], "subprocess.Popen[bytes]"]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
@@ -53,7 +54,7 @@ def test_process_that_has_a_file_open_is_found(tree: Path, tmp_path: Path) -> No
     """W15: a process without a lock file did not count."""
     log = tree / "src/build.log"
     with log.open("wb") as file, subprocess.Popen(["sleep", "60"], stdout=file, cwd=tmp_path) as process:
-        mine = [user for user in found(tree) if user.pid == process.pid]
+        mine = [user for user in found(tree) if user.pid == shown(process).pid]
         assert mine == [User("open file", str(log), process.pid, "sleep")]
         log.unlink()
         assert [user.what for user in found(tree) if user.pid == process.pid] == [str(log)]

@@ -22,7 +22,7 @@ def questions(clone: Clone, state: State) -> Iterator[AttentionItem]:
         yield item(
             "needs-input", (row["job"], str(row["since"])), who=row["agent_name"],
             what=f"asks: {row['text'].strip() or '(it does not say what)'}", since=row["since"] // 1000,
-            step=advice.JOB_ANSWER.of(row["job"]),
+            step=advice.JOB_ANSWER.of(row["job"]), about=row["job"],
         )  # fmt: skip
 
 

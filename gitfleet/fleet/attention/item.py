@@ -36,7 +36,8 @@ FOLD = 3
 
 class AttentionItem(Struct):
     """`urgent`: it needs a person now; else it waits, or runs out. `since` in seconds since 1970 (0: not known), `who` and `what` in one safe line
-    each, `step` as `advice` names it. `node`: whose people are told of it, where several nodes know ("": this clone's own).
+    each, `step` as `advice` names it. `node`: whose people are told of it, where several nodes know ("": this clone's own). `about`: the id of
+    the job or the entry, where it is about one.
     """
 
     id: str
@@ -47,6 +48,7 @@ class AttentionItem(Struct):
     since: int
     step: str
     node: str = ""
+    about: str = ""
 
 
 class ItemFold(Struct):
@@ -73,11 +75,20 @@ def item(  # noqa: PLR0913 - the fields of an item, each by its name
     step: str,
     urgent: bool = True,
     node: str = "",
+    about: str = "",
 ) -> AttentionItem:
     """An item; `key` tells its cause from every other of the kind."""
     text = "\0".join([kind, *key]).encode("utf-8", "surrogateescape")
     return AttentionItem(
-        sha256(text).hexdigest()[:12], kind, urgent, one_line(who, 80), one_line(what, 300), since, step, node
+        sha256(text).hexdigest()[:12],
+        kind,
+        urgent,
+        one_line(who, 80),
+        one_line(what, 300),
+        since,
+        step,
+        node,
+        about,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gitfleet.base import advice, clock, files
 from gitfleet.clone import Clone
@@ -11,7 +11,7 @@ from gitfleet.fleet.attention.item import AttentionItem, item
 from gitfleet.ledger.ledger import State
 from gitfleet.ledger.notices import LOST
 from gitfleet.nodes import details
-from gitfleet.nodes.records import DEAD
+from gitfleet.nodes.records import DEAD, SessionState
 from gitfleet.sessions import session_records, told_conflicts
 
 
@@ -49,7 +49,7 @@ def entries(clone: Clone, state: State) -> Iterator[AttentionItem]:
         yield item(
             "rejected" if back else "held", (entry.id, entry.head, entry.state, str(entry.handed)), who=entry.session,
             what=f"{entry.name}: {why.words}", since=entry.changed,
-            step=why.step or advice.QUEUE_WHY.of(entry.id), urgent=not back or alone, node=entry.node,
+            step=why.step or advice.QUEUE_WHY.of(entry.id), urgent=not back or alone, node=entry.node, about=entry.id,
         )  # fmt: skip
 
 
@@ -87,12 +87,12 @@ def losses(clone: Clone, state: State) -> Iterator[AttentionItem]:
                 )
 
 
-def dead(clone: Clone, state: State) -> Iterator[AttentionItem]:
-    """Sessions of this node whose process is gone. Those of other nodes are looked after there."""
+def dead(clone: Clone, state: State, seen: Mapping[str, SessionState]) -> Iterator[AttentionItem]:
+    """Sessions of this node whose process is gone, as was `seen` just now or is seen here. Those of other nodes are looked after there."""
     for session in session_records.everyone(state.view):
         if isinstance(session, FleetError) or session.node != clone.ledger.node.id:
             continue
-        if details.process_liveness(session) == DEAD:
+        if (seen.get(session.id) or details.process_liveness(session)) == DEAD:
             title = f" ({session.title})" if session.title else ""
             yield item(
                 "dead-session", (session.id, session.nonce, str(session.pid), str(session.start)), who=session.id,

@@ -7,8 +7,9 @@ Such a mark goes with its item, once a look finds the item's source sound and th
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from gitfleet.base import files
 from gitfleet.base.text import one_line
@@ -18,20 +19,23 @@ from gitfleet.errors import FleetError, UsageError
 from gitfleet.fleet.attention import clone_items, ledger_items
 from gitfleet.fleet.attention.item import AttentionItem, ItemFold, ItemKind, folded, ordered
 from gitfleet.ledger.ledger import State
+from gitfleet.nodes.records import SessionState
 
 Source = Callable[[Clone, State], Iterator[AttentionItem]]
+Seen = Mapping[str, SessionState]
+"""Whether processes of this node's sessions run, as was seen just now."""
+NOTHING: Seen = {}
 SOURCES: Sequence[tuple[tuple[ItemKind, ...], Source]] = (
     (("needs-input",), clone_items.questions),
     (("lost",), ledger_items.losses),
     (("hub",), ledger_items.alarm),
     (("held", "rejected"), ledger_items.entries),
-    (("dead-session",), ledger_items.dead),
     (("maintainer",), clone_items.maintenance),
     (("conflict",), ledger_items.conflicts),
     (("quota",), ledger_items.quotas),
     (("budget",), clone_items.budgets),
 )
-"""Where items come from, and of which kinds they are."""
+"""Where items come from, and of which kinds they are; beside sessions whose process is gone."""
 _LEAST = 4
 
 
@@ -65,16 +69,18 @@ class PeopleInbox:
         self._clone = clone
         self._folder = os.path.join(clone.ledger.state, "inbox", "read")
 
-    def look(self, state: State | None = None) -> InboxLook:
+    def look(self, state: State | None = None, seen: Seen = NOTHING) -> InboxLook:
         """All items there are now, as the ledger was last seen. No network. A source that fails is a warning, and keeps no other from telling.
 
-        Raises NoFleet, NewerFormat, Corrupt.
+        Sessions that are in `seen` are not looked at again. Raises NoFleet, NewerFormat, Corrupt.
         """
         state = state or self._clone.current()
         items: list[AttentionItem] = []
         unsure: list[ItemKind] = []
         warnings = []
-        for kinds, source in SOURCES:
+        processes: Source = partial(ledger_items.dead, seen=seen)
+        sources: list[tuple[tuple[ItemKind, ...], Source]] = [*SOURCES, (("dead-session",), processes)]
+        for kinds, source in sources:
             try:
                 items += source(self._clone, state)
             except (FleetError, OSError) as error:
@@ -96,6 +102,15 @@ class PeopleInbox:
         """Take all items as read, or all of one kind; those that were not before. Raises LocalStorage."""
         found = self.look()
         return self._marked(found, found.only(kind=kind, unread=True).items)
+
+    def unmark(self, ids: Collection[str]) -> InboxLook:
+        """Take these items as unread again, named as for `mark`; those that are meant. Twice is harmless. Raises as `mark`."""
+        found = self.look()
+        meant = [self._one(found, name) for name in ids]
+        for one in meant:
+            files.remove(os.path.join(self._folder, one.id))
+        unread = {one.id for one in meant}
+        return InboxLook(meant, set(found.read) - unread, found.unsure, found.warnings)
 
     def tidy(self, found: InboxLook) -> None:
         """Let the marks go of items that are gone. Where that cannot be done, or told, they stay."""

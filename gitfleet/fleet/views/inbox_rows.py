@@ -72,7 +72,7 @@ class InboxTop(TypedDict):
 
 
 class InboxReadAnswer(TypedDict):
-    """`inbox read`: what was taken as read."""
+    """`inbox read`, `inbox unread`: what was taken as read, or as unread again."""
 
     items: list[InboxRow]
 
@@ -133,5 +133,5 @@ def notified(done: "NotifyRound") -> InboxNotifyAnswer:
 
 
 def marked(found: InboxLook) -> InboxReadAnswer:
-    """What was taken as read."""
-    return {"items": [row(one, read=True) for one in found.items]}
+    """What was taken as read, or as unread again."""
+    return {"items": [row(one, read=one.id in found.read) for one in found.items]}

@@ -239,9 +239,9 @@ class QueueHistoryAnswer(Knowledge):
     """Finished ones, those that were added last first."""
 
 
-def listed(fleet: Fleet) -> tuple[QueueListAnswer, list[str]]:
+def listed(fleet: Fleet, state: State | None = None) -> tuple[QueueListAnswer, list[str]]:
     """The live entries in their order and those that were finished lately, and warnings. No network."""
-    state = fleet.current()
+    state = state or fleet.current()
     rows = _Rows(fleet, state)
     live = [rows.row(entry) for entry in rows.lineup.ordered]
     live.sort(key=lambda row: (row["position"] is None, row["position"] or 0))

@@ -104,7 +104,7 @@ def review(fleet: Fleet, session_id: SessionId, *, diff: bool = False) -> Review
     conflicts = _conflicts(state, session_id, work.branch)
     gate = _gate(fleet, work.head)
     dirty = told.dirty if told else None
-    why, step = _next(session, work, entry, gate, conflicts, dirty, own=session.node == node)
+    why, step = _next(session_id, work, entry, gate, conflicts, dirty)
     return {
         "session": row, "branch": BranchName(work.branch), "head": Oid(work.head), "base": Oid(work.base),
         "ahead": work.counts[0] if work.counts else None, "behind": work.counts[1] if work.counts else None,
@@ -226,14 +226,12 @@ def _jobs(fleet: Fleet, session: str) -> list[ReviewJobRow]:
 
 
 def _next(
-    session: Session,
+    session: str,
     work: _Work,
     entry: QueueEntryRow | None,
     gate: GateStatusAnswer | None,
     conflicts: list[ToldConflict],
     dirty: int | None,
-    *,
-    own: bool,
 ) -> tuple[str, str]:
     """Why, and the step."""
     if not work.head:
@@ -249,5 +247,4 @@ def _next(
     if gate is not None and gate["known"] == "failed":
         return "Its tree fails the gate.", advice.GATE_STATUS_OF.of(work.head)
     rest = " What it has not committed stays out." if dirty else ""
-    accept = advice.QUEUE_ACCEPT.of(session.id) if own else advice.QUEUE_ADD.of(work.branch)
-    return f"To accept it is to queue its branch.{rest}", accept
+    return f"To accept it is to queue its branch.{rest}", advice.QUEUE_ACCEPT.of(session)

@@ -10,6 +10,7 @@ from gitfleet.fleet.views.knowledge import Knowledge, knowledge
 from gitfleet.nodes import details, log_tails
 from gitfleet.nodes.details import WantedTail
 from gitfleet.sessions import session_records
+from gitfleet.sessions.local import LocalSessions
 from gitfleet.trunk import position
 
 
@@ -46,3 +47,18 @@ def look(fleet: Fleet, session_id: SessionId, lines: int) -> tuple[SessionLogAns
             warnings = list(peers.warnings)
     tail = log_tails.shown(detail.log_tail, lines) if detail else []
     return {"session": session.id, "node": session.node, "log_tail": tail, **knowledge(state)}, warnings
+
+
+def tail(fleet: Fleet, session_id: SessionId, lines: int) -> list[str]:
+    """Only the lines, for who shows them often: no process. Empty where there is no log, or no such session. Raises as `look`."""
+    session = session_records.find(fleet.current().view, session_id)
+    if session is None:
+        return []
+    if session.node == fleet.ledger.node.id:
+        here = LocalSessions(fleet.ledger.state).get(session.id)
+        raw = log_tails.read(here.log, lines) if here and here.log else None
+    else:
+        with fleet.peers() as peers:
+            detail = peers.detail(session.node, session.id)
+        raw = detail.log_tail if detail else None
+    return log_tails.shown(raw or "", lines)

@@ -8,13 +8,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
 from gitfleet.base import clock
+from gitfleet.base.meanwhile import Meanwhile
 from gitfleet.base.names import BranchName, Oid, RepoPath, SessionId
 from gitfleet.claims import model
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.fleet.attention.people_inbox import PeopleInbox
-from gitfleet.fleet.views import asking_rows, daemon_rows, inbox_rows, records
+from gitfleet.fleet.views import asking_rows, claim_counts, daemon_rows, inbox_rows, records
 from gitfleet.fleet.views.asking_rows import AskingRow
 from gitfleet.fleet.views.daemon_rows import JobsGist
 from gitfleet.fleet.views.inbox_rows import InboxTop
@@ -124,22 +125,20 @@ class FleetStatus(NamedTuple):
     warnings: list[str]
 
 
-def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
+def look(
+    fleet: Clone, *, tail: int = 0, checkouts_of: details.Look | None = None, claims: bool = True
+) -> FleetStatus:
     """Every session of the fleet, with the last `tail` lines of its log; and warnings. Raises NoFleet, NewerFormat, Corrupt.
 
-    A record that cannot be read is a warning. Other nodes send at most 50 lines of a log.
+    A record that cannot be read is a warning. Other nodes send at most 50 lines of a log. `checkouts_of` says of worktrees what git
+    would, for who looks often. Without `claims`, those of each session are counted and not read: reading takes as long as there are many.
     """
     state, node = fleet.current(), fleet.ledger.node.id
     everyone, warnings = _sound(session_records.everyone(state.view))
-    held, unreadable = _by_session(model.everything(state.view))
     own = [session for session in everyone if session.node == node]
-    told, problems = details.gather(
-        fleet.repository,
-        fleet.ledger,
-        own,
-        WantedTail(lines=tail),
-        lambda: position.tip(fleet.repository.git, fleet.ledger.node),
-    )
+    gathered = Meanwhile(lambda: _gather(fleet, own, tail, checkouts_of))
+    held, unreadable = _by_session(model.everything(state.view) if claims else model.retained(state.view))
+    told, problems = gathered.result()
     with fleet.peers() as peers:
         rows = [
             _status(session, held.get(session.id, ()), told.get(session.id), peers, node=node, tail=tail)
@@ -147,6 +146,10 @@ def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
         ]
         nodes = [_node(peers, name) for name in peers.nodes]
         twice = fleet.node_ref.duplicate(peers)
+    if not claims:
+        for row in rows:
+            row["claims"] = []
+            row["claim_count"] = claim_counts.names(state.view, f"{session_records.folder(row['id'])}/claims")
     _put_conflicts(rows, state.view)
     rows.sort(key=lambda row: (row["started_at"], row["id"]))
     warnings += [
@@ -156,7 +159,7 @@ def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
         *([twice] if twice else []),
         *hub_head.news(fleet.ledger),
     ]
-    inbox = PeopleInbox(fleet).look(state)
+    inbox = PeopleInbox(fleet).look(state, {id_: detail.liveness for id_, detail in told.items()})
     warnings += inbox.warnings
     kept = _left(held, {session.id for session in everyone})
     answer: StatusAnswer = {
@@ -169,6 +172,16 @@ def look(fleet: Clone, *, tail: int = 0) -> FleetStatus:
         "jobs": daemon_rows.gist(fleet.repository.common_dir),
     }
     return FleetStatus(answer, warnings)
+
+
+def _gather(
+    fleet: Clone, own: Sequence[Session], tail: int, checkouts_of: details.Look | None
+) -> tuple[dict[str, Detail], list[str]]:
+    """What this node can say of its own sessions. Waits for git."""
+    return details.gather(
+        fleet.repository, fleet.ledger, own, WantedTail(lines=tail),
+        lambda: position.tip(fleet.repository.git, fleet.ledger.node), checkouts_of,
+    )  # fmt: skip
 
 
 def _status(

@@ -6,7 +6,7 @@ takes it away when that is safe.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gitfleet.base import clock
 from gitfleet.base.names import SessionId
@@ -88,15 +88,11 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
         left = end.left if end else control.clear(folder)
         boxes = end.containers if end else control.clear_containers(folder)
         postponed = postponing.noted(folder)
-        verdict = _judged(store, job, folder, environ, end, postponed or failure, busy=bool(left or boxes))
-        if left:
-            pids = ", ".join(map(str, left))
-            verdict = replace(verdict, kept=f"processes that would not end are at work there: {pids}")
-        if boxes:
-            verdict = replace(
-                verdict, kept=f"containers that could not be removed may be at work there: {', '.join(boxes)}"
-            )
-        delivery = _delivery(job, folder, verdict, busy=bool(left or boxes))
+        busy = bool(left or boxes)
+        verdict = _judged(store, job, folder, environ, end, postponed or failure, busy=busy)
+        if busy:
+            verdict = replace(verdict, kept=_at_work(left, boxes))
+        delivery = _delivery(job, folder, verdict, busy=busy)
         problem = _leave(job, folder)
         said = "\n".join(filter(None, [verdict.error, problem]))
         facts = {**_facts(end, verdict, said), "left": tuple(left), **traces.of(store, job, folder, end)}
@@ -121,6 +117,13 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
             return store.update(job_id, _queued_again)
         rules, resets = RetryRules() if boxes else traces.rules(folder), traces.resets_at(end)
         return store.update(job_id, lambda job: _over(job, rules, verdict.outcome, said, resets))
+
+
+def _at_work(left: Sequence[int], boxes: Sequence[str]) -> str:
+    """Why the worktree is kept, and nothing is delivered from it: what would not end."""
+    if boxes:
+        return f"containers that could not be removed may be at work there: {', '.join(boxes)}"
+    return f"processes that would not end are at work there: {', '.join(map(str, left))}"
 
 
 def _over(job: JobRecord, rules: RetryRules, outcome: AttemptOutcome, error: str, resets: int) -> JobRecord:

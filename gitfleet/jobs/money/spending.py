@@ -152,6 +152,10 @@ class DaySpending:
         """The last line of an attempt."""
         return self._lines.get((job, attempt))
 
+    def lines(self) -> list[SpendingLine]:
+        """The last line of each attempt."""
+        return list(self._lines.values())
+
     def of(self, scope: str, besides: tuple[str, int] | None = None) -> Expense:
         """What a scope has spent, without one attempt where that is asked for."""
         known = self._sums.get(scope)

@@ -50,15 +50,15 @@ def _kill(order: WorkOrder, grip: GroupGrip, late: list[Seen]) -> ActEnd | None:
     if not order.request.options.kill:
         return ActEnd(SURVIVED, f"{len(left)} of them did not end upon TERM", left=left)
     crowd = muster(order.request.identities, order.request.pgid, order.scanned)
-    reached, surprise = _seen(left), crowd.surprise
-    if surprise or reached is None:
-        words = f"not killed: {surprise or 'one of them cannot be looked at'}"
-        return ActEnd(SURVIVED, words, left=left)
-    shut = closed(loss_gates(GateQuestion(reached, order.request.key.action)))
-    if shut:
-        words = f"not killed: {shut[0].name} ({shut[0].detail})"
-        return ActEnd(SURVIVED, words, left=left, gates=tuple(shut))
     late.extend(one for one in crowd.held if one[0] not in left)
+    reached, surprise = _seen(left), crowd.surprise
+    shut = closed(loss_gates(GateQuestion(reached, order.request.key.action))) if reached else []
+    if surprise or reached is None or shut:
+        why = surprise or (
+            f"{shut[0].name} ({shut[0].detail})" if shut else "one of them cannot be looked at"
+        )
+        left = grip.left()  # the look took its time: who has ended meanwhile is not left
+        return ActEnd(SURVIVED, f"not killed: {why}", left=left, gates=tuple(shut)) if left else None
     order.around("kill", lambda: grip.send(signal.SIGKILL))
     wait_for_end(grip, _AFTER_KILL, order.gone)
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -57,9 +58,10 @@ def test_session_here_is_alive_as_long_as_its_process(fleets: Fleets, process: N
         begin(alone, name, agent)
     assert {rows(alone)[name]["liveness"] for name in ("lasting", "killed", "ended")} == {"alive"}
     killed.kill()
+    os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)  # and it stays a zombie
     ended.terminate()
     ended.wait()
-    found = rows(alone)  # `killed` is a zombie until somebody asks for its end
+    found = rows(alone)
     assert [found[name]["liveness"] for name in ("lasting", "killed", "ended")] == ["alive", "dead", "dead"]
 
 

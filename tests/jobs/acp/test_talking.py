@@ -216,7 +216,7 @@ def asked(folder: Path, question: str) -> None:
 def test_question_without_a_rule_waits_for_a_person_and_counts_for_no_idle_limit(tmp_path: Path) -> None:
     folder = tmp_path / "attempt"
     folder.mkdir(mode=0o700)
-    limits = AttemptLimits(grace=10_000, idle=5_000)
+    limits = AttemptLimits(grace=10_000, idle=60_000)
     made = talk(tmp_path, "ask=edit", "ask=execute", limits=limits)
     shepherd = control.start(str(folder), made)
     asked(folder, "101")
@@ -244,6 +244,13 @@ def test_question_that_is_open_when_its_agent_is_stopped_is_cancelled(tmp_path: 
 
 
 def test_question_that_nobody_answers_in_all_the_time_is_the_outcome(tmp_path: Path) -> None:
-    end = told(tmp_path, "ask=edit", limits=AttemptLimits(wall=1_000, grace=10_000))
+    def in_so_long(wall: int) -> EndRecord:
+        place = tmp_path / str(wall)
+        place.mkdir()
+        return told(place, "ask=edit", limits=AttemptLimits(wall=wall, grace=10_000))
+
+    end = in_so_long(1_000)
+    if end.outcome == "timeout":  # a busy machine: it was over before the agent had asked
+        end = in_so_long(60_000)
     assert (end.why, end.outcome, end.killed) == ("wall", "needs_input", False)
-    assert not (tmp_path / "work/edit.txt").exists()
+    assert not list(tmp_path.glob("*/work/edit.txt"))

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -177,7 +178,8 @@ def turned_off(folder: str) -> None:
     shepherd = control.Shepherd(folder)
     shepherd.fileno()
     os.kill(state.shepherd, signal.SIGKILL)
-    os.killpg(state.agent, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # it may have ended with its shepherd
+        os.killpg(state.agent, signal.SIGKILL)
     shepherd.wait(PATIENCE)
     shepherd.close()
     records.save(folder, records.STATE, replace(state, boot="an-earlier-boot"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,8 @@ def ends(folder: str, how: str) -> None:
     shepherd.fileno()
     if how == "power":
         os.kill(state.shepherd, 9)
-        os.killpg(state.agent, 9)
+        with suppress(ProcessLookupError):  # it may have ended with its shepherd
+            os.killpg(state.agent, 9)
     else:
         os.kill(state.shepherd, 15)
     shepherd.wait(PATIENCE)

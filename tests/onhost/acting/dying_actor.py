@@ -1,6 +1,8 @@
 """A host side that is killed at its Nth effect, right after it (which is right before the next): each line of the journal, each signal, each change.
 
-python dying_actor.py FOLDER REQUEST N     REQUEST: the request as JSON
+python dying_actor.py FOLDER REQUEST N [HEARD]     REQUEST: the request as JSON
+
+With HEARD it waits, whenever it waits, until the program has written there that it has heard a signal.
 """
 
 from __future__ import annotations
@@ -10,12 +12,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from gitfleet.onhost.acting import grip, programs, slowing
 from gitfleet.onhost.acting.act_journal import ActJournal
 from gitfleet.onhost.acting.act_request import act_request
-from gitfleet.onhost.acting.performing import pause_between, perform
+from gitfleet.onhost.acting.performing import perform
+from tests.onhost.acting.living import has_heard, until
 
 Effect = Callable[..., Any]
 
@@ -40,12 +44,14 @@ class Dying:
 
 
 def main() -> None:
-    folder, request, number = sys.argv[1:]
+    folder, request, number, *heard = sys.argv[1:]
     dying = Dying(int(number))
     places: list[tuple[Any, str]] = [(ActJournal, "write"), (grip.GroupGrip, "send"), (programs, "detach")]
     for owner, name in [*places, (slowing, "_set_nice"), (slowing, "_set_limit")]:
         setattr(owner, name, dying.around(getattr(owner, name)))
-    said = perform(act_request(json.loads(request)), folder, pause_between)
+    said = perform(
+        act_request(json.loads(request)), folder, until(lambda: all(has_heard(Path(file)) for file in heard))
+    )
     sys.stdout.write(json.dumps(said) + "\n")
 
 

@@ -17,6 +17,7 @@ from gitfleet.onhost.acting.act_journal import ActKey
 from gitfleet.onhost.acting.act_request import ActOptions, ActRequest
 from gitfleet.onhost.acting.performing import pause_between, perform
 from gitfleet.onhost.records import Identity
+from tests.workbench import PATIENCE
 
 PLAN, OID = "fleet-20260115-143022-a7b3", "a" * 40
 SESSION = "claude-0123abcd"
@@ -104,9 +105,28 @@ def do(request: ActRequest, folder: Path, gone: Callable[[float], bool] = pause_
 
 
 def state_of(pid: int) -> str:
-    """The state that the system shows of it; "": it is gone."""
-    seen = sighting.look(pid)
+    """The state in which it comes to rest: one that computes, or waits for a processor, is waited for. "": it is gone."""
+    while (seen := sighting.look(pid)) is not None and seen.state in {"R", "D"}:
+        time.sleep(0.005)
     return "" if seen is None or seen.zombie else seen.state
+
+
+def until(happened: Callable[[], bool]) -> Callable[[float], bool]:
+    """A `gone` for one who stays: each wait lasts until it has happened, and then for so many seconds."""
+
+    def gone(seconds: float) -> bool:
+        end = time.monotonic() + PATIENCE
+        while seconds and not happened():
+            assert time.monotonic() < end, "it never happened"
+            time.sleep(0.005)
+        return pause_between(seconds)
+
+    return gone
+
+
+def has_heard(file: Path) -> bool:
+    """Whether a program that writes down the signals that it hears has written the first of them."""
+    return file.exists() and file.read_bytes() != b""
 
 
 def command_of(pid: int) -> str:

@@ -14,7 +14,17 @@ import pytest
 from gitfleet.onhost.acting import after_acts
 from gitfleet.onhost.acting.act_request import act_request, identity_row
 from gitfleet.onhost.records import PAUSE, TERMINATE
-from tests.onhost.acting.living import OID, PLAN, SESSION, Living, do, identity, state_of
+from tests.onhost.acting.living import (
+    OID,
+    PLAN,
+    SESSION,
+    Living,
+    do,
+    has_heard,
+    identity,
+    state_of,
+    until,
+)
 from tests.workbench import ROOT, run
 
 COUNTS = """
@@ -37,16 +47,9 @@ def body(action: str, pid: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def die(folder: Path, request: dict[str, Any], number: int) -> int:
-    argv = [
-        sys.executable,
-        "-m",
-        "tests.onhost.acting.dying_actor",
-        str(folder),
-        json.dumps(request),
-        str(number),
-    ]
-    return run(argv, ROOT).returncode
+def die(folder: Path, request: dict[str, Any], number: int, *heard: Path) -> int:
+    actor = ("-m", "tests.onhost.acting.dying_actor", str(folder), json.dumps(request), str(number))
+    return run([sys.executable, *actor, *heard], ROOT).returncode
 
 
 @pytest.mark.sample(6)
@@ -58,11 +61,11 @@ def test_end_that_was_cut_short_is_not_repeated(
     heard = tmp_path / "heard"
     child = living.python(program, str(heard))
     request = body(TERMINATE, child.pid)
-    assert die(tmp_path / "journal", request, number) in {0, -signal.SIGKILL}
+    assert die(tmp_path / "journal", request, number, heard) in {0, -signal.SIGKILL}
     if program is OBEYS and heard.exists():
         while child.runs:
             time.sleep(0.005)
-    said = do(act_request(request), tmp_path)
+    said = do(act_request(request), tmp_path, until(lambda: has_heard(heard)))
     assert not heard.exists() or heard.read_bytes() == b"t"
     assert said["outcome"] in {"done", "survived"}
     assert (said["outcome"] == "done") == (state_of(child.pid) == "")

@@ -28,10 +28,12 @@ from tests.onhost.acting.living import (
     Living,
     command_of,
     do,
+    has_heard,
     identity,
     options,
     request_of,
     state_of,
+    until,
 )
 
 STUBBORN = "import signal,time; signal.signal(15, signal.SIG_IGN); print('ready'); time.sleep(1000)"
@@ -230,7 +232,7 @@ def test_kill_is_not_sent_once_who_asked_has_left(living: Living, tmp_path: Path
     child = living.python(COUNTS, str(heard))
     request = request_of(TERMINATE, child.pid, options=options(grace=60.0, settle=0.0))
     with pytest.raises(ActInterrupted):
-        do(request, tmp_path, lambda _: heard.exists() and heard.read_bytes() == b"t")
+        do(request, tmp_path, lambda seconds: until(lambda: has_heard(heard))(seconds) or has_heard(heard))
     assert child.runs
     resumed = dataclasses.replace(request, options=options(grace=0.0, settle=0.0))
     assert do(resumed, tmp_path)["detail"] == "ended by KILL"
@@ -251,8 +253,13 @@ def test_what_is_done_here_for_another_plan_is_waited_for(living: Living, tmp_pa
 def test_keeper_of_what_is_paused_keeps_no_other_plan_waiting(living: Living, tmp_path: Path) -> None:
     child, other = living.sleeper(), living.sleeper()
     assert do(request_of(PAUSE, child.pid), tmp_path)["outcome"] == "done"
-    request = request_of(TERMINATE, other.pid)
-    assert perform(request, str(tmp_path / "other"), lambda seconds: seconds > 0.05)["outcome"] == "done"
+    ends = until(lambda: not other.runs)
+
+    def gone(seconds: float) -> bool:
+        waits_for_its_turn = seconds > 0 and not after_acts.journal_rows(str(tmp_path / "other"))
+        return waits_for_its_turn or ends(seconds)
+
+    assert perform(request_of(TERMINATE, other.pid), str(tmp_path / "other"), gone)["outcome"] == "done"
     after_acts.undo(str(tmp_path / "journal"), OID, [])
 
 

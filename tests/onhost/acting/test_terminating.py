@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 from gitfleet.onhost.acting.grip import group_members
 from gitfleet.onhost.acting.work_order import ActInterrupted
 from gitfleet.onhost.records import TERMINATE
-from tests.onhost.acting.living import Living, do, options, request_of, state_of
+from tests.onhost.acting.living import Living, do, options, request_of, state_of, until
 
 UPON_TERM = """
 import os, signal, subprocess, sys, time
@@ -33,26 +32,16 @@ BEARS = "subprocess.Popen([sys.executable, '-I', '-S', '-c', STAYS], start_new_s
 LEAVES = "\n    while not os.path.exists('begun'): time.sleep(0.01)\n    os._exit(0)"
 
 
-def until(path: Path) -> Callable[[float], bool]:
-    """A `gone` for one who stays: each wait lasts until `path` is there."""
-
-    def gone(seconds: float) -> bool:
-        while seconds and not path.exists():
-            time.sleep(0.005)
-        return False
-
-    return gone
-
-
 def members(pgid: int) -> list[int]:
     return sorted(group_members(pgid))
 
 
 def end(living: Living, folder: Path, does: str, opens: str = "pass") -> tuple[int, dict[str, Any]]:
-    """End a program that does something upon TERM; its pid and what came of it."""
+    """End a program that does something upon TERM, which is waited for (also its end, if it is one that ends); its pid and what came of it."""
     left = living.python(UPON_TERM.format(does=does, opens=opens))
-    request = request_of(TERMINATE, left.pid, options=options(grace=0.01))
-    return left.pid, do(request, folder, until(living.folder / "begun"))
+    request, begun = request_of(TERMINATE, left.pid, options=options(grace=0.01)), living.folder / "begun"
+    ends = does.endswith(LEAVES)
+    return left.pid, do(request, folder, until(lambda: begun.exists() and not (ends and left.runs)))
 
 
 def test_program_that_becomes_another_upon_term_is_not_killed(living: Living, tmp_path: Path) -> None:
@@ -86,7 +75,7 @@ def test_end_that_was_cut_short_after_term_tells_who_joined_the_group(living: Li
     begun = living.folder / "begun"
 
     def gone(seconds: float) -> bool:
-        return until(begun)(seconds) or begun.exists()
+        return until(begun.exists)(seconds) or begun.exists()
 
     with pytest.raises(ActInterrupted):
         do(request, tmp_path, gone)

@@ -1,0 +1,112 @@
+"""`status --watch`: shown again when something has changed, and on a terminal when a time that it shows would read otherwise."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import sys
+from contextlib import suppress
+
+from gitfleet.base import clock, watching
+from gitfleet.base.text import duration_holds
+from gitfleet.cli import status_view
+from gitfleet.cli.answer import Reply, Watching
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.seen_changes import StatusChanges
+from gitfleet.fleet.views.status import FleetStatus
+
+GAP = 2.0
+"""Seconds at least between two looks, however much happens."""
+LOOK_AGAIN = 600.0
+"""Seconds after which one looks although nothing was told."""
+TICK = 15.0
+"""Seconds at least between two times that are shown, once all of them are minutes and more."""
+
+
+def start(tail: int) -> Watching:
+    """The status again and again, with the last `tail` lines of each session's log."""
+    watch = StatusWatch(tail)
+    return Watching(watch.look, status_view.gist, watch.wait, watch.close)
+
+
+class StatusWatch:
+    """One watch. It has the fleet open until `close`."""
+
+    def __init__(self, tail: int) -> None:
+        self._tail = tail
+        self._screen = sys.stdout.isatty()
+        self._pipe = [] if self._screen else _pipe()
+        self._fleet: Fleet | None = None
+        self._changes: StatusChanges | None = None
+        self._found: FleetStatus | None = None
+        self._looked = 0.0
+        self._doubted = self._resized = False
+
+    def look(self) -> Reply:
+        """The status of now: looked at anew where something may have changed since the last time. Raises as `Fleet.open`, `Fleet.status`."""
+        fleet, changes = self._opened()
+        if self._found is None:
+            changes.arm()
+            self._found, self._looked = status_view.of(fleet, self._tail), clock.elapsed()
+            self._doubted = changes.watch(self._found.answer)
+        answer, warnings = self._found
+        return status_view.reply(status_view.later(answer, int(self._since())), warnings)
+
+    def wait(self) -> bool:
+        """Wait until it is worth another look; False where nobody reads what is shown any more."""
+        _, changes = self._opened()
+        told = changes.wait(self._still())
+        if self._pipe and watching.ready(self._pipe):
+            return False
+        if self._resized:  # what was told at the same time is looked at soon
+            self._resized, self._doubted = False, True
+            return True
+        if told:
+            clock.wait(max(0.0, GAP - self._since()))
+        due = GAP if self._doubted else LOOK_AGAIN
+        if told or self._since() >= due:
+            self._found = None
+        return True
+
+    def close(self) -> None:
+        """Let go of all of it."""
+        if self._screen:
+            signal.signal(signal.SIGWINCH, signal.SIG_DFL)
+        if self._changes:
+            self._changes.close()
+        if self._fleet:
+            self._fleet.close()
+
+    def _opened(self) -> tuple[Fleet, StatusChanges]:
+        if self._fleet is None or self._changes is None:
+            self._fleet = Fleet.open()
+            self._changes = StatusChanges(self._fleet, *self._pipe)
+            if self._screen:
+                signal.signal(signal.SIGWINCH, lambda *_: self._resize())
+        return self._fleet, self._changes
+
+    def _resize(self) -> None:
+        self._resized = True
+        if self._changes:
+            self._changes.bell.stir()
+
+    def _since(self) -> float:
+        return clock.elapsed() - self._looked
+
+    def _still(self) -> float:
+        """For how long what is shown stays true when nothing happens, in seconds."""
+        left = (GAP if self._doubted else LOOK_AGAIN) - self._since()
+        if self._screen and self._found:
+            shown = list(status_view.times(status_view.later(self._found.answer, int(self._since()))))
+            hold = min(map(duration_holds, shown), default=LOOK_AGAIN)
+            left = min(left, hold if min(shown, default=60) < 60 else max(hold, TICK))
+        return max(0.0, left)
+
+
+def _pipe() -> list[int]:
+    """Standard output, if that is a pipe: when nobody reads it any more can be told."""
+    with suppress(OSError, ValueError):
+        handle = sys.stdout.fileno()
+        return [handle] if stat.S_ISFIFO(os.fstat(handle).st_mode) else []
+    return []

@@ -1,0 +1,16 @@
+"""What a route has found or done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gitfleet.codec import Struct
+
+
+class WebAnswer(Struct):
+    """The data of an envelope, and its warnings. `tentative`: the hub has not agreed yet."""
+
+    data: Mapping[str, Any]
+    warnings: Sequence[str] = ()
+    tentative: bool = False
