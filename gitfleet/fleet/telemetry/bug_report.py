@@ -129,7 +129,7 @@ def _settings(repository: Repository, scrubber: Scrubber) -> dict[str, object]:
         "linked_worktree": repository.git_dir != repository.common_dir,
         "bare": repository.worktree is None,
         "remotes": len(os.fsdecode(git.ask("remote").stdout).split()),
-        "git_config": [[scrubber.word(key), scrubber.text(value)] for key, value in pairs],
+        "git_config": [[scrubber.word(key), scrubber.of(key, value)] for key, value in pairs],
         "environment": sorted(filter(_is_ours, (scrubber.word(name) for name in os.environ))),
     }
 
