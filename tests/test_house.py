@@ -51,6 +51,17 @@ class Door(NamedTuple):
 
 DOORS = [
     Door(
+        "words of a shell",
+        r"shlex\.(quote|join)",
+        {
+            "gitfleet/cli/demo_runner.py": "a script of ours",
+            "gitfleet/git/racing.py": "a script of ours",
+            "gitfleet/git/ssh_sharing.py": "a variable that git reads",
+            "gitfleet/githooks/agents/wanted.py": "a setting that clients read",
+            "gitfleet/upkeep/units.py": "a line that systemd and cron read",
+        },
+    ),
+    Door(
         "processes",
         r"subprocess(\..*)?|os\.(system|popen|fork|forkpty|spawn\w+)|asyncio\.create_subprocess_\w+|pty\.(fork|spawn)",
         {
