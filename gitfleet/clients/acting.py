@@ -29,8 +29,7 @@ if TYPE_CHECKING:
         BLOCK: str
         SKILL: str
         SKILL_HOME: tuple[str, str]
-        EVENTS: tuple[tuple[str, str | None, str, int], ...]
-        SINCE: dict[str, str]
+        EVENTS: tuple[tuple[str, str | None, str, int, str], ...]
         NOTE: str
         READS_MAIN: bool
         OWN: bool

@@ -7,11 +7,9 @@ version than was tried.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from gitfleet.base import processes
 from gitfleet.clients.acting import CLIENTS
 from gitfleet.codec import replace
 from gitfleet.errors import FleetError
@@ -102,38 +100,6 @@ def _elsewhere(kind: Client, repository: Repository, own: str) -> bool:
     return any(
         agent_hooks.holds_ours(path) for top in tops if (path := os.path.join(top, kind.PROJECT)) != own
     )
-
-
-def about_version(agent: str) -> str:
-    """What to say of the version of the client on PATH: that it is newer than the one that was tried, or too old; else ""."""
-    kind, found = CLIENTS[agent], version(agent)
-    if not found:
-        return ""
-    if _numbers(found) > _numbers(kind.TRIED):
-        return f"{agent} {found} is newer than {kind.TRIED}, which gitfleet was tried with: its hooks may behave differently"
-    missing = [event for event, since in kind.SINCE.items() if _numbers(found) < _numbers(since)]
-    if not missing:
-        return ""
-    wanted = max((kind.SINCE[event] for event in missing), key=_numbers)
-    return f"{agent} {found} has not all events that gitfleet's hooks need ({', '.join(missing)}): {wanted} or later has"
-
-
-def version(agent: str) -> str:
-    """The version of the client on PATH; "" where that cannot be told."""
-    program = shutil.which(agent)
-    if program is None:
-        return ""
-    try:
-        done = processes.run([program, "--version"], cwd=None, env=os.environ, timeout=10.0)
-    except (OSError, processes.TimedOut):
-        return ""
-    words = done.stdout.decode("utf-8", "replace").split()
-    return next((word for word in words if word[:1].isdigit() and "." in word), "")
-
-
-def _numbers(text: str) -> list[int]:
-    parts = text.partition("-")[0].split(".")
-    return [int(part) if part.isdecimal() and len(part) < 9 else 0 for part in parts]
 
 
 def _main(repository: Repository) -> Repository | None:

@@ -6,18 +6,13 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from gitfleet.clients import codex
-from gitfleet.clients.acting import CLIENTS
 from gitfleet.git.repository import discover
 from gitfleet.githooks.agents import agent_hooks, ready
-from tests.workbench import ROOT, Git
-
-if TYPE_CHECKING:
-    from gitfleet.clients.acting import Client
+from tests.workbench import Git
 
 # Codex's app server, as far as it is asked: it says of each hook in a file what it was told to say.
 _SERVER = """#!{python}
@@ -142,35 +137,3 @@ def test_linked_worktree_of_a_clone_without_hooks_is_left_alone(
     assert sorted(path.name for path in tree.iterdir()) == sorted(
         [".git", *(path.name for path in repository.iterdir() if path.name != ".git")]
     )
-
-
-@pytest.mark.parametrize(
-    ("version", "warned"),
-    [
-        (codex.TRIED, ""),
-        ("0.146.0", ""),
-        ("0.145.9", "(SessionEnd): 0.146.0 or later has"),
-        ("0.114.0", "(PreToolUse, PostToolUse, SessionEnd): 0.146.0 or later has"),
-        ("0.1.0", "(PreToolUse, PostToolUse, SessionStart, Stop, SessionEnd): 0.146.0 or later has"),
-        ("0.171.1", "newer than 0.171.0"),
-        ("1.0", "newer than 0.171.0"),
-        ("0.172.0-alpha.1", "newer than 0.171.0"),
-        ("odd", ""),
-    ],
-)
-def test_version_that_is_newer_than_the_one_that_was_tried_or_lacks_events_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, warned: str
-) -> None:
-    program(tmp_path / "bin", monkeypatch, {}, version)
-    said = ready.about_version("codex")
-    assert warned in said
-    assert bool(said) == bool(warned)
-
-
-@pytest.mark.parametrize("kind", CLIENTS.values(), ids=list(CLIENTS))
-def test_events_of_a_client_have_a_version_that_is_no_newer_than_the_one_that_was_tried(kind: Client) -> None:
-    assert kind.SINCE.keys() == {event for event, *_ in kind.EVENTS}
-    told = (ROOT / "docs/guides/agents.md").read_text(encoding="utf-8")
-    assert [since for since in kind.SINCE.values() if f"| {since} " not in told] == []
-    newest = max(tuple(map(int, since.split("."))) for since in kind.SINCE.values())
-    assert newest <= tuple(map(int, kind.TRIED.split(".")))
