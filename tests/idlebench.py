@@ -24,6 +24,7 @@ import psutil
 
 from tests import jobbench, pagebench
 from tests.browser import CHROMIUM, browser
+from tests.workbench import UNSEEN
 
 SETTLED = 90
 """Seconds until what a page and a terminal show counts minutes: before that they tick each second, where it is seen."""
@@ -127,6 +128,11 @@ def _maintained(place: str) -> dict[str, float]:
 def main(place: str, sessions: int, seconds: int) -> Any:
     """Measure it."""
     jobbench.agent_file(place, "plain", "true")
+    for argv in (
+        ["add", "gitfleet.yaml"],
+        [*UNSEEN, "commit", "-q", "-m", "rules"],
+    ):  # as every fleet has them
+        subprocess.run(["git", *argv], cwd=place, check=True)
     pagebench.with_sessions(place, sessions)
     _maintained(place)  # the first has more to do
     with ExitStack() as stack:
