@@ -77,7 +77,9 @@ def served(place: str) -> Iterator[tuple[str, str, int]]:
     """`gitfleet web` in a clone: its address, its token, and its process."""
     argv = [sys.executable, "-m", "gitfleet", "web", "--port", "0", "--json"]
     env = {**os.environ, "GITFLEET_SESSION": ""}
-    with subprocess.Popen(argv, cwd=place, env=env, stdout=subprocess.PIPE, text=True, stderr=None) as process:
+    with subprocess.Popen(
+        argv, cwd=place, env=env, stdout=subprocess.PIPE, text=True, stderr=None
+    ) as process:
         try:
             assert process.stdout is not None
             told = json.loads(process.stdout.readline())["data"]
@@ -111,7 +113,11 @@ def changes(page: Browser, logs: Sequence[str], rounds: int) -> list[float]:
 def main(place: str, sessions: int, rounds: int) -> Any:
     """Measure it."""
     logs = with_sessions(place, sessions)
-    with served(place) as (url, token, _), tempfile.TemporaryDirectory() as folder, browser(Path(folder)) as page:
+    with (
+        served(place) as (url, token, _),
+        tempfile.TemporaryDirectory() as folder,
+        browser(Path(folder)) as page,
+    ):
         page.open(f"{url}/#token={token}", width=1440, height=900)
         page.until("document.querySelector('#view h1')")
         page.call("Performance.enable", timeDomain="threadTicks")

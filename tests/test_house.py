@@ -269,6 +269,46 @@ def commands_at(module: str) -> list[str]:
     ]
 
 
+SHOWN_COMMAND = re.compile(r"\s*(git|gitfleet|cd|rm|ssh|sh) .*", re.DOTALL)
+WORDS_AS_THEY_ARE: Mapping[str, str] = {
+    "SETTING": "a name of ours",
+    "agent": "of our table",
+    "fleetrefs.plan(name)": "the name was found to be an id",
+    "live[0].id": "ids of sessions have no other characters",
+    "look.agent": "of our table",
+    "name": "of an agent, which are letters, digits and dashes",
+    "of": "commands of ours",
+    "operation": "git's own word",
+    "skill.agent": "of our table",
+    "ssh_sharing.KEY": "a name of ours",
+}
+"""What stands in commands that are shown, and needs no quoting, with why."""
+
+
+def shown_names(module: str) -> Iterator[str]:
+    """What is put into commands between backticks in f-strings of `module`, other than by `shellwords`."""
+    for node in ast.walk(tree(module)):
+        if not isinstance(node, ast.JoinedStr):
+            continue
+        said = "".join(
+            str(part.value) if isinstance(part, ast.Constant) else f"\0{number}\0"
+            for number, part in enumerate(node.values)
+        )
+        for command in filter(SHOWN_COMMAND.fullmatch, said.split("`")[1::2]):
+            for number in re.findall(r"\0(\d+)\0", command):
+                part = node.values[int(number)]
+                assert isinstance(part, ast.FormattedValue)
+                name = ast.unparse(part.value)
+                if not name.startswith(("shellwords.word(", "shellwords.line(")):
+                    yield name
+
+
+def test_name_in_a_command_that_is_shown_is_a_word_of_a_shell() -> None:
+    found = {name: module for module in MODULES for name in shown_names(module)}
+    assert {name: module for name, module in found.items() if name not in WORDS_AS_THEY_ARE} == {}
+    assert set(WORDS_AS_THEY_ARE) - set(found) == set()
+
+
 def test_command_below_the_entry_points_is_not_spelled() -> None:
     lower = [module for module in MODULES if not module.startswith(ENTRY_POINTS)]
     outside = [use for module in lower if module not in COMMANDERS for use in commands_at(module)]

@@ -248,8 +248,9 @@ def become(
 
 def shown(process: Running) -> Running:
     """A process that was just started, once the system shows what it runs: it shows no arguments and no environment right away."""
-    while not psutil.Process(process.pid).cmdline():
-        time.sleep(0.001)
+    with suppress(psutil.ZombieProcess):  # it has ended already
+        while not psutil.Process(process.pid).cmdline():
+            time.sleep(0.001)
     return process
 
 

@@ -2,12 +2,13 @@
 
 A text takes a step by writing it in: f"Run {advice.SYNC} when the hub can be reached again." reads "Run ⟨sync⟩ when …".
 The name is part of the text, so it goes wherever the text goes: into errors, records, JSON and other processes. Whoever
-shows the text puts its own words there; `base.commands` has those of the command line.
+shows the text puts its own words there; `base.commands` has those of the command line, where names become words of a shell.
 """
 
 from __future__ import annotations
 
 OPEN, CLOSE = "⟨", "⟩"
+_SPELLED = (("%", "%25"), (OPEN, "%E2%9F%A8"), (CLOSE, "%E2%9F%A9"))
 
 
 class Step(str):
@@ -15,9 +16,18 @@ class Step(str):
 
     __slots__ = ()
 
-    def of(self, *what: str) -> str:
-        """The step with what it is done to, each without angle brackets."""
-        return f"{self[:-1]}: {', '.join(what)}{CLOSE}"
+    def of(self, what: str) -> str:
+        """The step with what it is done to, as it is; `subject` reads that again."""
+        for char, spelled in _SPELLED:
+            what = what.replace(char, spelled)
+        return f"{self[:-1]}: {what}{CLOSE}"
+
+
+def subject(written: str) -> str:
+    """What a step is done to, from how `of` has written it."""
+    for char, spelled in reversed(_SPELLED):
+        written = written.replace(spelled, char)
+    return written
 
 
 AGENT_NEW = Step("⟨write an agent file⟩")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gitfleet.base import advice
+from gitfleet.base import advice, shellwords
 
 # "{}": what the step is done to
 COMMANDS: Mapping[str, str] = {
@@ -74,7 +74,7 @@ COMMANDS: Mapping[str, str] = {
     advice.START_COMMITTING: "gitfleet session start --commit",
     advice.START_WITH: "gitfleet session start -- {}",
     advice.SYNC: "gitfleet sync",
-    advice.TELL: "gitfleet tell {}",
+    advice.TELL: "gitfleet tell {} TEXT",
     advice.UNINSTALL: "gitfleet uninstall",
     advice.WAIT: "gitfleet claim --wait {}",
     advice.WORKTREES: "gitfleet worktree list",
@@ -97,7 +97,10 @@ def spoken(text: str) -> str:
 
 def _command(found: re.Match[str], quote: str = "") -> str:
     command = COMMANDS.get(found[1] + advice.CLOSE)
-    return found[0] if command is None else f"{quote}{command.format(found[2] or '').rstrip()}{quote}"
+    if command is None:
+        return found[0]
+    what = found[2] and shellwords.word(advice.subject(found[2]))
+    return f"{quote}{command.format(what) if what else command.replace(' {}', '')}{quote}"
 
 
 def spoken_in(value: Any) -> Any:

@@ -86,7 +86,7 @@ def break_(view: View, operation: Operation, body: Break, generation: int) -> De
     if not session.person:
         raise PolicyRefused(
             "Only a person may take claims away from others.",
-            hint=f"Wait in line: {advice.WAIT.of('PATH...')}. Or ask the holder: {advice.TELL.of('SESSION TEXT')}.",
+            hint=f"Wait in line: {advice.WAIT.of('PATH...')}. Or ask the holder: {advice.TELL.of('SESSION')}.",
         )
     if not reason:
         raise UsageError("Breaking a claim needs a reason.", hint="Say it: `--reason TEXT`.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 
-from gitfleet.base import identity
+from gitfleet.base import identity, shellwords
 from gitfleet.base.advice import MAINTAIN
 from gitfleet.base.text import display
 from gitfleet.codec import replace
@@ -71,9 +71,7 @@ class Orphans:
             return f"gitfleet session end {session.id}"
         place = session.worktree
         known = place == display(place) and os.path.isabs(place) and os.path.isdir(place)
-        from shlex import quote  # only for who is refused
-
-        return f"gitfleet -C {quote(place)} session end {session.id}" if known else ""
+        return f"gitfleet -C {shellwords.word(place)} session end {session.id}" if known else ""
 
     def _find(self, session_id: str) -> Session | None:
         try:

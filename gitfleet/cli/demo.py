@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
-from gitfleet.base import clock
+from gitfleet.base import clock, shellwords
 from gitfleet.base.text import display
 from gitfleet.cli import render
 from gitfleet.cli.answer import Reply
@@ -114,11 +113,11 @@ def _farewell(clone: str, directory: str, ideas: Sequence[tuple[str, str]]) -> l
         "",
         f"It went as told. Everything is still in {directory}; play on there:",
         "",
-        f"    cd {shlex.quote(clone)}",
-        *([f"    alias gitfleet={shlex.quote(program)}"] if program != "gitfleet" else []),
+        f"    cd {shellwords.word(clone)}",
+        *([f"    alias gitfleet={shellwords.word(program)}"] if program != "gitfleet" else []),
         *[f"    {command.ljust(width)}  # {words}" for command, words in ideas],
         "",
-        f"When you are done: rm -rf {shlex.quote(directory)}",
+        f"When you are done: rm -rf {shellwords.word(directory)}",
     ]
 
 
@@ -127,7 +126,7 @@ def _program() -> str:
     if shutil.which("gitfleet"):
         return "gitfleet"
     beside = os.path.join(os.path.dirname(sys.executable), "gitfleet")
-    return beside if os.path.exists(beside) else f"{shlex.quote(sys.executable)} -m gitfleet"
+    return beside if os.path.exists(beside) else f"{shellwords.word(sys.executable)} -m gitfleet"
 
 
 def _record(says: str, played: Played) -> StepRow:

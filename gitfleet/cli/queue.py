@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
-from gitfleet.base import clock
+from gitfleet.base import clock, shellwords
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import counted, duration
 from gitfleet.cli import render
@@ -223,7 +223,9 @@ def _evidence(found: EvidenceRow, entry: str) -> list[str]:
     for key in ("hunks", "log"):
         lines += [f"  {line}" for line in str(found.get(key, "")).splitlines()]
     if found.get("archive"):
-        lines.append(f"all of its log: `gitfleet queue show --log {entry}`, from node {found.get('node')}")
+        lines.append(
+            f"all of its log: `gitfleet queue show --log {shellwords.word(entry)}`, from node {found.get('node')}"
+        )
     return lines
 
 

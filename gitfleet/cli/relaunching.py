@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 
-from gitfleet.base import processes
+from gitfleet.base import processes, shellwords
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import display
 from gitfleet.cli import launching
@@ -35,7 +34,7 @@ def here(found: Sequence[InterruptedSession], name: str) -> Reply:
     if not one.resumes:
         raise UsageError(
             f"Nothing is known that goes on with {one.session}: its agent was {display(one.agent or one.command or 'nobody in particular')}.",
-            hint=f"Start it yourself, as the same session: cd {display(shlex.quote(one.worktree))} && gitfleet session start --id {one.session} --here -- COMMAND.",
+            hint=f"Start it yourself, as the same session: cd {shellwords.word(one.worktree)} && gitfleet session start --id {one.session} --here -- COMMAND.",
         )
     try:
         os.chdir(one.worktree)

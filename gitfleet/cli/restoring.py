@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
-from gitfleet.base import identity
+from gitfleet.base import identity, shellwords
 from gitfleet.cli import relaunching
 from gitfleet.cli.answer import Reply
 from gitfleet.cli.declaring import Argument, Option
@@ -134,6 +133,6 @@ def _sessions(rows: list[InterruptedRow]) -> Iterator[str]:
         yield f"session {row['session']} of {row['agent'] or 'nobody in particular'} was interrupted: {row['title'] or row['command']}"
         if row["resume"]:
             yield f"  gitfleet restore {row['session']}"
-            yield f"  which is: cd {shlex.quote(row['worktree'])} && {shlex.join(row['resume'])}"
+            yield f"  which is: cd {shellwords.word(row['worktree'])} && {shellwords.line(row['resume'])}"
         else:
             yield f"  it worked in {row['worktree']}"

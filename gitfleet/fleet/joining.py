@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from gitfleet.base import advice, files, ids
+from gitfleet.base import advice, files, ids, shellwords
 from gitfleet.base.ids import ALPHABET, is_name
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.names import NodeId
@@ -133,7 +132,7 @@ def _on_the_hub(hub: str) -> list[str]:
     if not hub:
         return []
     every = f"{fleetrefs.ROOT}*"
-    command = f"git push --prune {shlex.quote(display(hub))} '{every}:{every}'"
+    command = shellwords.line(["git", "push", "--prune", hub, f"{every}:{every}"])
     guarded = f"where the hub has our gate: {advice.HUB_HOOK_OFF.of('PATH')} there, first"
     return [
         f"stays on the hub '{display(hub)}', for the others: the fleet's records ({every}), and what was pushed",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 
-from gitfleet.base import advice, clock
+from gitfleet.base import advice, clock, shellwords
 from gitfleet.base.digests import sha256
 from gitfleet.base.ids import is_oid
 from gitfleet.base.processes import Completed
@@ -223,7 +223,7 @@ def elsewhere(name: str, found: Addresses, *, why: str = "") -> HubRefused:
         f"The remote '{name}' is fetched from {redact(found.fetch)}, and pushes go to {places} (push URL). {words} "
         "A fleet needs one place.",
         unharmed=UNCHANGED,
-        hint=f"Give '{name}' one address for both (`git remote set-url --push {name} URL`), then run {advice.INIT}; or name "
+        hint=f"Give '{name}' one address for both (`git remote set-url --push {shellwords.word(name)} URL`), then run {advice.INIT}; or name "
         f"another remote: {advice.INIT_HUB.of('REMOTE')}.",
         hub=name,
         output="",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from gitfleet.base import shellwords
 from gitfleet.base.console import note
 from gitfleet.base.text import display
 from gitfleet.claims import conflicts, orphans
@@ -143,11 +144,5 @@ def _list(items: Sequence[str]) -> str:
 
 def word(path: str) -> str:
     """What to type into a shell to claim a path."""
-    import shlex  # only refusals need it
-
     text = claimable(path)
-    text = f":/{text}" if text.startswith("-") else text
-    if display(text) == text:
-        return shlex.quote(text)
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"$'{display(escaped)}'"
+    return shellwords.word(f":/{text}" if text.startswith("-") else text)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 
+from gitfleet.base import shellwords
 from gitfleet.base.ids import is_oid
 from gitfleet.base.text import display
 from gitfleet.claims import ended_grants, model, presence
@@ -202,9 +203,9 @@ def _older(item: Behind, hub: str | None) -> str:
     names = ", ".join(display(path) for path in item.files[:3])
     more = f" and {len(item.files) - 3} more" if len(item.files) > 3 else ""
     what = "" if item.files in {(), (item.pattern,)} else f" ({names}{more})"
-    how = f"`git pull {hub} {item.branch}`" if hub else f"`git merge {item.branch}`"
+    command = ["git", "pull", hub, item.branch] if hub else ["git", "merge", item.branch]
     who = f", where session {item.session} pushed it," if item.session else ""
     return (
         f"behind: merge first: '{display(item.branch)}'{display(who)} has a newer version of {display(item.pattern)}{what} "
-        f"than this worktree; {display(how)}"
+        f"than this worktree; `{shellwords.line(command)}`"
     )

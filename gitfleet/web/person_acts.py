@@ -104,9 +104,9 @@ def resume(fleet: Fleet, asked: ResumeBody) -> WebAnswer:
 def tell(fleet: Fleet, asked: TellBody) -> WebAnswer:
     """`tell`."""
     own, to = asker(fleet, asked.by), SessionId(asked.session_id)
-    done = fleet.claims.tell(own, to, asked.text)
-    data: TellAnswer = {"session": own, "to": to, "text": asked.text}
-    return WebAnswer(data, (), done.tentative)
+    sent = fleet.claims.tell(own, to, asked.text)
+    data: TellAnswer = {"session": own, "to": to, "text": asked.text, "message": sent.receipt.operation}
+    return WebAnswer(data, (), sent.tentative)
 
 
 def end(fleet: Fleet, asked: EndBody) -> WebAnswer:

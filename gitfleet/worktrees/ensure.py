@@ -13,7 +13,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gitfleet.base import callers, clock, files, ids
+from gitfleet.base import callers, clock, files, ids, shellwords
 from gitfleet.base.text import counted, display
 from gitfleet.errors import UNCHANGED, Blocked, Conflict, Unverifiable
 from gitfleet.git import checkout, git_worktrees, refs
@@ -111,7 +111,7 @@ class Chooser:
                 raise Blocked(
                     f"The worktree {display(managed.path)} of session {session} is gone from the disk, but git still lists it.",
                     hint="Moved by hand? `git worktree repair NEW-PATH`. Not mounted? Mount it. Else "
-                    f"`git worktree remove {display(managed.path)}` takes it off the list; its branch stays.",
+                    f"`git worktree remove {shellwords.word(managed.path)}` takes it off the list; its branch stays.",
                     path=managed.path,
                 )
             if worktree.lock:

@@ -7,11 +7,10 @@ for one merge at most. One worktree's failure is an outcome like others and neve
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
 
-from gitfleet.base import callers, clock
+from gitfleet.base import callers, clock, shellwords
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display, some
 from gitfleet.claims import policy
@@ -279,7 +278,7 @@ def _conflict(
     seen: Seen, found: ReconcileVerdict, paths: Sequence[str], state: str, *, rebasing: bool
 ) -> ReconcileVerdict:
     ref = seen.base.ref or seen.base.commit or ""
-    command = f"git {'rebase' if rebasing else 'merge'} {shlex.quote(ref)}"
+    command = shellwords.line(["git", "rebase" if rebasing else "merge", ref])
     words = f"conflicts in {some(paths)}; {state}; to resolve it, run `{command}` there"
     return found.ended("conflict", "conflict", words, conflicts=list(paths[:_SHOWN]), base_ref=ref)
 

@@ -12,7 +12,7 @@ import os
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from gitfleet.base import clock, files
+from gitfleet.base import clock, files, shellwords
 from gitfleet.base.text import display
 from gitfleet.errors import UNCHANGED, Blocked, Corrupt, FleetError, UsageError
 from gitfleet.git import git_worktrees, refs
@@ -65,7 +65,7 @@ def restore(repository: Repository, archive_id: str, path: str | None = None) ->
             refs.delete(common, _HEADS + branch, old=found.owner.head)
         raise
     begun = f"What was restored so far is at {display(place)}, which is locked, and the archive is unharmed."
-    again = f"{begun} To try again: `git worktree remove --force --force {display(place)}`."
+    again = f"{begun} To try again: `git worktree remove --force --force {shellwords.word(place)}`."
     with files.after(again), closing(blobs.Reader(common.git_dir)) as reader:
         _fill(reader, git, contents)
         _check(common, found, place)
@@ -171,7 +171,7 @@ def _check(common: Git, found: Archive, place: str) -> None:
         raise Corrupt(
             f"The files in {display(place)} differ from the archive {found.id}: {display(wrong[0])}. "
             "The archive is unharmed, and the worktree stays locked.",
-            hint=f"Remove it (`git worktree remove --force --force {display(place)}`) and try another --path.",
+            hint=f"Remove it (`git worktree remove --force --force {shellwords.word(place)}`) and try another --path.",
             where=found.ref,
         )
 

@@ -9,6 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from gitfleet.base.ids import named
 from gitfleet.githooks.agents import wanted
 from tests.agenthooks.agentbench import Starter
 from tests.agenthooks.test_session import eventually
@@ -41,6 +44,12 @@ with open(os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "pid"), "w
 """
 
 
+@pytest.fixture
+def launched() -> str:
+    """A session that is nobody else's: its processes are looked for on the whole machine, and tests run side by side."""
+    return named("launched")
+
+
 def command(client: str, event: str) -> str:
     return next(one.command for one in wanted.handlers(client) if one.command.endswith(f" {event}"))
 
@@ -52,18 +61,18 @@ def sessions(clone: Gated, gitfleet: Gitfleet) -> dict[str, int]:
 
 
 def test_session_whose_client_works_on_in_a_daemon_stays_until_its_hooks_end_it(
-    alone: Gated, gitfleet: Gitfleet, tmp_path: Path
+    alone: Gated, gitfleet: Gitfleet, tmp_path: Path, launched: str
 ) -> None:
     fifo = tmp_path / "wait"
     subprocess.run(["mkfifo", str(fifo)], check=True)
     told = json.dumps({"session_id": "own-1", "cwd": str(alone.path), "source": "startup"})
     window = [sys.executable, "-c", _WINDOW, command("codex", "begin"), told, str(fifo), _DAEMON]
     ran = gitfleet(
-        alone.path, "session", "start", "--here", "--id", "launched", "--agent", "codex", "--", *window
+        alone.path, "session", "start", "--here", "--id", launched, "--agent", "codex", "--", *window
     )
     try:
         assert "goes on" in ran.ok().stderr
-        assert "launched" in sessions(alone, gitfleet)
+        assert launched in sessions(alone, gitfleet)
         ended = subprocess.run(
             command("codex", "end"),
             shell=True,
@@ -74,21 +83,23 @@ def test_session_whose_client_works_on_in_a_daemon_stays_until_its_hooks_end_it(
             check=True,
         )
         assert ended.returncode == 0
-        eventually(lambda: "launched" not in sessions(alone, gitfleet))
+        eventually(lambda: launched not in sessions(alone, gitfleet))
     finally:
         fifo.open("w").close()
 
 
-def test_process_that_outlives_its_command_is_named(alone: Gated, gitfleet: Gitfleet, tmp_path: Path) -> None:
+def test_process_that_outlives_its_command_is_named(
+    alone: Gated, gitfleet: Gitfleet, tmp_path: Path, launched: str
+) -> None:
     fifo, started, word = tmp_path / "wait", tmp_path / "started", tmp_path / "word"
     subprocess.run(["mkfifo", str(fifo), str(started)], check=True)
     word.write_text("cat is running\n")
     script = f"cat {word} {fifo} >{started} 2>/dev/null & read line <{started}"
-    ran = gitfleet(alone.path, "session", "start", "--here", "--id", "launched", "--", "sh", "-c", script)
+    ran = gitfleet(alone.path, "session", "start", "--here", "--id", launched, "--", "sh", "-c", script)
     try:
         assert "still running: " in ran.ok().stderr
         assert " cat" in ran.stderr
-        assert "launched" not in sessions(alone, gitfleet)
+        assert launched not in sessions(alone, gitfleet)
     finally:
         fifo.open("w").close()
 
@@ -123,30 +134,30 @@ def test_interruption_of_which_the_client_says_nothing_is_said_by_the_launcher(
 
 
 def test_session_of_a_client_that_goes_to_the_background_before_its_first_word_waits_for_it(
-    start: Starter, alone: Gated, gitfleet: Gitfleet, tmp_path: Path
+    start: Starter, alone: Gated, gitfleet: Gitfleet, tmp_path: Path, launched: str
 ) -> None:
     program = tmp_path / "claude"
     program.write_text(f"#!{sys.executable}\n{_LEAVES}")
     program.chmod(0o755)
-    where = ("--here", "--no-maintain", "--id", "launched", "--agent", "claude")
+    where = ("--here", "--no-maintain", "--id", launched, "--agent", "claude")
     try:
         ran = gitfleet(alone.path, "session", "start", *where, "--", str(program), "--bg", "work")
-        assert "session launched goes on" in ran.ok().stderr
-        agent = start("claude", "own-1", alone.path).named("launched")
-        assert "You act for session launched" in agent.begin().context
+        assert f"session {launched} goes on" in ran.ok().stderr
+        agent = start("claude", "own-1", alone.path).named(launched)
+        assert f"You act for session {launched}" in agent.begin().context
         agent.hook("end", {"hook_event_name": "SessionEnd", "reason": "other"})
-        eventually(lambda: "launched" not in sessions(alone, gitfleet))
+        eventually(lambda: launched not in sessions(alone, gitfleet))
     finally:
         for line in (tmp_path / "pid").read_text().split():
             os.kill(int(line), signal.SIGKILL)
 
 
 def test_session_of_a_client_that_leaves_nothing_behind_ends_with_its_command(
-    alone: Gated, gitfleet: Gitfleet, tmp_path: Path
+    alone: Gated, gitfleet: Gitfleet, tmp_path: Path, launched: str
 ) -> None:
     program = tmp_path / "claude"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    where = ("--here", "--no-maintain", "--id", "launched", "--agent", "claude")
+    where = ("--here", "--no-maintain", "--id", launched, "--agent", "claude")
     gitfleet(alone.path, "session", "start", *where, "--", str(program), "--bg", "work").ok()
-    assert "launched" not in sessions(alone, gitfleet)
+    assert launched not in sessions(alone, gitfleet)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gitfleet.base import advice
+from gitfleet.base import advice, shellwords
 from gitfleet.base.commands import COMMANDS, spoken, spoken_in
 from gitfleet.errors import HubUnreachable
 from gitfleet.ledger.model import ErrorRecord
@@ -29,9 +29,18 @@ def test_step_in_each_form_is_the_command_of_the_table(step: advice.Step) -> Non
     command = COMMANDS[step]
     assert spoken(step) == command.replace(" {}", "")
     assert spoken(f"Run {step}.") == f"Run `{command.replace(' {}', '')}`."
-    assert spoken(f"See {step.of('A', 'B')}, or {step}") == (
-        f"See `{command.replace('{}', 'A, B')}`, or `{command.replace(' {}', '')}`"
+    assert spoken(f"See {step.of('A')}, or {step}") == (
+        f"See `{command.replace('{}', 'A')}`, or `{command.replace(' {}', '')}`"
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "$(reboot)", "x⟩ ⟨uninstall", "100%", "%E2%9F%A8", "it's", "`id`", "a\x1b[2Jb"]
+)
+def test_name_in_a_step_becomes_one_word_of_a_shell_and_no_step_of_its_own(name: str) -> None:
+    said = spoken(f"Add it: {advice.QUEUE_ADD.of(name)}.")
+    assert said == f"Add it: `gitfleet queue add --branch {shellwords.word(name)}`."
+    assert advice.subject(advice.QUEUE_ADD.of(name).partition(": ")[2].removesuffix("⟩")) == name
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -30,7 +30,7 @@ class Store:
     def prefetch(self, oids: Iterable[str]) -> None:
         pass
 
-    def listing(self, tree: str) -> None:
+    def listing(self, tree: str, *, folders: bool = False) -> None:
         pass
 
     def write(self, kind: str, data: bytes) -> str:

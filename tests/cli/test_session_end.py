@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from gitfleet.base.ids import named
 from tests.cli.conftest import Cli
 from tests.workbench import Ran, run, shown
 
@@ -71,28 +72,30 @@ def test_session_end_without_an_id_leaves_a_person_s_session(cli: Cli) -> None:
 
 
 def test_session_end_tells_what_is_left_running_and_offers_a_plan_of_it(cli: Cli) -> None:
-    cli("session", "start", "--id", "mine-1").ok()
+    session = named("codex")  # nobody else's: it is looked for on the whole machine
+    cli("session", "start", "--id", session).ok()
     left = subprocess.Popen(
-        ["sleep", "600"], env={"PATH": "/usr/bin:/bin", "GITFLEET_SESSION": "mine-1"}, start_new_session=True
+        ["sleep", "600"], env={"PATH": "/usr/bin:/bin", "GITFLEET_SESSION": session}, start_new_session=True
     )
     try:
         shown(left)
-        ran = cli("session", "end", "mine-1").ok()
+        ran = cli("session", "end", session).ok()
     finally:
         left.kill()
         left.wait()
     assert f"still running: {left.pid} sleep 600 (" in ran.stdout
-    assert "gitfleet fleet plan --hosts localhost --left-by mine-1" in ran.stdout
+    assert f"gitfleet fleet plan --hosts localhost --left-by {session}" in ran.stdout
 
 
 def test_session_end_has_what_is_left_running_as_rows(cli: Cli) -> None:
-    cli("session", "start", "--id", "mine-1").ok()
+    session = named("codex")  # nobody else's: it is looked for on the whole machine
+    cli("session", "start", "--id", session).ok()
     left = subprocess.Popen(
-        ["sleep", "600"], env={"PATH": "/usr/bin:/bin", "GITFLEET_SESSION": "mine-1"}, start_new_session=True
+        ["sleep", "600"], env={"PATH": "/usr/bin:/bin", "GITFLEET_SESSION": session}, start_new_session=True
     )
     try:
         shown(left)
-        (row,) = cli("session", "end", "mine-1", "--json").ok().json()["data"]["running"]
+        (row,) = cli("session", "end", session, "--json").ok().json()["data"]["running"]
     finally:
         left.kill()
         left.wait()

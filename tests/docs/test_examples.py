@@ -45,9 +45,6 @@ NAMES = {page: page.relative_to(ROOT).as_posix() for page in PAGES}
 NOT_RUN: Mapping[str, str] = {
     "gitfleet gate status || gitfleet gate run --ci": "tests/cli/test_gate_run.py does the same in a checkout of CI",
     "gitfleet maintainer install": "changes what the system runs; tests/upkeep/test_maintainer.py does so with fake systems",
-    'gitfleet queue add --priority 55 --title "The parser"': "the guide to the queue runs it",
-    "gitfleet queue process": "the guide to the queue runs it",
-    "gitfleet session start --agent codex --claim src/api/ -- codex": "needs codex; the guide to sessions runs others",
     "make demo": "installs what is not there; tests/cli/test_demo.py plays the same",
     "make test": "runs this",
     "pipx install .": "needs pipx; tests/test_packaging.py installs the wheel",

@@ -59,7 +59,8 @@ def unknown(call: str) -> str:
     path = tuple(words[:2]) if tuple(words[:2]) in known else tuple(words[:1])
     if path not in known:
         return f"gitfleet {call}: no such command"
-    spelled = {name for one in known[path].params for name in one.opts} | {"--help", *ALONE.get(path[0], ())}
+    declared = {name for one in known[path].params for name in (*one.opts, *one.secondary_opts)}
+    spelled = declared | {"--help", *ALONE.get(path[0], ())}
     options = [
         word.partition("=")[0] for word in words if re.fullmatch(r"--[a-z][a-z-]*", word.partition("=")[0])
     ]
@@ -98,6 +99,14 @@ def test_links_of_a_page_lead_to_something_that_is_there(page: Path) -> None:
     assert broken == []
 
 
+def test_modules_that_the_threat_model_names_are_there() -> None:
+    named = re.findall(
+        r"`(gitfleet/[\w/]+\.py)`", (ROOT / "docs/threat-model.md").read_text(encoding="utf-8")
+    )
+    assert len(named) > 30
+    assert [module for module in named if not (ROOT / module).is_file()] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
 def test_commands_that_a_page_names_exist_with_these_options(page: Path) -> None:
     assert [fault for call in calls(page) if (fault := unknown(call))] == []
@@ -115,6 +124,7 @@ def test_pages_of_the_documentation_are_all_reached_from_the_readme() -> None:
         open_ += [target for target in found if target.is_file() and target not in reached]
     folders = [ROOT / "docs" / name for name in ("guides", "reference", "decisions")]
     pages = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
+    pages |= set((ROOT / "docs").glob("*.md"))
     assert sorted(names(list(pages - reached))) == []
 
 

@@ -53,10 +53,14 @@ make worktree-cleanup
 make worktree-maintain
 make worktree-maintainer-install
 """.strip().splitlines()
-METHODS = ["initialize", "start", "stop", "reload", "getStatus", "getAgents", "getAgent", "getJobs", "getJob", "getSchedules", "getSchedule", "trigger", "cancelJob", "forkJob", "enableSchedule", "disableSchedule", "streamLogs", "streamJobOutput", "streamAgentLogs"]
-PATHS = """
-GET status|GET logs|GET claims|POST claims|POST claims/release|GET merge-queue|POST merge-queue
-""".strip().split("|")
+METHODS = [
+    "initialize", "start", "stop", "reload", "getStatus", "getAgents", "getAgent", "getJobs", "getJob", "getSchedules",
+    "getSchedule", "trigger", "cancelJob", "forkJob", "enableSchedule", "disableSchedule", "streamLogs", "streamJobOutput",
+    "streamAgentLogs",
+]  # fmt: skip
+PATHS = [
+    "GET status", "GET logs", "GET claims", "POST claims", "POST claims/release", "GET merge-queue", "POST merge-queue",
+]  # fmt: skip
 
 
 class MapRow(NamedTuple):

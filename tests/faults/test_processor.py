@@ -250,15 +250,19 @@ def test_gate_that_hangs_floods_and_leaves_processes_is_ended_by_its_time_limit(
     pids = queue.folder / "pids"
     more = f"[ -e hang.txt ] || exit 0\nsleep 1000 & echo $! >>{pids}; setsid sleep 1000 & echo $! >>{pids}\n"
     queue.rules(more + "exec yes flood")
-    limited = {
-        "version": 1,
-        "commits": "off",
-        "queue": {"gate": [str(queue.folder / "gate")], "time-limit": "1s"},
-    }
-    queue.commit("main", {"gitfleet.yaml": json.dumps(limited)})
+
+    def limit(seconds: int) -> None:
+        rules = {"gate": [str(queue.folder / "gate")], "time-limit": f"{seconds}s"}
+        limited = {"version": 1, "commits": "off", "queue": rules}
+        queue.commit("main", {"gitfleet.yaml": json.dumps(limited)})
+
+    limit(1)
     good = queue.add("good")
     hangs = queue.add("hang", needs=[good.id])
     queue.process().ended(11)
+    if queue.states(good) != ["landed"] or not pids.exists() or len(pids.read_text().split()) < 2:
+        limit(30)  # a busy machine: the time was over before a gate had done what it was to do
+        queue.process().ended(11)
     assert queue.states(good, hangs) == ["landed", "queued"]
     assert queue.runs() == []
     for pid in map(int, pids.read_text().split()):

@@ -32,7 +32,7 @@ class Memory:
     def prefetch(self, oids: Iterable[str]) -> None:
         self.rounds.append(list(oids))
 
-    def listing(self, tree: str) -> None:
+    def listing(self, tree: str, *, folders: bool = False) -> None:
         pass
 
     def write(self, kind: str, data: bytes) -> str:

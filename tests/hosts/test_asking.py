@@ -76,7 +76,10 @@ def test_host_whose_command_hangs_is_given_up_in_time(hosts: Hosts) -> None:
 
 def test_host_that_hangs_over_an_answer_times_out_and_keeps_what_it_answered(hosts: Hosts) -> None:
     hosts.start("slow", tool=speaks())
-    (answer,) = ask("slow", requests=({"op": "a"}, {"op": "hang"}), limits=HostLimits(answer=2.0))
+    requests = ({"op": "a"}, {"op": "hang"})
+    (answer,) = ask("slow", requests=requests, limits=HostLimits(answer=2.0))
+    if not answer.answers:  # a busy machine: it had not even come to the first
+        (answer,) = ask("slow", requests=requests, limits=HostLimits(answer=30.0))
     assert (answer.status, [body["op"] for body in answer.answers]) == ("timeout", ["a"])
     assert answer.hello["record_version"] == 1
 

@@ -14,16 +14,20 @@ from pathlib import Path
 
 from gitfleet.onhost import snapshot
 from gitfleet.onhost.records import HostProcess, ProcessTable
-from tests.workbench import PATIENCE
+from tests.workbench import PATIENCE, shown
 
 READY = "ready"
 
 LEAK = """
 import os, subprocess, sys
-child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+def shown(child):
+    while not open("/proc/%d/cmdline" % child.pid).read():
+        pass
+    return child
+child = shown(subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
 print("ready", child.pid, flush=True)
 """
-"""Starts what it is told, says its pid, and ends."""
+"""Starts what it is told, says its pid once the system shows what that is, and ends."""
 
 
 class Programs:
@@ -44,16 +48,16 @@ class Programs:
         stdin: int | None = subprocess.DEVNULL,
         name: str | None = None,
     ) -> subprocess.Popen[str]:
-        """Start one and do not wait. `name` is what it is told to be called, in place of its path."""
+        """Start one, and wait for no word of its. `name` is what it is told to be called, in place of its path."""
         words = [str(word) for word in argv]
-        shown = [name, *words[1:]] if name else words
+        told = [name, *words[1:]] if name else words
         started = subprocess.Popen(
-            shown, executable=words[0], cwd=cwd, env=dict(os.environ if env is None else env), stdin=stdin,
+            told, executable=words[0], cwd=cwd, env=dict(os.environ if env is None else env), stdin=stdin,
             stdout=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
         self._started.append(started)
         self.groups.append(started.pid)
-        return started
+        return shown(started)
 
     def python(self, text: str, *words: str, **options: object) -> subprocess.Popen[str]:
         """Start a Python program that says `ready` when it is what it is to be, and wait for that."""

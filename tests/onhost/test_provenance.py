@@ -290,9 +290,9 @@ def test_worker_that_wiped_its_environment_is_known_by_its_group_when_its_parent
 ) -> None:
     text = LEAK.replace(
         'print("ready", child',
-        'print("ready", child.pid, subprocess.Popen(["sleep", "600"], stdout=subprocess.DEVNULL)',
+        'print("ready", child.pid, shown(subprocess.Popen(["sleep", "600"], stdout=subprocess.DEVNULL))',
     )
-    text = text.replace("subprocess.DEVNULL)\nprint", "subprocess.PIPE); child.stdout.readline()\nprint")
+    text = text.replace("subprocess.DEVNULL))\nprint", "subprocess.PIPE)); child.stdout.readline()\nprint")
     argv = ["perl", "-e", '$| = 1; $0 = "worker"; print "x\\n"; sleep 600']
     one = start.python(text, *argv, env={**os.environ, "GITFLEET_SESSION": ENDED})
     worker = int(start.said.split()[0])

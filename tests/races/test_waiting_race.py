@@ -105,7 +105,7 @@ def test_release_and_wait_at_the_same_moment_never_leave_anybody_waiting(
             task(fleets.clone(one), "release", path, "--session", holder)
             for holder, path in zip(holders, paths, strict=True)
         ] + [
-            task(fleets.clone(other), "claim", "--wait", "--timeout", "60s", path, "--session", waiter)
+            task(fleets.clone(other), "claim", "--wait", "--timeout", "300s", path, "--session", waiter)
             for waiter, path in zip(waiters, paths, strict=True)
         ]
         outcomes = crowd(tasks)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.base import advice
+from gitfleet.base import advice, ids
 from gitfleet.sessions.left_running import SHOWN, LeftRunning, left_running, told
 from tests.onhost.starting import LEAK, Programs, programs, table_when
 
@@ -30,43 +30,54 @@ def start() -> Iterator[Programs]:
         yield found
 
 
+@pytest.fixture
+def session() -> str:
+    """A session that is nobody else's: what is asked for is looked for on the whole machine, and tests run side by side."""
+    return ids.named("codex")
+
+
 def marked(session: str, **more: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "GITFLEET_SESSION": session, **more}
 
 
-def test_server_of_a_session_is_found_with_its_port_and_without_its_secrets(start: Programs) -> None:
-    left = start.python(SERVER, "--token=ghp_9aBcD3eFgH1iJkLmN0pQrStUvWxYz2468AcE", env=marked("s-1"))
+def test_server_of_a_session_is_found_with_its_port_and_without_its_secrets(
+    start: Programs, session: str
+) -> None:
+    left = start.python(SERVER, "--token=ghp_9aBcD3eFgH1iJkLmN0pQrStUvWxYz2468AcE", env=marked(session))
     port = int(start.said)
-    assert left_running({"s-2": ""}) == {"s-2": ()}
-    (found,) = left_running({"s-1": "", "s-2": ""})["s-1"]
+    other = ids.named("codex")
+    assert left_running({other: ""}) == {other: ()}
+    (found,) = left_running({session: "", other: ""})[session]
     assert (found.pid, found.processes, found.ports, found.by) == (left.pid, 1, (port,), "marker")
     assert found.memory > 0
     assert "ghp_9aBc" not in found.command
     assert str(port) in found.words()
 
 
-def test_group_whose_starter_has_ended_is_told_once(start: Programs) -> None:
-    starter = start.python(LEAK, "sleep", "600", env=marked("s-1"))
+def test_group_whose_starter_has_ended_is_told_once(start: Programs, session: str) -> None:
+    starter = start.python(LEAK, "sleep", "600", env=marked(session))
     table_when(starter.pid, "Z")  # it says so while it has still to end
-    (found,) = left_running({"s-1": ""})["s-1"]
+    (found,) = left_running({session: ""})[session]
     assert (str(found.pid), found.by) == (start.said, "marker")
 
 
-def test_who_asks_and_what_is_above_it_are_not_left(start: Programs) -> None:
+def test_who_asks_and_what_is_above_it_are_not_left(start: Programs, session: str) -> None:
     script = (
         "import subprocess, sys; from gitfleet.sessions.left_running import left_running;"
-        "print('ready', left_running({'s-1': ''}), flush=True); sys.stdin.read()"
+        f"print('ready', left_running({{'{session}': ''}}), flush=True); sys.stdin.read()"
     )
     where = str(Path(__file__).parents[2])
     start.ready(
-        ["/bin/sh", "-c", '"$0" -c "$1"; :', sys.executable, script], env=marked("s-1", PYTHONPATH=where)
+        ["/bin/sh", "-c", '"$0" -c "$1"; :', sys.executable, script], env=marked(session, PYTHONPATH=where)
     )
-    assert start.said == "{'s-1': ()}"
+    assert start.said == f"{{'{session}': ()}}"
 
 
-def test_shell_that_somebody_has_in_the_worktree_is_not_the_sessions(start: Programs, tmp_path: Path) -> None:
+def test_shell_that_somebody_has_in_the_worktree_is_not_the_sessions(
+    start: Programs, session: str, tmp_path: Path
+) -> None:
     start.python(SLEEP, env={"PATH": os.environ["PATH"]}, cwd=tmp_path)
-    assert left_running({"s-1": str(tmp_path)}) == {"s-1": ()}
+    assert left_running({session: str(tmp_path)}) == {session: ()}
 
 
 def test_nothing_is_asked_for_and_nothing_looked_at() -> None:

@@ -87,7 +87,11 @@ def runs(host: Host, pid: int) -> bool:
 
 
 def state(host: Host, pid: int) -> str:
-    return host.run("cat", f"/proc/{pid}/stat").stdout.rpartition(")")[2].split()[0]
+    """The state in which a process comes to rest: one that computes, or waits for a processor, is waited for."""
+    found = "R"
+    while found in {"R", "D"}:
+        found = host.run("cat", f"/proc/{pid}/stat").stdout.rpartition(")")[2].split()[0]
+    return found
 
 
 def outcomes(data: Any) -> dict[str, str]:

@@ -112,7 +112,7 @@ def test_hosts_that_fail_in_every_way_are_listed_and_the_plan_is_partial(desk: D
         "down",
         "hangs",
     ]
-    ran = desk("plan", "--hosts", ",".join(names), "--timeout", "8", "--json", code=21)
+    ran = desk("plan", "--hosts", ",".join(names), "--timeout", "60", "--json", code=21)
     assert "\\u001b" not in ran.stdout
     data = held(ran.json(), 21)
     assert ran.json()["status"] == "partial"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gitfleet.base import canonical, clock
+from gitfleet.base import canonical, clock, ids
 from gitfleet.errors import UsageError
 from gitfleet.git.repository import discover
 from gitfleet.worktrees import capture, notes, removal, restore
@@ -20,7 +20,7 @@ from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.service import Selection
 from tests.forms import held
 from tests.places import needs_mount
-from tests.workbench import Git, Gitfleet, Ran
+from tests.workbench import Git, Gitfleet, Ran, shown
 from tests.worktrees.attic import DAY, age, archives, clean, git_dir, listed, outcome, portrait, push
 from tests.worktrees.yard import Yard
 
@@ -63,10 +63,13 @@ def take_away(yard: Yard, worktree: Path) -> None:
     (yard.top / ".worktrees/other").mkdir(parents=True, exist_ok=True)
 
 
-def test_what_the_session_left_running_elsewhere_is_told_with_the_removal(yard: Yard, idle: Path) -> None:
-    left = subprocess.Popen(["sleep", "600"], env={"GITFLEET_SESSION": "s1"}, start_new_session=True)
+def test_what_the_session_left_running_elsewhere_is_told_with_the_removal(yard: Yard, git: Git) -> None:
+    session = ids.named("codex")  # nobody else's: it is looked for on the whole machine
+    idle = age(git, yard.make(session))
+    left = subprocess.Popen(["sleep", "600"], env={"GITFLEET_SESSION": session}, start_new_session=True)
     try:
-        would, found = outcome(yard, "s1", dry_run=True), outcome(yard, "s1")
+        shown(left)
+        would, found = outcome(yard, session, dry_run=True), outcome(yard, session)
     finally:
         left.kill()
         left.wait()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from gitfleet.base import advice, clock, files
-from gitfleet.base.ids import ALPHABET
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.fleet.attention.item import AttentionItem, item
@@ -14,9 +13,6 @@ from gitfleet.ledger.notices import LOST
 from gitfleet.nodes import details
 from gitfleet.nodes.records import DEAD, SessionState
 from gitfleet.sessions import session_records, told_conflicts
-
-_PLAIN = frozenset(f"{ALPHABET}{ALPHABET.lower()}ilouILOU._/+@-")
-"""What a shell takes as it stands."""
 
 
 def conflicts(clone: Clone, state: State) -> Iterator[AttentionItem]:
@@ -50,11 +46,10 @@ def entries(clone: Clone, state: State) -> Iterator[AttentionItem]:
             continue
         why = explain.why(lineup, entry)
         alone = not explain.receivable(state.view, entry) or explain.is_spent(lineup, entry)
-        plain = entry.id in why.step or not set(entry.branch) - _PLAIN
         yield item(
             "rejected" if back else "held", (entry.id, entry.head, entry.state, str(entry.handed)), who=entry.session,
             what=f"{entry.name}: {why.words}", since=entry.changed,
-            step=why.step if plain and why.step else advice.QUEUE_WHY.of(entry.id), urgent=not back or alone, node=entry.node, about=entry.id,
+            step=why.step or advice.QUEUE_WHY.of(entry.id), urgent=not back or alone, node=entry.node, about=entry.id,
         )  # fmt: skip
 
 

@@ -6,6 +6,8 @@ The first count of a ledger reads every tree of the claims once.
 
 from __future__ import annotations
 
+from threading import Lock
+
 from gitfleet.git import trees
 from gitfleet.git.trees import Entry, Objects, Snapshot
 
@@ -19,6 +21,7 @@ class ClaimCounts:
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
         self._known: dict[bytes, int] = {}
+        self._turn = Lock()
 
     def below(self, view: Snapshot, path: str) -> int:
         """How many claims are filed at the folder `path` of the ledger and below it, what is tentative included; 0 where there is none.
@@ -35,11 +38,12 @@ class ClaimCounts:
 
     def _of_tree(self, oid: str) -> int:
         key = bytes.fromhex(oid)
-        if key not in self._known:
-            if len(self._known) > MOST_KNOWN:
-                self._known.clear()
-            self._learn(oid)
-        return self._known[key]
+        with self._turn:
+            if key not in self._known:
+                if len(self._known) > MOST_KNOWN:
+                    self._known.clear()
+                self._learn(oid)
+            return self._known[key]
 
     def _learn(self, start: str) -> None:
         """Count a tree: one depth after the other, so that the objects of each are read together; then from the lowest upwards.
@@ -89,3 +93,20 @@ class ClaimCounts:
             return 1, []
         folders = [entry.oid for entry in found.values() if entry.is_folder]
         return sum(not entry.is_folder and name.startswith("@") for name, entry in found.items()), folders
+
+
+_MOST_FOLDERS = 20_000
+_NAMES: dict[str, int] = {}
+
+
+def names(view: Snapshot, path: str) -> int:
+    """How many names a folder of the ledger has. Not read again while the folder is the same. Raises Corrupt."""
+    oid = view.tree(path) or ""
+    found = _NAMES.get(oid)
+    if found is None:
+        found = len(view.names(path))
+        if len(_NAMES) > _MOST_FOLDERS:
+            _NAMES.clear()
+        if oid:
+            _NAMES[oid] = found
+    return found

@@ -15,7 +15,7 @@ from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.fleet.attention.people_inbox import PeopleInbox
-from gitfleet.fleet.views import asking_rows, daemon_rows, inbox_rows, records
+from gitfleet.fleet.views import asking_rows, claim_counts, daemon_rows, inbox_rows, records
 from gitfleet.fleet.views.asking_rows import AskingRow
 from gitfleet.fleet.views.daemon_rows import JobsGist
 from gitfleet.fleet.views.inbox_rows import InboxTop
@@ -148,7 +148,8 @@ def look(
         twice = fleet.node_ref.duplicate(peers)
     if not claims:
         for row in rows:
-            row["claim_count"], row["claims"] = _count(state.view, row["id"]), []
+            row["claims"] = []
+            row["claim_count"] = claim_counts.names(state.view, f"{session_records.folder(row['id'])}/claims")
     _put_conflicts(rows, state.view)
     rows.sort(key=lambda row: (row["started_at"], row["id"]))
     warnings += [
@@ -208,11 +209,6 @@ def _status(
     if detail and detail.branch is not None:  # as its worktree was last seen; else the one that it started on
         row["branch"] = BranchName(detail.branch)
     return row
-
-
-def _count(view: View, session: SessionId) -> int:
-    """How many claims a session has, by its own list of them."""
-    return len(view.names(f"{session_records.folder(session)}/claims"))
 
 
 def _put_conflicts(rows: Sequence[SessionStatus], view: View) -> None:

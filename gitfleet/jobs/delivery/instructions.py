@@ -6,10 +6,9 @@ has been checked (push, pull request, merge queue), so that it does not try that
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 
-from gitfleet.base import advice, commands
+from gitfleet.base import advice, commands, shellwords
 from gitfleet.base.text import display, some
 from gitfleet.codec import Struct
 from gitfleet.jobs.definitions.schema import Agent
@@ -93,7 +92,7 @@ def _joined(steps: Sequence[str]) -> str:
 
 def _judged(agent: Agent) -> str:
     changes = "something has changed" if agent.commit.no_change == "no_change" else ""
-    check = f"this succeeds here: `{display(shlex.join(agent.verify))}`" if agent.verify else ""
+    check = f"this succeeds here: `{shellwords.line(agent.verify)}`" if agent.verify else ""
     told = " and ".join(filter(None, [changes, check]))
     counts = f"The work counts as done if {told}." if told else "End once the work is done."
     return f"{counts} What you say about it decides nothing."

@@ -77,6 +77,7 @@ class ClaimsView(Struct):
     resources: Sequence[ResourceShown]
     asked: str
     cut: bool
+    may_change: bool
 
 
 _TREES: WeakKeyDictionary[Fleet, ClaimTrees] = WeakKeyDictionary()
@@ -100,7 +101,7 @@ def look(fleet: Fleet, asked: PageQuery) -> ClaimsView:
         tree=tree.rows, claims=tree.claims, units=sum(one.taken for one in tree.resources), waiting=len({one.session for one in lines.tickets}),
         answers=[_answer(one, moment.at) for one in answers],
         lines=[LineRow(one.pattern, one.pattern, one.holders, one.places[:5], max(0, len(one.places) - 5)) for one in found[:MOST_LINES]],
-        resources=tree.resources, asked=text, cut=tree.cut,
+        resources=tree.resources, asked=text, cut=tree.cut, may_change=asked.may_change,
     )  # fmt: skip
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 
 from gitfleet.codec import Struct
 from gitfleet.fleet.attention.item import WORDS, AttentionItem, ItemFold, ItemKind
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import queue_line, queue_stats
+from gitfleet.fleet.views.queue_line import QueueLine
 from gitfleet.web.page import inbox_links, sessions
 from gitfleet.web.page.moment import Moment
 from gitfleet.web.page.page import PageQuery
@@ -28,6 +31,7 @@ class NeedLine(Struct):
     since: int
     step: str
     href: str
+    may_mark: bool
 
 
 class NodeCells(Struct):
@@ -46,6 +50,16 @@ class HappenedLine(Struct):
     subject: str
 
 
+class TodayFigures(Struct):
+    """The last 24 hours, and the day's spending. None: it is not known, which is not 0; `spends`: agents have jobs here."""
+
+    landed: int
+    wait: int | None
+    runs: float | None
+    spent: float | None
+    spends: bool
+
+
 class OverviewView(Struct):
     """All of it."""
 
@@ -57,6 +71,8 @@ class OverviewView(Struct):
     total: int
     working: int
     happened: Sequence[HappenedLine]
+    told: QueueLine
+    today: TodayFigures
     may_change: bool
 
 
@@ -66,7 +82,8 @@ def look(fleet: Fleet, asked: PageQuery) -> OverviewView:
     lines = sessions.listed(moment)
     known = {one.key for one in lines}
     inbox = moment.inbox
-    needs = [_need(one, inbox.read, known) for one in inbox.rows()]
+    needs = [_need(one, inbox.read, known, may_change=asked.may_change) for one in inbox.rows()]
+    told = moment.of_ledger("queue-line", lambda: queue_line.look(fleet, fleet.current()))
     by_node: dict[str, list[SessionLine]] = {}
     for line in lines:
         by_node.setdefault(line.node, []).append(line)
@@ -79,21 +96,39 @@ def look(fleet: Fleet, asked: PageQuery) -> OverviewView:
         len(lines),
         sum(one.state == "working" for one in lines),
         _happened(moment),
+        told,
+        _today(fleet, moment, told),
         asked.may_change,
     )
 
 
-def _need(one: AttentionItem | ItemFold, read: Collection[str], known: Collection[str]) -> NeedLine:
+def _today(fleet: Fleet, moment: Moment, told: QueueLine) -> TodayFigures:
+    stats = moment.of_ledger("queue-stats", lambda: queue_stats.stats(fleet))
+    jobs = os.path.join(fleet.repository.common_dir, "gitfleet", "jobs")
+    spends = os.path.isdir(jobs)
+    spent = None
+    if spends:
+        from gitfleet.jobs.money import spending  # only where there are jobs
+
+        day = spending.DaySpending(spending.path_of(jobs, spending.today()))
+        day.read()
+        spent = day.of(spending.FLEET).money
+    return TodayFigures(told.landed_today, told.wait, stats["runs_per_landing"], spent, spends)
+
+
+def _need(
+    one: AttentionItem | ItemFold, read: Collection[str], known: Collection[str], *, may_change: bool
+) -> NeedLine:
     if isinstance(one, ItemFold):
         what = f"{WORDS[one.kind]}, {one.unread} of them unread" if one.unread else WORDS[one.kind]
         return NeedLine(
             f"kind-{one.kind}", one.kind, one.first.urgent, not one.unread, str(one.count), what, one.first.since, one.step,
-            inbox_links.of_kind(one.kind),
+            inbox_links.of_kind(one.kind), may_change and bool(one.unread),
         )  # fmt: skip
     href = inbox_links.of_item(one, known)
     return NeedLine(
-        one.id, one.kind, one.urgent, one.id in read, one.who, one.what, one.since, one.step, href
-    )
+        one.id, one.kind, one.urgent, one.id in read, one.who, one.what, one.since, one.step, href, may_change,
+    )  # fmt: skip
 
 
 def _happened(moment: Moment) -> list[HappenedLine]:

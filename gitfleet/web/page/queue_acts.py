@@ -20,10 +20,11 @@ from gitfleet.web.routes import API
 
 BANDS = "80 to 100 hotfix, 60 to 79 security and CI, 40 to 59 feature, 0 to 39 backlog"
 REASON = ActField("reason", "Reason", flag="--reason", hint="The log keeps it, and its session is told.")
-_MOVES: Sequence[tuple[str, Verb, State]] = (
+_MOVES: Sequence[tuple[str, Verb, State | None]] = (
     ("approve", "approve", states.QUEUED),
     ("unhold", "unhold", states.QUEUED),
     ("retry", "retry", states.QUEUED),
+    ("bump", "change", None),
     ("hold", "hold", states.HELD),
     ("drop", "drop", states.DROPPED),
 )
@@ -34,8 +35,7 @@ def possible(state: State, reason: str) -> list[str]:
     if state not in states.LIVE:
         return []
     other = "unhold" if reason == "approval" else "approve"
-    found = [name for name, verb, to in _MOVES if name != other and states.may(state, verb, to)]
-    return [*found[:-2], "bump", *found[-2:]]
+    return [name for name, verb, to in _MOVES if name != other and states.may(state, verb, to or state)]
 
 
 def hold(fleet: Fleet, asked: Mapping[str, str]) -> ActForm:

@@ -18,6 +18,7 @@ from markupsafe import Markup
 from gitfleet.base import clock, commands, resources, text
 from gitfleet.codec import Struct
 from gitfleet.web.page import words
+from gitfleet.web.page.queue_acts import possible
 
 BLOCK, ROW = "block_", "row_"
 
@@ -109,7 +110,7 @@ def _environment() -> jinja2.Environment:
         amount=text.amount, json=words.as_json, tabbed=words.tabbed, counted=text.counted, duration=text.duration, iso=clock.iso, some=text.some,
         spoken=words.spoken, took=words.length, stepped=commands.spoken,
     )  # fmt: skip
-    found.globals.update(state_of=words.state, path_parts=words.path_parts)
+    found.globals.update(possible_acts=possible, state_of=words.state, path_parts=words.path_parts)
     return found
 
 

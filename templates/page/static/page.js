@@ -23,7 +23,7 @@ const nameOf = path => path.replace(/^\//, '') || 'overview';
 
 function parts(url) {
   const fields = new URLSearchParams(url.search);
-  const find = $('#view [data-find]')?.dataset.find === 'server' ? ['state'] : LOCAL;
+  const find = document.body.dataset.finds.split(' ').includes(nameOf(url.pathname)) ? ['state'] : LOCAL;
   const asked = new URLSearchParams([...fields].filter(([name]) => !find.includes(name)));
   return { page: nameOf(url.pathname), server: asked.toString(), id: fields.get('id') || '', q: fields.get('q') || '', state: fields.get('state') || '' };
 }

@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 HOME = Path(__file__).parent
 
@@ -31,18 +33,42 @@ def run(words: list[str]) -> int:
         if equals or key in os.environ:
             env[key] = value if equals else os.environ[key]
     env.pop("GITFLEET_SESSION", None)  # of another user, as far as can be seen
-    asked: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
-    child = subprocess.Popen(command, cwd=told["workdir"], env=env, start_new_session=True)
-    box = HOME / "containers" / f"{child.pid:064x}"
+    gate, opener = os.pipe()
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    pid = os.fork()
+    if pid == 0:
+        os.close(opener)
+        become(command, told["workdir"], env, gate)
+    box = HOME / "containers" / f"{pid:064x}"
     box.parent.mkdir(exist_ok=True)
-    box.write_text(json.dumps([told["label"], child.pid]))
-    signal.signal(signal.SIGTERM, lambda number, _: child.send_signal(number))
-    for number in asked:
-        child.send_signal(number)
-    code = child.wait()
+    aside = HOME / f"{box.name}.new"
+    aside.write_text(json.dumps([told["label"], pid]))
+    aside.rename(box)
+    signal.signal(signal.SIGTERM, lambda number, _: hand_on(pid, number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+    os.write(opener, b"g")
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     box.unlink(missing_ok=True)
     return code if code >= 0 else 128 - code
+
+
+def become(command: list[str], folder: str, env: dict[str, str], gate: int) -> NoReturn:
+    """In the child: run the program once the container is known, as a daemon knows it before anything of it runs."""
+    try:
+        os.setsid()
+        os.chdir(folder)
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+        if os.read(gate, 1):
+            os.execvpe(command[0], command, env)
+    finally:
+        os._exit(127)
+
+
+def hand_on(pid: int, number: int) -> None:
+    """Send the container a signal."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def ps(words: list[str]) -> int:
@@ -51,8 +77,9 @@ def ps(words: list[str]) -> int:
         sys.exit("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.")
     (label,) = [word.removeprefix("--filter=label=") for word in words if word.startswith("--filter")]
     for box in sorted((HOME / "containers").glob("*")):
-        if json.loads(box.read_text())[0] == label:
-            print(box.name)
+        with suppress(FileNotFoundError):  # it has ended
+            if json.loads(box.read_text())[0] == label:
+                print(box.name)
     return 0
 
 
@@ -62,9 +89,21 @@ def rm(words: list[str]) -> int:
         sys.exit("Error response from daemon: could not kill container")
     for name in words[1:]:
         box = HOME / "containers" / name
-        os.kill(json.loads(box.read_text())[1], signal.SIGKILL)
-        box.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # it has ended
+            pid = json.loads(box.read_text())[1]
+            hand_on(pid, signal.SIGKILL)
+            while runs(pid):
+                time.sleep(0.005)
+            box.unlink()
     return 0
+
+
+def runs(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] not in {b"Z", b"X"}
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def version(_: list[str]) -> int:
