@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import pty
-import signal
 import subprocess
 import sys
 import tempfile
@@ -103,8 +102,7 @@ def _watch(place: str) -> Iterator[int]:
         try:
             yield process.pid
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(30)
+            process.terminate()
 
 
 def _drain(handle: int) -> None:
