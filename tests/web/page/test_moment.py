@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gitfleet.nodes import checkouts
-from gitfleet.web.page.moment import PageMoment, PageMemory
+from gitfleet.web.page.moment import PageMemory, PageMoment
 from tests.cli.conftest import Cli
 from tests.workbench import run
 
