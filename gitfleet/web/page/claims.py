@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from shlex import quote
 from threading import Lock
 from weakref import WeakKeyDictionary
 
+from gitfleet.base import shellwords
 from gitfleet.codec import Struct
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import holding
@@ -137,4 +137,4 @@ def _holder(one: Obstacle) -> HolderLine:
 
 
 def _quoted(path: str) -> str:
-    return quote(path) if path.isprintable() and not set(path) & set("⟨⟩") else ""
+    return shellwords.word(path) if path.isprintable() and not set(path) & set("⟨⟩") else ""
