@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import pty
-import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ import psutil
 
 from tests import jobbench, pagebench
 from tests.browser import CHROMIUM, browser
+from tests.workbench import UNSEEN
 
 SETTLED = 90
 """Seconds until what a page and a terminal show counts minutes: before that they tick each second, where it is seen."""
@@ -102,8 +102,7 @@ def _watch(place: str) -> Iterator[int]:
         try:
             yield process.pid
         finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(30)
+            process.terminate()
 
 
 def _drain(handle: int) -> None:
@@ -127,6 +126,11 @@ def _maintained(place: str) -> dict[str, float]:
 def main(place: str, sessions: int, seconds: int) -> Any:
     """Measure it."""
     jobbench.agent_file(place, "plain", "true")
+    for argv in (
+        ["add", "gitfleet.yaml"],
+        [*UNSEEN, "commit", "-q", "-m", "rules"],
+    ):  # as every fleet has them
+        subprocess.run(["git", *argv], cwd=place, check=True)
     pagebench.with_sessions(place, sessions)
     _maintained(place)  # the first has more to do
     with ExitStack() as stack:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from gitfleet.base import clock
 from gitfleet.base.meanwhile import Meanwhile
@@ -38,11 +38,11 @@ def look(tail: int) -> Reply:
         return reply(found, warnings)
 
 
-def of(fleet: Fleet, tail: int) -> FleetStatus:
-    """The status of a fleet, with all that people should know besides."""
+def of(fleet: Fleet, tail: int, of_hooks: Callable[[Fleet], list[str]] | None = None) -> FleetStatus:
+    """The status of a fleet, with all that people should know besides. `of_hooks` says what there is to say of its hooks."""
     from gitfleet.fleet import hooks  # of no use to a list of sessions
 
-    told = Meanwhile(lambda: hooks.warnings(fleet))
+    told = Meanwhile(lambda: (of_hooks or hooks.warnings)(fleet))
     found, problems = fleet.status(tail=tail)
     ledger = found["ledger"]
     old = freshness(fleet, ledger["age"], ledger["tentative"])

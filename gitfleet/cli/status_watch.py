@@ -12,6 +12,7 @@ from gitfleet.base import clock, watching
 from gitfleet.base.text import duration_holds
 from gitfleet.cli import status_view
 from gitfleet.cli.answer import Reply, Watching
+from gitfleet.fleet import hooks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.seen_changes import StatusChanges
 from gitfleet.fleet.views.status import FleetStatus
@@ -40,6 +41,7 @@ class StatusWatch:
         self._fleet: Fleet | None = None
         self._changes: StatusChanges | None = None
         self._found: FleetStatus | None = None
+        self._hooks: list[str] | None = None
         self._looked = 0.0
         self._doubted = self._resized = False
 
@@ -48,7 +50,7 @@ class StatusWatch:
         fleet, changes = self._opened()
         if self._found is None:
             changes.arm()
-            self._found, self._looked = status_view.of(fleet, self._tail), clock.elapsed()
+            self._found, self._looked = status_view.of(fleet, self._tail, self._of_hooks), clock.elapsed()
             self._doubted = changes.watch(self._found.answer)
         answer, warnings = self._found
         return status_view.reply(status_view.later(answer, int(self._since())), warnings)
@@ -67,6 +69,7 @@ class StatusWatch:
         due = GAP if self._doubted else LOOK_AGAIN
         if told or self._since() >= due:
             self._found = None
+            self._hooks = None if told else self._hooks
         return True
 
     def close(self) -> None:
@@ -80,11 +83,17 @@ class StatusWatch:
 
     def _opened(self) -> tuple[Fleet, StatusChanges]:
         if self._fleet is None or self._changes is None:
-            self._fleet = Fleet.open()
+            self._fleet = Fleet.open(bulk=True)  # one look reads thousands of records, without a process
             self._changes = StatusChanges(self._fleet, *self._pipe)
             if self._screen:
                 signal.signal(signal.SIGWINCH, lambda *_: self._resize())
         return self._fleet, self._changes
+
+    def _of_hooks(self, fleet: Fleet) -> list[str]:
+        """What there is to say of the hooks, which costs two processes: asked again only when something has changed."""
+        if self._hooks is None:
+            self._hooks = hooks.warnings(fleet)
+        return self._hooks
 
     def _resize(self) -> None:
         self._resized = True

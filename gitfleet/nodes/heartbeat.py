@@ -256,11 +256,17 @@ class NodeRef:
 
 
 def _tell(tree: Snapshot, told: Sequence[Detail]) -> None:
-    """Put the details of the sessions in the place of those that were told before."""
+    """Put the details of the sessions in the place of those that were told before. What is as it was makes no objects."""
+    new = {records.detail_path(item.id): canonical.dump(item) for item in told}
     try:
+        tree.load(records.SESSIONS)
         for path in list(tree.files(records.SESSIONS)):
-            tree.delete(path)
+            if path not in new:
+                tree.delete(path)
+            elif tree.get(path) == new[path]:
+                del new[path]
     except Corrupt:
         tree.drop(records.SESSIONS)
-    for item in told:
-        tree.put(records.detail_path(item.id), canonical.dump(item))
+        new = {records.detail_path(item.id): canonical.dump(item) for item in told}
+    for path, data in new.items():
+        tree.put(path, data)

@@ -22,22 +22,25 @@ def refresh(repository: Repository, node: Node) -> list[str]:
     """Compile the trunk's rules again if they have moved; warnings when they cannot be understood."""
     git = repository.git
     tip = position.tip(git, node)
-    blob = _blob(git, tip) if tip else None
     path = os.path.join(state_folder(repository.common_dir), "policy.json")
+    known = _compiled(path)
+    still = known.get("blob") if tip and known.get("commit") == tip else None
+    blob = still or (_blob(git, tip) if tip else None)
     if not blob:
         files.remove(path)
         return []
     if draft.pending(os.path.dirname(path)):
         draft.settle(repository.common_dir)
-    known = _compiled(path)
     if known.get("blob") == blob:
+        if not still:
+            files.replace(path, canonical.dump({**known, "commit": tip}))
         return [str(known["fault"])] if known.get("fault") else []
     try:
         record = {**_compile(git, blob), "fault": ""}
     except ValueError as error:
         words = f"gitfleet.yaml on the trunk '{node.trunk}' cannot be used, so the earlier rules still hold: {error}"
         record = {**known, "fault": words}
-    files.replace(path, canonical.dump({**record, "blob": blob}))
+    files.replace(path, canonical.dump({**record, "blob": blob, "commit": tip}))
     return [record["fault"]] if record["fault"] else []
 
 

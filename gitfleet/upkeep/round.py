@@ -14,6 +14,7 @@ from typing import Literal
 from gitfleet.claims.conflict_text import kept_by
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
+from gitfleet.git import git_worktrees
 from gitfleet.upkeep import deliveries, exchange, forgetting, reaping, renewing, runner, unwatched
 from gitfleet.upkeep.maintainer import Options
 from gitfleet.upkeep.reaping import Reaped
@@ -94,6 +95,8 @@ def run(
     steps: list[tuple[Step, Callable[[], object]]] = [
         ("reconcile", lambda: _reconcile(worktrees, options, done, dry_run=dry_run))
     ]
+    if not git_worktrees.linked(clone.repository.git):
+        steps.clear()
     if (
         processing and ledger and not dry_run
     ):  # before their sessions are ended, under which their work is committed

@@ -305,6 +305,20 @@ def test_exchange_with_a_hub_out_of_reach_says_so_and_the_next_one_works(fleets:
     assert exchange(ada) == []
 
 
+def test_beat_of_sessions_that_are_as_they_were_makes_three_objects(
+    fleets: Fleets, process: NewProcess, git: Git
+) -> None:
+    clone = fleets.clone("alone")
+    for number in range(5):
+        begin(clone, f"s{number}", process())
+    exchange(clone)
+    before = git(clone, "cat-file", "--batch-all-objects", "--batch-check").splitlines()
+    exchange(clone)
+    after = git(clone, "cat-file", "--batch-all-objects", "--batch-check").splitlines()
+    kinds = sorted(line.split()[1] for line in set(after) - set(before))
+    assert kinds == ["blob", "commit", "tree"]
+
+
 def test_exchange_without_a_hub_writes_the_local_ref(fleets: Fleets, git: Git) -> None:
     alone = fleets.clone("alone")
     assert exchange(alone) == []
