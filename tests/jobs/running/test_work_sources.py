@@ -28,7 +28,7 @@ from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.sources.task_desk import TaskDesk
 from gitfleet.jobs.words import EndCause, JobStatus
 from tests.jobs.sources.issue_server import TOKEN, Fault, IssueServer
-from tests.workbench import UNSEEN, Git, Gitfleet
+from tests.workbench import UNSEEN, Git, Gitfleet, by_the_clock
 
 NUMBERS = range(1, 6)
 EVERY = "schedules: {s: {interval: 1h, catch_up: one}}"
@@ -260,7 +260,7 @@ def test_task_that_two_nodes_see_at_once_is_done_by_one(
 def test_node_that_is_gone_loses_its_task_to_another_and_its_agent_stops(
     members: Callable[[str], Path], server: IssueServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "TTL", 6)
+    monkeypatch.setattr(work, "TTL", by_the_clock(6))
     ada, bob = (made(members(name)) for name in ("ada", "bob"))
     server.issue(1, "ready")
     agent(ada, github(server), "exec sleep 1000")
@@ -368,7 +368,7 @@ def test_work_that_waits_to_land_keeps_its_task_from_others_and_is_told_of_by_th
     gitfleet: Gitfleet,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(work, "TTL", 6)
+    monkeypatch.setattr(work, "TTL", by_the_clock(6))
     ada, bob = (made(members(name)) for name in ("ada", "bob"))
     gated(ada, git, gitfleet, "none")
     server.issue(1, "ready")

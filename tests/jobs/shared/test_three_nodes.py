@@ -22,10 +22,9 @@ from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.words import JobStatus
 from tests.members import MEMBERS
 from tests.sampling import RUN
-from tests.workbench import Gitfleet, Started
+from tests.workbench import Gitfleet, Started, by_the_clock
 
 MANY = 30 if RUN.everything else 8
-LEASE = 6
 WORKS = """
 read -r word
 job=${OTEL_RESOURCE_ATTRIBUTES##*gitfleet.job.id=}; job=${job%%,*}
@@ -56,6 +55,7 @@ class Bench:
 
     def __init__(self, places: dict[str, Path], said: Path, gitfleet: Gitfleet) -> None:
         self.places, self.gitfleet = places, gitfleet
+        self.lease = by_the_clock(6)
         self.said = said
         os.mkfifo(said)
         self._pipe = os.fdopen(os.open(said, os.O_RDWR), "r")
@@ -71,7 +71,7 @@ class Bench:
             folder = place / "agents"
             folder.mkdir(exist_ok=True)
             (folder / "fleet.yaml").write_text(
-                f"lease: {LEASE}s\ndefaults: {{working_directory: .., limits: {{grace: 1s}}}}\n"
+                f"lease: {self.lease}s\ndefaults: {{working_directory: .., limits: {{grace: 1s}}}}\n"
             )
             (folder / f"{name}.sh").write_text(script)
             (folder / f"{name}.yaml").write_text(f"command: [sh, {folder}/{name}.sh, {self.said}]\n{more}")
@@ -109,7 +109,8 @@ class Bench:
         with Clone.open(str(self.places["ada"])) as clone:
             ledger = clone.ledger
             bodies = [
-                OfferJob(job_ids.new(), "tidy", prompt, clock.milliseconds(), ttl=LEASE) for prompt in prompts
+                OfferJob(job_ids.new(), "tidy", prompt, clock.milliseconds(), ttl=self.lease)
+                for prompt in prompts
             ]
             asked = [ledger.operation(rules.offer, ledger.itself, body) for body in bodies]
             assert all(one.ok for one in ledger.submit(asked))
