@@ -75,15 +75,19 @@ class Browser:
         """Show a file, or an address, at that width, and wait until it is loaded."""
         address = path if isinstance(path, str) else path.as_uri()
         self.widen(width, height)
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        self.call("Emulation.setEmulatedMedia", media=media, features=features)
+        self.theme(scheme, media=media)
         self.asked.clear()
         self.said.clear()
         self._loaded = False
-        self.call("Page.navigate", url=address)
-        while not self._loaded:
+        began = self.call("Page.navigate", url=address)
+        while not self._loaded and "loaderId" in began:  # else only the fragment is another
             self._next()
         self.asked[:] = [one for one in self.asked if one != address]
+
+    def theme(self, scheme: str, *, media: str = "") -> None:
+        """Have the page think that this is what the user prefers: `light` or `dark`."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.call("Emulation.setEmulatedMedia", media=media, features=features)
 
     def widen(self, width: int, height: int = 800) -> None:
         """Show the page at another width."""

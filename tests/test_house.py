@@ -51,6 +51,17 @@ class Door(NamedTuple):
 
 DOORS = [
     Door(
+        "words of a shell",
+        r"shlex\.(quote|join)",
+        {
+            "gitfleet/cli/demo_runner.py": "a script of ours",
+            "gitfleet/git/racing.py": "a script of ours",
+            "gitfleet/git/ssh_sharing.py": "a variable that git reads",
+            "gitfleet/githooks/agents/wanted.py": "a setting that clients read",
+            "gitfleet/upkeep/units.py": "a line that systemd and cron read",
+        },
+    ),
+    Door(
         "processes",
         r"subprocess(\..*)?|os\.(system|popen|fork|forkpty|spawn\w+)|asyncio\.create_subprocess_\w+|pty\.(fork|spawn)",
         {
@@ -273,13 +284,12 @@ SHOWN_COMMAND = re.compile(r"\s*(git|gitfleet|cd|rm|ssh|sh) .*", re.DOTALL)
 WORDS_AS_THEY_ARE: Mapping[str, str] = {
     "SETTING": "a name of ours",
     "agent": "of our table",
+    "' --user' if scope == 'user' else ''": "ours",
     "fleetrefs.plan(name)": "the name was found to be an id",
     "live[0].id": "ids of sessions have no other characters",
-    "look.agent": "of our table",
     "name": "of an agent, which are letters, digits and dashes",
     "of": "commands of ours",
     "operation": "git's own word",
-    "skill.agent": "of our table",
     "ssh_sharing.KEY": "a name of ours",
 }
 """What stands in commands that are shown, and needs no quoting, with why."""

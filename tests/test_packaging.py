@@ -197,9 +197,10 @@ def imported_packages(module: Path) -> set[str]:
     return {name.split(".")[0] for name in names} - sys.stdlib_module_names - own
 
 
-def test_lock_names_no_index_and_no_path_of_a_machine() -> None:
+@pytest.mark.parametrize("lock", [LOCK, LOCK.with_name("alone.lock")], ids=lambda path: path.stem)
+def test_lock_names_no_index_and_no_path_of_a_machine(lock: Path) -> None:
     assert [
-        line for line in LOCK.read_text(encoding="utf-8").splitlines() if not LOCK_LINE.fullmatch(line)
+        line for line in lock.read_text(encoding="utf-8").splitlines() if not LOCK_LINE.fullmatch(line)
     ] == []
 
 

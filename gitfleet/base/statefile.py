@@ -29,6 +29,8 @@ def save(path: str, value: Struct, *, mode: int | None = None, durable: bool = T
 
 
 class _Process(Shape[ProcessIdentity | None]):
+    """A process, or null where it cannot be told."""
+
     plain = False
 
     def decode(self, raw: Any) -> ProcessIdentity | None:

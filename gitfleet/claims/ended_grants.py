@@ -60,6 +60,8 @@ class Former(Struct):
 
 
 class _FormerShape(Shape[Former]):
+    """A former grant, as a list of who had it and its token."""
+
     plain = False
 
     def decode(self, raw: Any) -> Former:

@@ -42,6 +42,8 @@ class Keeper(NamedTuple):
 
 
 class _KeeperShape(Shape[Keeper]):
+    """What keeps claims: a branch, or a worktree of a node."""
+
     plain = False
 
     def decode(self, raw: Any) -> Keeper:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from gitfleet.base.names import SessionId
@@ -16,8 +17,19 @@ from gitfleet.fleet import briefing
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import agent_rows, briefing_rows
 from gitfleet.git.repository import Repository, discover
-from gitfleet.githooks.agents import agent_hooks, ready, registering, skills, wanted
+from gitfleet.githooks.agents import (
+    agent_hooks,
+    client_versions,
+    ready,
+    registering,
+    server_places,
+    skills,
+    wanted,
+)
+from gitfleet.githooks.agents.agent_hooks import SettingsPlace
+from gitfleet.githooks.agents.server_places import ServerPlace
 from gitfleet.githooks.agents.settings_files import SettingsChange
+from gitfleet.githooks.agents.skills import SkillPlace
 from gitfleet.githooks.agents.wanted import Scope
 from gitfleet.ledger import own_node
 from gitfleet.sessions import session_records
@@ -62,6 +74,8 @@ def install(name: Name, user: User = False, project: Project = False, sandbox: S
     lines = _told(changes) or [f"the hooks of {name} are in place"]
     if any(change.what != "unchanged" for change in changes):
         lines.append(CLIENTS[name].NOTE)
+    if words := client_versions.doubt(client_versions.look(name)):
+        warnings.append(words)
     if repository is not None and not _in_fleet(repository):
         warnings.append(
             "this clone is not part of a fleet yet, and until then the hooks do nothing: `gitfleet init`"
@@ -87,42 +101,51 @@ def uninstall(name: Name, user: User = False, project: Project = False) -> Reply
 
 
 def status() -> Reply:
-    """Show which agents have our hooks, and where."""
+    """Show which agents have our hooks, our server of tools (MCP) and our skill, and where."""
     try:
         repository: Repository | None = discover()
     except NoRepository:
         repository = None
     looks = ready.looks(repository)
-    rows = [(look.agent, look.scope, look.state, look.path) for look in looks]
+    servers, found = server_places.places(repository), skills.places(repository)
+    rows: list[tuple[str, str, str, str, str]]
+    rows = [(look.agent, look.scope, "hooks", look.state, look.path) for look in looks]
+    rows += [(one.agent, one.scope, "tools", one.state, one.path) for one in servers]
+    rows += [(one.agent, one.scope, "skill", one.state, one.path) for one in found]
     colours = {"in": "green", "outdated": "yellow", "unreadable": "red"} | dict.fromkeys(
         ("untrusted", "modified", "not"), "red"
     )
-    grid = Grid(("AGENT", "SCOPE", "STATE", "FILE"), rows, coloured="STATE", colours=colours)
-    warnings = [f"{look.path}: {look.problem}" for look in looks if look.problem]
-    warnings += [
-        f"{look.path} was made by another installation of gitfleet: `gitfleet agent install {look.agent}"
-        + (" --user`" if look.scope == "user" else "`")
-        for look in looks
-        if look.state == "outdated"
-    ]
-    warnings += [
-        f"{look.path} is in place, but {look.agent} would not run it ({look.state})"
-        for look in looks
-        if look.state in UNRUN
-    ]
-    warnings += [
-        words
-        for agent in {look.agent for look in looks if look.state != "absent"}
-        if (words := ready.newer(agent))
-    ]
-    found = skills.places(repository)
-    warnings += [
-        f"{skill.path} was written by gitfleet {skill.version}: `gitfleet agent install {skill.agent}"
-        + (" --user`" if skill.scope == "user" else "`")
-        for skill in found
-        if skill.state == "outdated"
-    ]
-    return Reply(agent_rows.hooks(looks, found), [grid], warnings=warnings)
+    rows.sort(key=lambda row: row[:2])
+    grid = Grid(("AGENT", "SCOPE", "WHAT", "STATE", "FILE"), rows, coloured="STATE", colours=colours)
+    with_ours = {row[0] for row in rows if row[3] not in {"absent", "not ours"}}
+    versions = [client_versions.look(agent) for agent in CLIENTS if agent in with_ours]
+    warnings = [*_problems(looks, servers, found), *filter(None, map(client_versions.doubt, versions))]
+    return Reply(agent_rows.status(looks, servers, found, versions), [grid], warnings=warnings)
+
+
+def _problems(
+    looks: Sequence[SettingsPlace], servers: Sequence[ServerPlace], found: Sequence[SkillPlace]
+) -> Iterator[str]:
+    """What is wrong with what was put in, each with what mends it."""
+    for path, problem in [(one.path, one.problem) for one in looks] + [
+        (one.path, one.problem) for one in servers
+    ]:
+        if problem:
+            yield f"{path}: {problem}"
+    old = [(one.agent, one.scope, one.path) for one in looks if one.state == "outdated"]
+    old += [(one.agent, one.scope, one.path) for one in servers if one.state == "outdated"]
+    for agent, scope, path in old:
+        yield f"{path} was made by another installation of gitfleet: {_again(agent, scope)}"
+    for look in looks:
+        if look.state in UNRUN:
+            yield f"{look.path} is in place, but {look.agent} would not run it ({look.state})"
+    for skill in found:
+        if skill.state == "outdated":
+            yield f"{skill.path} was written by gitfleet {skill.version}: {_again(skill.agent, skill.scope)}"
+
+
+def _again(agent: str, scope: Scope) -> str:
+    return f"`gitfleet agent install {agent}{' --user' if scope == 'user' else ''}`"
 
 
 def prime(session: SessionFlag = None) -> Reply:

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gitfleet.base import files, processes
+from gitfleet.base import files, processes, shellwords
 from gitfleet.base.text import display
 from gitfleet.cli.demo_script import FILES, HUB, PEOPLE, DemoCommand
 from gitfleet.errors import InternalError, UsageError
@@ -45,7 +45,7 @@ class Played:
     @property
     def shown(self) -> str:
         """The command as a reader would type it."""
-        return shlex.join(self.command.argv)
+        return shellwords.line(self.command.argv)
 
 
 class Stage:

@@ -18,7 +18,7 @@ from gitfleet.fleet import hooks
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import starting_rows
 from gitfleet.git.repository import discover
-from gitfleet.githooks.agents import ready
+from gitfleet.githooks.agents import client_versions, ready
 from gitfleet.launching import launcher
 from gitfleet.launching.committing import Made
 from gitfleet.launching.launcher import Launch, LaunchEnd, Launcher, LaunchPlace
@@ -73,7 +73,7 @@ def _gate(worktree: str, client: str) -> None:
         told = [*ready.prepare(client, repository), *ready.warnings(client, repository)]
     except FleetError as error:
         told = [error.message]
-    for words in [*told, ready.newer(client)]:
+    for words in [*told, client_versions.doubt(client_versions.look(client))]:
         if words:
             say(f"warning: {words}")
 

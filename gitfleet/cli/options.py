@@ -11,6 +11,7 @@ SessionFlag = Annotated[
     str | None,
     Option(
         "--session",
+        "--session-id",
         metavar="ID",
         help="Act for this session (default: the one of this worktree).",
         complete="own_sessions",
@@ -19,7 +20,9 @@ SessionFlag = Annotated[
 
 OfSession = Annotated[
     str | None,
-    Option("--session", metavar="ID", help="Only those of this session.", complete="session_ids"),
+    Option(
+        "--session", "--session-id", metavar="ID", help="Only those of this session.", complete="session_ids"
+    ),
 ]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

@@ -1,7 +1,8 @@
-"""`web`: the HTTP API of this clone, in the foreground."""
+"""`web`: the page and the HTTP API of this clone, in the foreground."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,9 +22,10 @@ ReadOnly = Annotated[bool, Option("--read-only", help="Only let look, whatever t
 
 
 def web(port: Port = 7437, host: Host = "127.0.0.1", read_only: ReadOnly = False) -> Telling:
-    """Serve the HTTP API of this clone, until Ctrl-C or a signal: status, logs, claims and the merge queue, as JSON.
+    """Serve the page of this fleet, and its HTTP API, until Ctrl-C or a signal.
 
-    Every request needs the token; its file is made at the first start, and only you can read it. Needs the extra `web`.
+    Both need the token; its file is made at the first start, and only you can read it. On a terminal a link with the token is
+    printed, for a browser on this machine. Needs the extra `web`.
     Nothing depends on it: stopped, it harms nothing.
     """
     return Telling(_serving(port, host, read_only=read_only))
@@ -33,7 +35,7 @@ def _serving(port: int, host: str, *, read_only: bool) -> Iterator[Reply]:
     try:
         from gitfleet.web.server import WebServer  # its framework is an extra
     except ModuleNotFoundError as error:
-        words = f"The HTTP API needs a package that is not installed: {error.name}."
+        words = f"The page needs a package that is not installed: {error.name}."
         raise UsageError(
             words, hint="Install gitfleet with its extra `web`: `pip install 'gitfleet[web]'`."
         ) from error
@@ -61,4 +63,6 @@ def _started(server: WebServer, *, read_only: bool) -> Reply:
         f"token: {tokens.full_file}",
         f"token to look only: {tokens.read_only_file}",
     ]
+    if sys.stdout.isatty():  # the link is for this screen, and for no file
+        lines.insert(1, f"page: {server.url}/#token={tokens.read_only if read_only else tokens.full}")
     return Reply(data, lines)

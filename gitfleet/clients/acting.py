@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         BLOCK: str
         SKILL: str
         SKILL_HOME: tuple[str, str]
-        EVENTS: tuple[tuple[str, str | None, str, int], ...]
+        EVENTS: tuple[tuple[str, str | None, str, int, str], ...]
         NOTE: str
         READS_MAIN: bool
         OWN: bool

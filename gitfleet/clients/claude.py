@@ -25,13 +25,13 @@ BLOCK = ""
 SKILL = ".claude/skills/gitfleet/SKILL.md"
 SKILL_HOME = HOME
 """Where its skills for all repositories are: a variable, or else a folder in the home folder."""
-EVENTS: tuple[tuple[str, str | None, str, int], ...] = (
-    ("PreToolUse", "Edit|MultiEdit|Write|NotebookEdit|Bash", "edit", 60),
-    ("SessionStart", None, "begin", 60),
-    ("Stop", None, "turn", 30),
-    ("SessionEnd", None, "end", 10),
+EVENTS: tuple[tuple[str, str | None, str, int, str], ...] = (
+    ("PreToolUse", "Edit|MultiEdit|Write|NotebookEdit|Bash", "edit", 60, "1.0.59"),
+    ("SessionStart", None, "begin", 60, "1.0.62"),
+    ("Stop", None, "turn", 30, "1.0.41"),
+    ("SessionEnd", None, "end", 10, "1.0.85"),
 )
-"""Event, matcher, our name for it, seconds."""
+"""Event, matcher, our name for it, seconds, and the first version that has it as we need it."""
 NOTE = "Claude Code reads its hooks when it starts: start it anew."
 READS_MAIN = True
 """Whether a linked worktree gets the hooks of the main checkout."""

@@ -28,14 +28,14 @@ BLOCK = "AGENTS.md"
 SKILL = ".agents/skills/gitfleet/SKILL.md"
 SKILL_HOME = ("", ".agents")
 """Where its skills for all repositories are: a variable, or else a folder in the home folder."""
-EVENTS: tuple[tuple[str, str | None, str, int], ...] = (
-    ("PreToolUse", "apply_patch|Bash", "edit", 60),
-    ("PostToolUse", "Bash", "after", 10),
-    ("SessionStart", None, "begin", 60),
-    ("Stop", None, "turn", 30),
-    ("SessionEnd", None, "end", 3),
+EVENTS: tuple[tuple[str, str | None, str, int, str], ...] = (
+    ("PreToolUse", "apply_patch|Bash", "edit", 60, "0.123.0"),
+    ("PostToolUse", "Bash", "after", 10, "0.123.0"),
+    ("SessionStart", None, "begin", 60, "0.114.0"),
+    ("Stop", None, "turn", 30, "0.114.0"),
+    ("SessionEnd", None, "end", 3, "0.145.0"),
 )
-"""Event, matcher, our name for it, seconds. The end of a session gets three at most; Codex warns of more in its stream."""
+"""Event, matcher, our name for it, seconds, and the first version that has it as we need it. The end of a session gets three at most; Codex warns of more in its stream."""
 NOTE = "Codex runs new hooks only once you have trusted them: start it, and look at /hooks."
 READS_MAIN = True
 """Whether a linked worktree gets the hooks of the main checkout."""

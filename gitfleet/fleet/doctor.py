@@ -20,7 +20,7 @@ from gitfleet.fleet import hooks
 from gitfleet.git import fleetrefs, refs, ssh_sharing
 from gitfleet.git.objects import BulkObjects, open_objects
 from gitfleet.git.remote import Remote
-from gitfleet.githooks.agents import ready
+from gitfleet.githooks.agents import client_versions, ready
 from gitfleet.ledger import damage
 from gitfleet.ledger.repair import Repairer
 from gitfleet.sessions import session_records
@@ -211,7 +211,12 @@ def _hooks(fleet: Clone) -> Iterator[Finding]:
 
 def _agents(fleet: Clone) -> Iterator[Finding]:
     """What the clients say of our hooks in their settings; nothing of clients that have none."""
-    for look in ready.looks(fleet.repository):
+    looks = ready.looks(fleet.repository)
+    for agent in {look.agent: True for look in looks if look.state != "absent"}:
+        if words := client_versions.doubt(client_versions.look(agent)):
+            advice = "see docs/reference/clients.md for what gitfleet relies on, and since which version"
+            yield Finding(f"{agent} version", ok=False, words=words, advice=advice)
+    for look in looks:
         if look.state != "absent":
             words = f"{look.path} is {look.state}" + (f" ({look.problem})" if look.problem else "")
             advice = "gitfleet agent status; see docs/guides/agents.md on trust"

@@ -138,9 +138,11 @@ class Fleet(Clone):
     @cached_property
     def radar(self) -> Radar:
         """Which live branches will conflict with each other and with the trunk."""
-        from gitfleet.radar.radar import Radar  # as above
+        from gitfleet.gates import slots  # as above
+        from gitfleet.radar.radar import Radar
 
-        return Radar(self.repository, self.ledger, self._rules, self._announce, self._priorities)
+        aside = slots.root(self.ledger.node.id)
+        return Radar(self.repository, self.ledger, self._rules, self._announce, self._priorities, aside=aside)
 
     @cached_property
     def queue(self) -> MergeQueue:

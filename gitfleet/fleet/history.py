@@ -34,9 +34,12 @@ def lines(
     return list(itertools.islice(found, limit))
 
 
-def between(clone: Clone, generations: range) -> Iterator[Line]:
-    """All operations of these generations, newest first. Raises NoFleet, Corrupt."""
-    return log.lines(clone.ledger.objects, OPERATIONS, _tip(clone), generations=generations)
+def between(clone: Clone, generations: range, *, session: str, kind: str) -> Iterator[Line]:
+    """The operations of these generations, of a session and of a kind ("": of all), newest first. Raises NoFleet, Corrupt."""
+    return log.lines(
+        clone.ledger.objects, OPERATIONS, _tip(clone), session=SessionId(session) or None, kind=kind or None,
+        generations=generations,
+    )  # fmt: skip
 
 
 def meeting(clone: Clone, path: str) -> Callable[[str], bool]:

@@ -55,6 +55,8 @@ _CHATTER = (
 _ROW = r"! \S*:(refs/\S+) \[(remote rejected|remote failure|rejected)\] \((.*)\)"
 NO_REF = "couldn't find remote ref"
 _NOT_FORWARD = "non-fast-forward"
+_BRANCH_REFUSED = r"(?m)^! \S*:refs/heads/\S+ \[remote rejected\] \((?!atomic)"
+"""What git says of a branch that a hub does not let this user move; to go back with others of the push is no refusal."""
 
 
 class Push(Enum):
@@ -176,6 +178,10 @@ def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
 def _hint(output: str) -> str:
     if f"({_NOT_FORWARD})" in output:
         return "The hub lets refs only move forward (receive.denyNonFastForwards): its keeper has to allow this one."
+    if re.search(_BRANCH_REFUSED, output):
+        return "This user may not move that branch there: have somebody do it who may."
+    if "Permission denied (" in output and "Could not read from remote" in output:
+        return "The server does not let this user in: try `git ls-remote` there, and look at the keys."
     right = f"Give this user the right to write {fleetrefs.ROOT}* there"
     return f"{right}, or choose another hub: {advice.INIT_HUB.of('REMOTE')}."
 

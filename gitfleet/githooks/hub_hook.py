@@ -13,7 +13,7 @@ import shutil
 from gitfleet.base import files
 from gitfleet.base.text import display
 from gitfleet.errors import Blocked
-from gitfleet.git import sharing
+from gitfleet.git import refs, sharing
 from gitfleet.git.repository import Repository, discover
 from gitfleet.githooks import hook_files, install_record, shims
 from gitfleet.githooks.hook_files import HooksFolder
@@ -45,7 +45,9 @@ def install(path: str, *, interpreter: str, gate: str) -> Installation:
         notes = hook_files.settle(home.place(kept), {hook: shims.text(hook) for hook in ON_HUBS})
         shutil.rmtree(home.path("gitfleet/hooks-staging"), ignore_errors=True)
         closed = sharing.share(repository.git, [home.path("gitfleet")], home.open_to_all())
-        return Installation((home.path("hooks"),), changed, tuple(notes), tuple(closed))
+        return Installation(
+            (home.path("hooks"),), changed, (*notes, *_without_trunk(repository)), tuple(closed)
+        )
 
 
 def uninstall(path: str) -> Removal:
@@ -94,6 +96,19 @@ class _Home:
         return [
             self.path(name) for name in ("hooks", "hooks-before-gitfleet", *(f"hooks/{h}" for h in ON_HUBS))
         ]
+
+
+def _without_trunk(repository: Repository) -> list[str]:
+    """What to say where HEAD names no branch that is there, though there are branches: the rules are on none of them."""
+    named = repository.git.line("symbolic-ref", "HEAD") or ""
+    branches = refs.read(repository.git, "refs/heads/")
+    if not branches or named in branches:
+        return []
+    head = display(named or "no branch")
+    words = (
+        f"nothing is judged yet: this repository's HEAD names {head}, which is not there, so it has no trunk"
+    )
+    return [f"{words}; `git symbolic-ref HEAD refs/heads/BRANCH` here names it"]
 
 
 def _checked(repository: Repository) -> Repository:

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 import shutil
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from gitfleet.base import advice, clock, files, identity, terminal
+from gitfleet.base import advice, clock, files, identity, shellwords, terminal
 from gitfleet.base.children import Child, Program
 from gitfleet.base.identity import program_name
 from gitfleet.base.ids import is_name
@@ -149,7 +148,7 @@ class Launcher:
         session = SessionId(record["id"])
         self._announce(f"session {session} at work in {display(self._place.path)}")
         alive = KeepAlive(session, self._place.path, repository.git_dir)
-        log.write(_line(f"session {session}: {display(shlex.join(launch.command))}"))
+        log.write(_line(f"session {session}: {shellwords.line(launch.command)}"))
         relay = Relay(child, keep_alive.counting(alive, log.write), alive.tick, every=keep_alive.EVERY)
         code = relay.run(self._stops.kept)
         self._stops.ignore()

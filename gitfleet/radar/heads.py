@@ -45,9 +45,9 @@ class Gathered(NamedTuple):
 
 
 def gather(
-    repository: Repository, ledger: Ledger, place: Quarantine, *, fetch: bool, patience: int
+    repository: Repository, ledger: Ledger, place: Quarantine, *, fetch: bool, patience: int, aside: str = ""
 ) -> Gathered:
-    """All heads there are. Asks the hub once with `fetch`, and once more for what is new there. Raises GitFailed."""
+    """All heads there are; but for worktrees below the folder `aside`, where gates test what others made. Asks the hub once with `fetch`, and once more for what is new there. Raises GitFailed."""
     git, node = repository.git, ledger.node
     everyone = list(session_records.readable(ledger.current().view))
     hub, warnings = _of_hub(repository, ledger, fetch=fetch)
@@ -59,7 +59,9 @@ def gather(
     if not node.hub:
         here.pop(node.trunk, None)
     trees = [
-        tree for tree in git_worktrees.listed(git) if not tree.bare and tree.prunable is None and tree.git_dir
+        tree
+        for tree in git_worktrees.listed(git)
+        if not tree.bare and tree.prunable is None and tree.git_dir and not _is_below(tree.path, aside)
     ]
     with Peers(repository, ledger, patience=patience) as peers:
         owners = _owners(peers, node.id, everyone, trees)
@@ -77,6 +79,10 @@ def gather(
     return Gathered(
         [*(one for one in found if (one.name, one.tip) not in replaced), *dirty], untold, warnings
     )
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return bool(folder) and os.path.realpath(path).startswith(os.path.join(os.path.realpath(folder), ""))
 
 
 def _of_hub(repository: Repository, ledger: Ledger, *, fetch: bool) -> tuple[dict[str, str], list[str]]:

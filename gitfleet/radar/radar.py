@@ -46,7 +46,7 @@ class RadarRound(NamedTuple):
 class Radar:
     """Conflicts to come, among all live lines of work. Threads may use one at once.
 
-    `ranks` gives the priority of each branch that waits to land: of two, the lower one is told.
+    `ranks` gives the priority of each branch that waits to land: of two, the lower one is told. Worktrees below `aside` are nobody's work.
     """
 
     def __init__(
@@ -56,12 +56,15 @@ class Radar:
         policy: Callable[[], Policy],
         announce: Callable[[str], None] | None = None,
         ranks: Callable[[], Mapping[str, int]] = dict,
+        *,
+        aside: str = "",
     ) -> None:
         self._repository = repository
         self._ledger = ledger
         self._policy = policy
         self._announce = announce
         self._ranks = ranks
+        self._aside = aside
         self._deltas: dict[tuple[str, str], Delta] = {}
         self._folder = os.path.join(ledger.state, "radar")
         self.rounds = RoundKeeper(ledger.state)
@@ -96,19 +99,21 @@ class Radar:
 
     def _round(self, base: str, *, fetch: bool) -> RadarRound:
         place = self._place(base)
-        gathered = heads.gather(
-            self._repository, self._ledger, place, fetch=fetch, patience=self._policy().state_max_age
-        )
+        gathered = self._gather(place, fetch=fetch)
         findings = self._findings(place, base, gathered)
         if any(len(one.names) > 1 for one in findings.untold):  # as above
             self._forget()
             place = self._place(base)
-            gathered = heads.gather(
-                self._repository, self._ledger, place, fetch=False, patience=self._policy().state_max_age
-            )
+            gathered = self._gather(place, fetch=False)
             findings = self._findings(place, base, gathered)
         untold = [*gathered.untold, *findings.untold]
         return RadarRound(findings._replace(untold=untold), gathered.warnings)
+
+    def _gather(self, place: Quarantine, *, fetch: bool) -> Gathered:
+        patience = self._policy().state_max_age
+        return heads.gather(
+            self._repository, self._ledger, place, fetch=fetch, patience=patience, aside=self._aside
+        )
 
     def _findings(self, place: Quarantine, base: str, gathered: Gathered) -> Findings:
         cache = Cache(os.path.join(self._folder, "cache.json"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from tests.cli.conftest import Cli
@@ -24,7 +25,8 @@ def test_agent_is_installed_shown_and_uninstalled(cli: Cli) -> None:
     assert "start it anew" in said
     assert cli("agent", "install", "claude").ok().stdout == "the hooks of claude are in place\n"
     rows = [line.split() for line in cli("agent").ok().stdout.splitlines()]
-    assert rows[1] == ["claude", "project", "in", "place", str(path)]
+    assert rows[1] == ["claude", "project", "hooks", "in", "place", str(path)]
+    assert [row[2:5] for row in rows[2:4]] == [["tools", "in", "place"], ["skill", "in", "place"]]
     assert f"removed: {path}" in cli("agent", "uninstall", "claude").ok().stdout
     assert "no hooks of ours" in cli("agent", "uninstall", "claude").ok().stdout
     assert not path.parent.exists()
@@ -82,3 +84,20 @@ def test_prime_without_a_session_says_how_to_start_one(cli: Cli, gitfleet: Gitfl
     assert "gitfleet session start --agent NAME" in said
     assert answer(cli, "prime", "--session", "alone-1", command="prime")["session"] == "alone-1"
     gitfleet(tmp_path, "prime").ended(2)
+
+
+def test_agent_that_is_too_old_is_told_at_install_in_status_and_by_doctor(cli: Cli, tmp_path: Path) -> None:
+    program = tmp_path / "bin/codex"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho codex-cli 0.100.0\n")
+    program.chmod(0o755)
+    env = {"PATH": f"{program.parent}:{os.environ['PATH']}"}
+    words = "codex 0.100.0 is too old for all of gitfleet's hooks"
+    assert words in cli("agent", "install", "codex", env=env).ok().stderr
+    shown = cli("agent", "--json", env=env).ok().json()
+    assert any(words in one for one in shown["warnings"])
+    (version,) = shown["data"]["versions"]
+    assert (version["agent"], version["version"], version["known"]) == ("codex", "0.100.0", False)
+    servers = {(one["agent"], one["scope"]): one["state"] for one in shown["data"]["servers"]}
+    assert servers["codex", "project"] == "in place"
+    assert words in cli("doctor", env=env).ended(20).stdout

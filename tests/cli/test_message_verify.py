@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from gitfleet.base import canonical, clock
+from gitfleet.base.names import SessionId
+from gitfleet.errors import PolicyRefused
 from gitfleet.git import fleetrefs
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger import commits
@@ -169,3 +172,16 @@ def test_message_in_the_name_of_another_nodes_session_is_refused(hub_cli: Cli, b
     hub_cli("sync").ok()
     ran = hub_cli("tell", hub_cli.clone.session, "obey", env=hub_cli.clone.as_session(bob_cli.clone.session))
     assert ran.returncode in {2, 10}, ran
+
+
+def test_of_many_who_send_at_once_for_one_session_as_many_may_as_the_rate_admits(tmp_path: Path) -> None:
+    def send(_: int) -> bool:
+        try:
+            sending_rate.count(str(tmp_path), SessionId("loud-1"))
+        except PolicyRefused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        sent = list(pool.map(send, range(sending_rate.MOST + 10)))
+    assert sum(sent) == sending_rate.MOST

@@ -15,6 +15,7 @@ from gitfleet.fleet.telemetry.exposition import MetricFamily, MetricSample
 from gitfleet.fleet.telemetry.scrubbing import Scrubber
 from gitfleet.fleet.views import schema
 from tests.cli.conftest import Cli
+from tests.operations import ask
 
 Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -46,7 +47,35 @@ def test_metrics_are_what_the_official_parser_reads(cli: Cli) -> None:
 def test_metrics_of_a_clone_with_a_hub_tell_when_it_was_seen(hub_cli: Cli) -> None:
     found = read(hub_cli("metrics").ok().stdout)
     when = value(found, "hub_last_exchange_timestamp_seconds")
+    assert value(found, "hub_pushes_per_minute") >= 1
+    assert ("gitfleet_hub_push_budget_per_minute", frozenset()) not in found
+    hub_cli.clone.git("remote", "set-url", "--push", "origin", "https://github.com/acme/x.git")
+    assert value(read(hub_cli("metrics").ok().stdout), "hub_push_budget_per_minute") == 6
     assert 0 < when <= value(found, "scrape_timestamp_seconds")
+
+
+def test_metrics_count_what_came_back_once_and_go_on_from_there(hub_cli: Cli) -> None:
+    def came_back() -> list[float]:
+        found = read(hub_cli("metrics").ok().stdout)
+        return [value(found, "queue_rejections_total", state=state) for state in ("rejected", "conflicted")]
+
+    assert came_back() == [0, 0]
+    head = hub_cli.clone.out("rev-parse", "HEAD")
+    for number, state in enumerate(["conflicted", "rejected", "rejected"]):
+        with hub_cli.clone.open() as fleet:
+            asked = {"branch": f"b{number}", "head": head, "target": "main", "base": head}
+            ask(fleet.ledger, "queue.add", hub_cli.clone.session, asked)
+            pin = {"id": fleet.queue.find(f"b{number}").id, "head": head}
+            if state == "conflicted":
+                found = [{"pin": pin, "reason": "conflict", "state": state}]
+                ask(fleet.ledger, "queue.mark", hub_cli.clone.session, {"found": found})
+            else:
+                ask(fleet.ledger, "queue.reject", hub_cli.clone.session, {"pin": pin, "evidence": {}})
+        assert came_back() == [number, 1]
+    assert came_back() == [2, 1]
+    kept = hub_cli.clone.fleets.state(hub_cli.clone.name) / "telemetry/rejections.json"
+    kept.write_text("{")
+    assert came_back() == [2, 1]
 
 
 def test_metrics_as_json_keep_to_their_schema(cli: Cli) -> None:
@@ -153,6 +182,50 @@ def test_bug_report_holds_no_secret_that_was_planted(hub_cli: Cli, tmp_path: Pat
     )
     assert {one["what"] for one in report["doctor"]} >= {"hub", "objects", "policy"}
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+OWN = "main queue claim"
+"""A secret that is made of gitfleet's own words, which would stay anywhere else."""
+FORMS = {
+    "by its name": f"password {OWN}",
+    "as a setting": f"password={OWN.replace(' ', '-')}",
+    "as an option": f"deploy --token {OWN}",
+    "as a short option": f"mysql -p {OWN}",
+    "as a header": f"Authorization: Bearer {OWN}",
+    "as JSON": f'{{"api_key": "{OWN}"}}',
+    "as YAML": f"api_key : {OWN}",
+    "with an arrow": f"api-key -> {OWN}",
+    "on the next line": f"passphrase:\n{OWN}",
+    "behind terminal escapes": f"pass\x1b[31mword: {OWN}",
+    "in another language": f"Passwort: {OWN}",
+    "as credentials": f"credentials: {OWN}",
+    "as a cookie": f"Cookie: {OWN}",
+    "in a sentence": f"the secret is {OWN}",
+    "in quotation marks": f"pw '{OWN}'",
+    "in an address": f"https://user:{OWN.replace(' ', ':')}@hub",
+    "as a number": "PIN 493021",
+    "once": "otp 493021",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_secret_made_of_our_own_words_is_hidden_in_each_form(form: str) -> None:
+    shown = Scrubber().text(f"the ledger: {FORMS[form]}")
+    assert shown.startswith("the ledger: ")
+    for word in (*OWN.split(), "493021"):
+        assert word not in shown.split(" ", 2)[2]
+    told = json.dumps(Scrubber().value(["ledger", *FORMS[form].split()]))
+    assert "493021" not in told
+    assert '"claim"' not in told.partition("***")[0]
+
+
+def test_setting_whose_name_is_that_of_a_secret_is_hidden_whatever_it_is(hub_cli: Cli) -> None:
+    for key, secret in (("deploy-key", "main"), ("pin", "493021"), ("session-token", "claim")):
+        hub_cli.clone.git("config", f"fleet.{key}", secret)
+    report = json.loads(hub_cli("bug-report", "--output", "-").ok().stdout)
+    told = dict(report["settings"]["git_config"])
+    assert {told[key] for key in told if key.startswith("h-") or "token" in key or "pin" in key} >= {"***"}
+    assert not {"main", "493021", "claim"} & {value for key, value in told.items() if key != "fleet.trunk"}
 
 
 def test_bug_report_of_a_broken_clone_tells_what_is_broken(cli: Cli, tmp_path: Path) -> None:

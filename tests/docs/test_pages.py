@@ -20,6 +20,7 @@ from tests.workbench import ROOT, run
 REFERENCE = ROOT / "docs/reference"
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 _LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
+_PICTURE = re.compile(r'\b(?:src|srcset)="([^"]+)"')
 _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 _CALL = re.compile(r"(?<![\w.])(?<!of )(?<!from )(?:gitfleet|git fleet) ([a-z][^`\n;|#]*)")
@@ -89,7 +90,8 @@ def test_generator_names_stale_and_foreign_pages_and_ends_with_1(tmp_path: Path)
 @pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
 def test_links_of_a_page_lead_to_something_that_is_there(page: Path) -> None:
     broken = []
-    for link in _LINK.findall(_CODE.sub("", page.read_text(encoding="utf-8"))):
+    text = _CODE.sub("", page.read_text(encoding="utf-8"))
+    for link in [*_LINK.findall(text), *_PICTURE.findall(text)]:
         place, _, anchor = link.partition("#")
         target = (page.parent / place).resolve() if place else page
         if place.startswith(("http:", "https:")):

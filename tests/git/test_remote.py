@@ -116,6 +116,25 @@ def test_words_about_a_refusal_are_those_of_the_server_without_its_colours(
     assert error.message == f"The hub 'origin' refused: {said}."
 
 
+def test_hint_about_a_refusal_is_about_the_branch_where_that_was_refused(
+    remote: Remote, hub: Path, news: list[str]
+) -> None:
+    branch = "refs/heads/side"
+    hook(hub, "update", f"case $1 in {branch}) exit 1;; esac")
+    answer = remote.push([Update(A, news[0], None), Update(branch, news[0], None)])
+    hint = hub_error("origin", answer.output, what="write to", refused=True).hint
+    assert hint == "This user may not move that branch there: have somebody do it who may."
+    hook(hub, "update", f"case $1 in {A}) exit 1;; esac")
+    answer = remote.push([Update(A, news[0], None), Update(branch, news[0], None)])
+    assert "refs/fleet/*" in (hub_error("origin", answer.output, what="write to", refused=True).hint or "")
+
+
+def test_hint_where_the_server_lets_nobody_in_is_about_keys() -> None:
+    said = "git@host: Permission denied (publickey).\nfatal: Could not read from remote repository."
+    hint = hub_error("origin", said, what="write to", refused=True).hint
+    assert hint == "The server does not let this user in: try `git ls-remote` there, and look at the keys."
+
+
 @pytest.mark.parametrize("refused", [True, False])
 @pytest.mark.parametrize("said", ["git took longer than 60 s", "fatal: no such host."])
 def test_words_about_a_hub_end_with_one_period(said: str, refused: bool) -> None:

@@ -230,6 +230,18 @@ def test_hook_that_stood_there_runs_first_and_is_given_back_to_the_byte(ada: Gat
     push(ada, "main").ok()
 
 
+def test_install_where_head_names_a_branch_that_is_not_there_says_that_nothing_is_judged(
+    ada: Gated, git: Git
+) -> None:
+    def notes() -> tuple[str, ...]:
+        return hub_hook.install(str(ada.fleets.hub), interpreter=sys.executable, gate=str(GATE)).notes
+
+    assert notes() == ()
+    git(ada.fleets.hub, "symbolic-ref", "HEAD", "refs/heads/master")
+    (told,) = notes()
+    assert told.startswith("nothing is judged yet: this repository's HEAD names refs/heads/master, ")
+
+
 def test_install_twice_changes_nothing_the_second_time(ada: Gated) -> None:
     hub = ada.fleets.hub
     before = picture(hub)

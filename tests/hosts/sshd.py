@@ -203,8 +203,10 @@ class Hosts:
 
     def down(self, name: str) -> None:
         """A host at whose port nothing listens."""
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.know(name, listener.getsockname()[1])
+        nobodys = socket.socket()
+        nobodys.bind(("127.0.0.1", 0))  # and nobody else's as long as we have it
+        self._stops.append(nobodys.close)
+        self.know(name, nobodys.getsockname()[1])
 
     def end(self) -> None:
         """Take all down."""
@@ -254,14 +256,7 @@ class _Machine:
         children = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text().split()
         self._enter = ["nsenter", "--target", children[0], "--all"]
         if one_for_all:
-            self.port = _free_port()
-            subprocess.run(
-                [*self._enter, *sshd.split(), "-o", f"ListenAddress 127.0.0.1:{self.port}"],
-                check=True,
-                cwd="/",
-            )
-            while "Server listening" not in (folder / "log").read_text():  # it comes back before it listens
-                os.sched_yield()
+            self.port = self._daemon(sshd)
             self._stop_taking: Callable[[], None] = lambda: None
         else:
             listener = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -269,6 +264,20 @@ class _Machine:
             self._serving: list[subprocess.Popen[bytes]] = []
             self._command = [*self._enter, *sshd.split(), "-i"]
             self._stop_taking = _accepting(listener, self._serve)
+
+    def _daemon(self, sshd: str) -> int:
+        """Have one daemon listen; where, which is elsewhere if somebody else was faster."""
+        log = self._folder / "log"
+        while True:
+            before, port = len(log.read_text()) if log.exists() else 0, _free_port()
+            address = f"ListenAddress 127.0.0.1:{port}"
+            subprocess.run([*self._enter, *sshd.split(), "-o", address], check=True, cwd="/")
+            told = ""
+            while not any(words in told for words in ("Server listening", "Cannot bind any address")):
+                os.sched_yield()  # it comes back before it listens
+                told = log.read_text()[before:]
+            if "Server listening" in told:
+                return port
 
     def _serve(self, connection: socket.socket) -> None:
         self._count += 1
@@ -310,7 +319,9 @@ def _accepting(listener: socket.socket, take: Callable[[socket.socket], None]) -
     def accept() -> None:
         with listener, suppress(OSError):
             while True:
-                take(listener.accept()[0])
+                one = listener.accept()[0]
+                with suppress(OSError):  # it has gone again
+                    take(one)
 
     thread = threading.Thread(target=accept)
     thread.start()

@@ -145,11 +145,10 @@ def test_connection_to_a_jump_host_at_a_place_of_the_user_is_made_and_leaves_non
     else:  # as if somebody else were first, at the last moment
         place.mkdir()
     assert statuses(ask("behind"))["behind"][0] == "planned"
-    home = os.fsencode(os.environ["HOME"])
-    left_over = [
-        one for one in Path("/proc").glob("[0-9]*") if b"-N\0-f" in _command(one) and home in _command(one)
-    ]
-    assert len(left_over) == (left == "stale")
+    wanted, end = int(left == "stale"), time.monotonic() + IDLE / 2
+    while len(left_over := our_masters()) != wanted and time.monotonic() < end:
+        time.sleep(0.01)  # one that was killed ends in a moment, and sooner than by itself
+    assert len(left_over) == wanted
     for one in left_over:
         os.kill(int(one.name), signal.SIGKILL)
     assert jump.logins() == (1 if left == "stale" else 2)
@@ -201,6 +200,15 @@ def stop_masters(folder: str) -> list[Path]:
     for one in masters:
         os.kill(int(one.name), signal.SIGSTOP)
     return masters
+
+
+def our_masters() -> list[Path]:
+    """The shared connections that were made for this test."""
+    home, commands = (
+        os.fsencode(os.environ["HOME"]),
+        {one: _command(one) for one in Path("/proc").glob("[0-9]*")},
+    )
+    return [one for one, words in commands.items() if b"-N\0-f" in words and home in words]
 
 
 def _command(folder: Path) -> bytes:

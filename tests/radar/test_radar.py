@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.gates import slots
 from tests.workbench import Entrant, Git, Gitfleet, Race
 
 TEXT = "".join(f"{number}\n" for number in range(1, 31))
@@ -118,6 +119,21 @@ def test_conflict_that_gets_worse_is_told_again_and_one_that_gets_better_is_not(
     assert pond.radar(ada)["told"] == []
     pond.put(two, {"f": line(5, "b")})
     assert len(pond.radar(ada)["told"]) == 1
+
+
+def test_worktree_in_which_a_gate_tests_is_nobodys_work(pond: Pond) -> None:
+    ada = pond.joined("ada")
+    one = pond.session(ada, "one")
+    pond.put(one, {"f": line(5, "a")})
+    with Fleet.open(str(ada)) as fleet:
+        place = Path(slots.root(fleet.ledger.node.id), "0", "ada")
+    place.parent.mkdir(parents=True)
+    before = pond.radar(ada)["effort"]["heads"]
+    pond.git(ada, "worktree", "add", "--quiet", "--detach", str(place), "one")
+    (place / "f").write_text(line(5, "b"))
+    found = pond.radar(ada)
+    assert found["effort"]["heads"] == before
+    assert not found["conflicts"]
 
 
 def test_several_conflicts_at_once_are_messages_of_their_own(pond: Pond) -> None:

@@ -27,7 +27,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.telemetry import metrics, placing
 from gitfleet.fleet.telemetry.scrubbing import Scrubber
 from gitfleet.git.repository import Repository, discover
-from gitfleet.githooks.agents import ready
+from gitfleet.githooks.agents import client_versions
 from gitfleet.ledger.own_node import state_folder
 from gitfleet.onhost.version import __version__
 from gitfleet.sessions import session_records
@@ -107,7 +107,7 @@ def _versions() -> dict[str, object]:
         "system": [platform.system(), platform.release(), platform.machine()],
         "file_names": sys.getfilesystemencoding(),
         "packages": dict(_packages()),
-        "agents": {name: ready.version(name) for name in CLIENTS},
+        "agents": {name: client_versions.version(name) for name in CLIENTS},
     }
 
 
@@ -129,7 +129,7 @@ def _settings(repository: Repository, scrubber: Scrubber) -> dict[str, object]:
         "linked_worktree": repository.git_dir != repository.common_dir,
         "bare": repository.worktree is None,
         "remotes": len(os.fsdecode(git.ask("remote").stdout).split()),
-        "git_config": [[scrubber.word(key), scrubber.text(value)] for key, value in pairs],
+        "git_config": [[scrubber.word(key), scrubber.of(key, value)] for key, value in pairs],
         "environment": sorted(filter(_is_ours, (scrubber.word(name) for name in os.environ))),
     }
 

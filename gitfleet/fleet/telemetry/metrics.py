@@ -18,8 +18,9 @@ from gitfleet.claims import model, tickets
 from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError, UsageError
-from gitfleet.fleet.telemetry import placing
+from gitfleet.fleet.telemetry import placing, rejections
 from gitfleet.fleet.telemetry.exposition import MetricFamily, MetricSample, lines
+from gitfleet.fleet.views import hub_pace
 from gitfleet.git.program import Git
 from gitfleet.ledger.ledger import State
 from gitfleet.mergequeue import estimates, states
@@ -47,7 +48,16 @@ def collect(clone: Clone) -> list[MetricFamily]:
         *_about(clone, state),
         *_people(clone, state),
         *_claims(state),
+        *_hub(clone),
         *_queue(state),
+        _by(
+            "gitfleet_queue_rejections_total",
+            "How often entries came back: their gate failed, or they conflicted.",
+            "state",
+            rejections.total(clone, state),
+            rejections.WHYS,
+            counter=True,
+        ),
         *_jobs(clone),
     ]
 
@@ -94,6 +104,17 @@ def _about(clone: Clone, state: State) -> Iterator[MetricFamily]:
     if clone.ledger.node.hub and state.age is not None:
         words = "When the hub was last seen; its age is time() minus this."
         yield _one("gitfleet_hub_last_exchange_timestamp_seconds", words, clock.now() - state.age)
+
+
+def _hub(clone: Clone) -> Iterator[MetricFamily]:
+    """How often the fleet pushes, against what the hub's owner asks for; nothing where this clone is the hub."""
+    pace = hub_pace.look(clone)
+    if pace.hub:
+        words = "Pushes of the ledger within the last minute, by all nodes."
+        yield _one("gitfleet_hub_pushes_per_minute", words, pace.now)
+    if pace.limit:
+        words = "Pushes a minute that the hub's host asks to stay below."
+        yield _one("gitfleet_hub_push_budget_per_minute", words, pace.limit)
 
 
 def _people(clone: Clone, state: State) -> Iterator[MetricFamily]:

@@ -25,6 +25,13 @@ _PIECE = re.compile(r"(\s+)")
 _AROUND = re.compile(r"([`(\[⟨]*)(.*?)([`)\]⟩,;:.!?…]*)\Z", re.DOTALL)
 _FILLERS = frozenset(("=", ":", "is", "was", "to", "as"))
 """What may stand between the name of a secret and the secret."""
+_SPOKEN = re.compile(
+    r"-[pu]|(?!author).*(?:passw\w*|passphrase|passcode|kennw\w*|credentials?|contrase\w*|senha|auth|cookie|secret|token|otp|pwd|api[-_]?key)"
+    r"|(?:.*[-_.])?(?:pw|pin|pass|creds?|key|salt|jwt)",
+    re.IGNORECASE,
+)
+"""Words after which people write a secret, be it one that is made of our own words."""
+_INVISIBLE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[^\w\s\-.]")
 _NUMBER = re.compile(r"[v+-]?\d{1,6}(?:\.\d{1,6}){0,2}(?:ms|[smhd%])?\Z")
 
 
@@ -37,7 +44,7 @@ class Scrubber:
         self._own = own_words()
 
     def text(self, text: str) -> str:
-        """A sentence: of ours, or of git, or of anybody."""
+        """A sentence: of ours, or of git, or of anybody. What follows a word for a secret is hidden to its end, since a secret may have blanks."""
         shown, secret = [], False
         for piece in _PIECE.split(_QUOTED.sub(lambda found: self._hide(found.group()), text[: 4 * LONGEST])):
             if not piece or piece.isspace():
@@ -45,7 +52,7 @@ class Scrubber:
                 continue
             fills = secret and piece in _FILLERS
             shown.append(HIDDEN if secret and not fills else self.word(piece))
-            secret = fills or secret_words.introduces(piece)
+            secret = secret or introduces(piece)
         return "".join(shown).strip()[:LONGEST]
 
     def word(self, piece: str) -> str:
@@ -63,13 +70,20 @@ class Scrubber:
         if isinstance(value, bool | int | float) or value is None:
             return value
         if isinstance(value, Mapping):
-            return {
-                self.text(str(key)): HIDDEN if secret_words.named(str(key)) else self.value(one, depth + 1)
-                for key, one in value.items()
-            }
+            return {self.text(str(key)): self.of(str(key), one, depth + 1) for key, one in value.items()}
         if isinstance(value, list | tuple):
-            return [self.value(one, depth + 1) for one in value]
+            before = [None, *value]
+            return [
+                HIDDEN
+                if isinstance(last, str) and introduces(last.rpartition(" ")[2])
+                else self.value(one, depth + 1)
+                for last, one in zip(before, value, strict=False)
+            ]
         return self.text(str(value))
+
+    def of(self, key: str, value: object, depth: int = 0) -> object:
+        """The value of a setting, by its name, too."""
+        return HIDDEN if secret_words.named(key) or introduces(key) else self.value(value, depth)
 
     def _may_stay(self, word: str) -> bool:
         if not word or _HASHED.match(word) or word == HIDDEN or not any(map(str.isalnum, word)):
@@ -80,6 +94,12 @@ class Scrubber:
 
     def _hide(self, word: str) -> str:
         return self._redactor.digest(word) if word else ""
+
+
+def introduces(word: str) -> bool:
+    """Whether a word, whatever signs are in it, is followed by a secret as a rule."""
+    plain = _INVISIBLE.sub("", word).strip(".")
+    return secret_words.introduces(word) or bool(_SPOKEN.fullmatch(plain))
 
 
 _HASHED = re.compile(r"h-[0-9a-f]{8}\Z")

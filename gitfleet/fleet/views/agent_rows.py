@@ -7,6 +7,8 @@ from typing import TypedDict
 
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.githooks.agents.agent_hooks import SettingsPlace, State
+from gitfleet.githooks.agents.client_versions import ClientVersion
+from gitfleet.githooks.agents.server_places import ServerPlace, ServerState
 from gitfleet.githooks.agents.settings_files import SettingsChange, What
 from gitfleet.githooks.agents.skills import SkillPlace, SkillState
 from gitfleet.githooks.agents.wanted import Scope
@@ -52,10 +54,39 @@ class AgentSkillRow(TypedDict):
     """Of the gitfleet that wrote it; else empty."""
 
 
+class AgentServerRow(TypedDict):
+    """One list of MCP servers where ours may be."""
+
+    agent: str
+    scope: Scope
+    path: str
+    state: ServerState
+    """`outdated`: it starts another installation of gitfleet; `not ours`: somebody else's server of this name."""
+    problem: str
+    """Why it cannot be read; else empty."""
+
+
+class AgentVersionRow(TypedDict):
+    """The client that is found on PATH."""
+
+    agent: str
+    version: str
+    """Empty where it is not there, or does not tell."""
+    known: bool
+    """Whether what gitfleet knows of its hooks holds for that version."""
+    least: str
+    """The first version for which that holds."""
+    tried: str
+    """The newest version that was tried."""
+
+
 class AgentStatusAnswer(TypedDict):
     """`agent` and `agent status`."""
 
     agents: list[AgentHooksRow]
+    servers: list[AgentServerRow]
+    versions: list[AgentVersionRow]
+    """Of those that have something of ours."""
     skills: list[AgentSkillRow]
 
 
@@ -65,9 +96,16 @@ def changed(agent: str, scope: Scope, changes: Iterable[SettingsChange]) -> Agen
     return {"agent": agent, "scope": scope, "files": files}
 
 
-def hooks(looks: Iterable[SettingsPlace], skills: Iterable[SkillPlace]) -> AgentStatusAnswer:
-    """Where agents have our hooks, and our skill."""
+def status(
+    looks: Iterable[SettingsPlace],
+    servers: Iterable[ServerPlace],
+    skills: Iterable[SkillPlace],
+    versions: Iterable[ClientVersion],
+) -> AgentStatusAnswer:
+    """Where agents have our hooks, our server of tools and our skill, and which versions of them are here."""
     return {
         "agents": [row_of(AgentHooksRow, look) for look in looks],
+        "servers": [row_of(AgentServerRow, look) for look in servers],
+        "versions": [row_of(AgentVersionRow, one) for one in versions],
         "skills": [row_of(AgentSkillRow, look) for look in skills],
     }

@@ -18,7 +18,7 @@ from gitfleet.codec import Struct
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views.claim_counts import ClaimCounts
-from gitfleet.fleet.views.waiting_lines import LinePlace, Lines
+from gitfleet.fleet.views.waiting_lines import LinePlace, WaitingLines
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import State
 from gitfleet.nodes import liveness
@@ -122,7 +122,7 @@ class ClaimTrees:
     def tree(
         self,
         state: State,
-        lines: Lines,
+        lines: WaitingLines,
         folding: Folding,
         hits: Collection[str] = (),
         way: Sequence[str] = (),
@@ -146,7 +146,9 @@ class ClaimTrees:
 class _Growing:
     """A tree in the making."""
 
-    def __init__(self, fleet: Fleet, state: State, lines: Lines, peers: Peers, counts: ClaimCounts) -> None:
+    def __init__(
+        self, fleet: Fleet, state: State, lines: WaitingLines, peers: Peers, counts: ClaimCounts
+    ) -> None:
         self._fleet, self._state, self._lines, self._peers, self._counts = fleet, state, lines, peers, counts
         self._view: Snapshot = state.view
         self._sessions: dict[str, tuple[Session | None, bool]] = {}

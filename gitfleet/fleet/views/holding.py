@@ -13,7 +13,7 @@ from gitfleet.claims.model import EXCLUSIVE, Claim
 from gitfleet.codec import Struct
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views.waiting_lines import Lines
+from gitfleet.fleet.views.waiting_lines import WaitingLines
 from gitfleet.ledger.ledger import State
 from gitfleet.ledger.model import View
 from gitfleet.obstacles import Obstacle
@@ -47,7 +47,7 @@ class Held(Struct):
     why: str = ""
 
 
-def ask(fleet: Fleet, state: State, lines: Lines, text: str) -> list[Held]:
+def ask(fleet: Fleet, state: State, lines: WaitingLines, text: str) -> list[Held]:
     """The answers to one text: one, or one for each alternative of its braces. Raises nothing: what is no path is `wrong`."""
     try:
         wanted = fleet.claims.patterns([text], counted=False)
@@ -56,7 +56,7 @@ def ask(fleet: Fleet, state: State, lines: Lines, text: str) -> list[Held]:
     return [_answer(fleet, state, lines, one) for one in wanted[:MOST_PATTERNS]]
 
 
-def _answer(fleet: Fleet, state: State, lines: Lines, wanted: Pattern) -> Held:
+def _answer(fleet: Fleet, state: State, lines: WaitingLines, wanted: Pattern) -> Held:
     looked = _Looking(model.near(state.view, wanted.prefix_key))
     try:
         met = list(

@@ -17,7 +17,7 @@ from gitfleet.jobs.delivery import forges
 from gitfleet.ledger import commits
 
 if TYPE_CHECKING:
-    from gitfleet.fleet.fleet import Fleet
+    from gitfleet.clone import Clone
     from gitfleet.git.repository import Repository
     from gitfleet.git.trees import Objects
 
@@ -58,7 +58,7 @@ class HubPace(Struct):
         return bool(self.limit) and self.now >= self.limit
 
 
-def look(fleet: Fleet, now: int = 0) -> HubPace:
+def look(fleet: Clone, now: int = 0) -> HubPace:
     """The pace as this clone knows it, at `now` (seconds since 1970; 0: the present). No network. Raises NoFleet, Corrupt."""
     hub = fleet.ledger.node.hub
     if not hub:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from gitfleet.base import clock
 from gitfleet.codec import Struct
 from gitfleet.errors import FleetError
 from gitfleet.fleet import history
 from gitfleet.fleet.views.log_rows import OperationRow
 from gitfleet.fleet.views.rows import row_of
+from gitfleet.ledger.log import UNREADABLE
 
 if TYPE_CHECKING:
     from gitfleet.fleet.fleet import Fleet
@@ -22,6 +24,8 @@ COUNT = 60
 """Operations that are shown at once."""
 REACH = 4000
 """Generations that one look reads at most."""
+PATIENCE = 1.0
+"""Seconds after which a look ends with what it has found."""
 LOG_KINDS = (
     "claim",
     "ticket",
@@ -68,19 +72,19 @@ def look(fleet: Fleet, asked: LogAsk) -> LogPiece:
     """A piece of the log as this clone knows it. No network. Raises NoFleet, Corrupt."""
     newest = fleet.current().tip.generation
     top = min(asked.before, newest + 1) if asked.before > 0 else newest + 1
-    floor = max(0, top - REACH)
+    floor, until = max(0, top - REACH), clock.elapsed() + PATIENCE
     wanted = _wanted(fleet, asked)
     rows: list[OperationRow] = []
-    last = floor
-    full = False
-    for line in history.between(fleet, range(floor, top)):
-        if len(rows) >= asked.count and line.generation != last:
-            full = True  # a generation is shown whole: the next piece begins below it
-            break
+    reached, full, late = top, False, False
+    for line in history.between(fleet, range(floor, top), session=asked.session, kind=asked.kind):
+        if line.generation != reached:  # a generation is shown whole: the next piece begins below it
+            full, late = len(rows) >= asked.count, clock.elapsed() > until and reached != top
+            if full or late:
+                break
+            reached = line.generation
         if wanted(line):
             rows.append(row_of(OperationRow, line))
-            last = line.generation
-    older = last if full else floor
+    older = reached if full or late else floor
     return LogPiece(tuple(rows), newest, older if older > 1 else 0, full)
 
 
@@ -89,12 +93,8 @@ def _wanted(fleet: Fleet, asked: LogAsk) -> Callable[[Line], bool]:
     paths = dict(_paths(fleet, asked.words.split()))
 
     def admits(line: Line) -> bool:
-        if asked.kind and not f"{line.kind}.".startswith(f"{asked.kind}."):
-            return False
-        if asked.session and line.session != asked.session:
-            return False
-        if not words:
-            return True
+        if not words or line.kind == UNREADABLE:
+            return not words
         text = f"{line.generation} {line.commit} {line.kind} {line.session} {line.node} {line.subject} {' '.join(line.paths)}"
         text = text.casefold()
         return all(word in text or (word in paths and any(map(paths[word], line.paths))) for word in words)

@@ -26,7 +26,7 @@ _KEPT = 48
 
 
 class PlanLine(Struct):
-    """A plan in a list. `state`: `new` (may still be applied), `old` (too old for that), `applied`, `partial` (something of it did not end
+    """A plan in a list. `state`: `new` (may still be applied), `old` (too old for that), `empty` (nothing is proposed), `applied`, `partial` (something of it did not end
     well), or `broken` (it cannot be read: `fault` says why). `outcomes`: how many actions ended in which way.
     """
 
@@ -97,10 +97,12 @@ def _line(fleet: Fleet, name: str, tip: str) -> PlanLine:
         return PlanLine(name, "broken", fault=error.message)
     plan = kept.whole.plan
     ended = outcomes.counted(kept.whole, kept.added)
-    applied = bool(staked and staked.applied)
+    proposed = sum(host.candidates for host in plan.hosts)
+    state = state_of(ended, staked=bool(staked and staked.applied), age=clock.now() - plan.at)
+    if not proposed and state in {"new", "old"}:
+        state = "empty"
     return PlanLine(
-        name, state_of(ended, staked=applied, age=clock.now() - plan.at), plan.at, plan.node, kept.ours,
-        plans.is_shown(kept.whole), len(plan.hosts), len(plan.planned), sum(host.candidates for host in plan.hosts),
+        name, state, plan.at, plan.node, kept.ours, plans.is_shown(kept.whole), len(plan.hosts), len(plan.planned), proposed,
         len(plan.selected), len(plan.offered), len(staked.reports) if staked else 0, ended,
     )  # fmt: skip
 

@@ -75,7 +75,7 @@ class _Line:
         return min(self.wants.values(), key=lambda one: (len(one.meant.components), one.pattern))
 
 
-class Lines:
+class WaitingLines:
     """The waiting lines of one state of the ledger. Reads every ticket once."""
 
     def __init__(self, view: View) -> None:

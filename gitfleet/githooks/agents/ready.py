@@ -7,11 +7,9 @@ version than was tried.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from gitfleet.base import processes
 from gitfleet.clients.acting import CLIENTS
 from gitfleet.codec import replace
 from gitfleet.errors import FleetError
@@ -102,32 +100,6 @@ def _elsewhere(kind: Client, repository: Repository, own: str) -> bool:
     return any(
         agent_hooks.holds_ours(path) for top in tops if (path := os.path.join(top, kind.PROJECT)) != own
     )
-
-
-def newer(agent: str) -> str:
-    """What to say where the client that is found on PATH is newer than the one that was tried; else ""."""
-    tried, found = CLIENTS[agent].TRIED, version(agent)
-    if not found or _numbers(found) <= _numbers(tried):
-        return ""
-    return f"{agent} {found} is newer than {tried}, which gitfleet was tried with: its hooks may behave differently"
-
-
-def version(agent: str) -> str:
-    """The version of the client on PATH; "" where that cannot be told."""
-    program = shutil.which(agent)
-    if program is None:
-        return ""
-    try:
-        done = processes.run([program, "--version"], cwd=None, env=os.environ, timeout=10.0)
-    except (OSError, processes.TimedOut):
-        return ""
-    words = done.stdout.decode("utf-8", "replace").split()
-    return next((word for word in words if word[:1].isdigit() and "." in word), "")
-
-
-def _numbers(text: str) -> list[int]:
-    parts = text.partition("-")[0].split(".")
-    return [int(part) if part.isdecimal() and len(part) < 9 else 0 for part in parts]
 
 
 def _main(repository: Repository) -> Repository | None:

@@ -42,12 +42,12 @@ def register(
 
     Raises Blocked for a file that cannot be changed without harm, LockHeld, LocalStorage.
     """
-    path = _path(agent, scope, repository)
+    path = path_of(agent, scope, repository)
     if agent == claude.NAME:
-        keys = _keys(scope, repository)
-        return [settings_files.change(path, partial(_with_json, keys=keys), private=True)], []
+        keys = keys_of(scope, repository)
+        return [settings_files.change(path, partial(with_json, keys=keys), private=True)], []
     if scope == "user" or repository is None:
-        return [settings_files.change(path, _with_toml, private=True)], []
+        return [settings_files.change(path, with_toml, private=True)], []
     if repository.here.ask("ls-files", "--error-unmatch", "--", codex.SANDBOX).code == 0:
         words = (
             f"{path} is committed, so it does not name this machine's server of tools: "
@@ -55,17 +55,17 @@ def register(
         )
         return [], [words]
     settings_files.check_links(repository, [codex.SANDBOX])
-    changes = [settings_files.change(path, _with_toml)]
+    changes = [settings_files.change(path, with_toml)]
     return changes + settings_files.ignore(repository, IGNORED, codex.SANDBOX), []
 
 
 def unregister(agent: str, scope: Scope, repository: Repository | None) -> list[SettingsChange]:
     """Take exactly that out again. Raises as `register`; a file that is not there is no error."""
-    path = _path(agent, scope, repository)
+    path = path_of(agent, scope, repository)
     if agent == claude.NAME:
-        changes = [settings_files.change(path, partial(_without_json, keys=_keys(scope, repository)))]
+        changes = [settings_files.change(path, partial(without_json, keys=keys_of(scope, repository)))]
     else:
-        changes = [settings_files.change(path, _without_toml)]
+        changes = [settings_files.change(path, without_toml)]
         if scope == "project" and repository is not None and not _elsewhere(repository):
             changes.append(settings_files.without_block(settings_files.exclude(repository), IGNORED))
     return [one for one in changes if one.what != "unchanged"]
@@ -90,7 +90,8 @@ def follow(repository: Repository) -> None:
         register(codex.NAME, "project", repository)
 
 
-def _path(agent: str, scope: Scope, repository: Repository | None) -> str:
+def path_of(agent: str, scope: Scope, repository: Repository | None) -> str:
+    """The file with a client's list of servers."""
     if agent == claude.NAME:
         folder = os.environ.get(claude.HOME[0]) or os.path.expanduser("~")
         return os.path.join(folder, ".claude.json")
@@ -102,7 +103,7 @@ def _path(agent: str, scope: Scope, repository: Repository | None) -> str:
     )
 
 
-def _keys(scope: Scope, repository: Repository | None) -> tuple[str, ...]:
+def keys_of(scope: Scope, repository: Repository | None) -> tuple[str, ...]:
     """Where the list stands in Claude Code's file."""
     if scope == "user" or repository is None:
         return (SERVERS,)
@@ -133,7 +134,8 @@ def _arguments(made: str) -> list[str]:
 # JSON. Each raises ValueError for what cannot be changed without harm.
 
 
-def _with_json(data: bytes | None, keys: Sequence[str]) -> bytes:
+def with_json(data: bytes | None, keys: Sequence[str]) -> bytes:
+    """Claude Code's file with our server in it; as it is where one of that name is not ours. Raises ValueError for what is none."""
     text = "{}\n" if data is None else data.decode("utf-8")
     holders = _holders(text, keys)
     missing = keys[len(holders) - 1 :]
@@ -153,7 +155,8 @@ def _with_json(data: bytes | None, keys: Sequence[str]) -> bytes:
     return jsontext.replace(text, servers, servers.place(NAME), _entry(said)).encode("utf-8")
 
 
-def _without_json(data: bytes | None, keys: Sequence[str]) -> bytes | None:
+def without_json(data: bytes | None, keys: Sequence[str]) -> bytes | None:
+    """The same without it; None where nothing is left. Raises as `with_json`."""
     if data is None or MARK.encode() not in data:
         return data
     text = data.decode("utf-8")
@@ -207,7 +210,8 @@ _TABLE = re.compile(
 )
 
 
-def _with_toml(data: bytes | None) -> bytes:
+def with_toml(data: bytes | None) -> bytes:
+    """Codex's file with our server in it; as `with_json`."""
     text = (data or b"").decode("utf-8")
     servers = tomllib.loads(text).get("mcp_servers", {})
     known = _TABLE.search(text)
@@ -222,7 +226,8 @@ def _with_toml(data: bytes | None) -> bytes:
     return (text + "\n" * gap + _table(made)).encode("utf-8")
 
 
-def _without_toml(data: bytes | None) -> bytes | None:
+def without_toml(data: bytes | None) -> bytes | None:
+    """The same without it; as `without_json`."""
     if data is None or MARK.encode() not in data:
         return data
     text = data.decode("utf-8")

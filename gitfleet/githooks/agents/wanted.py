@@ -49,7 +49,7 @@ def handlers(agent: str) -> list[Handler]:
     """What an agent's settings should hold, for this installation of gitfleet."""
     return [
         Handler(event, matcher, _command(agent, ours), timeout)
-        for event, matcher, ours, timeout in CLIENTS[agent].EVENTS
+        for event, matcher, ours, timeout, _ in CLIENTS[agent].EVENTS
     ]
 
 

@@ -34,11 +34,15 @@ _CUT: Text[str] = Text(1 << 16, cut=True)
 
 
 class _Status(Shape[JobStatus]):
+    """A state of a job."""
+
     def decode(self, raw: Any) -> JobStatus:
         return JobStatus(raw)
 
 
 class _Outcome(Shape[AttemptOutcome]):
+    """An outcome of an attempt."""
+
     def decode(self, raw: Any) -> AttemptOutcome:
         return AttemptOutcome(raw)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from gitfleet.base import shellwords
 from gitfleet.codec import Struct
 
 FieldKind = Literal["text", "area", "paths", "number", "choice"]
@@ -57,4 +57,4 @@ class ActForm(Struct):
     @property
     def command(self) -> str:
         """What a shell takes for the same, without the fields."""
-        return shlex.join(["gitfleet", *self.argv])
+        return shellwords.line(["gitfleet", *self.argv])

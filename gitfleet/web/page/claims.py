@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from shlex import quote
 from threading import Lock
 from weakref import WeakKeyDictionary
 
+from gitfleet.base import shellwords
 from gitfleet.codec import Struct
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import holding
 from gitfleet.fleet.views.claim_tree import IN_A_FOLDER, MOST, ClaimTrees, Folding, ResourceShown, TreeRow
 from gitfleet.fleet.views.holding import Word
-from gitfleet.fleet.views.waiting_lines import LinePlace, Lines
+from gitfleet.fleet.views.waiting_lines import LinePlace, WaitingLines
 from gitfleet.obstacles import Obstacle
 from gitfleet.web.page.page import PageQuery
 
@@ -88,7 +88,7 @@ def look(fleet: Fleet, asked: PageQuery) -> ClaimsView:
     """The claims. Costs what is shown, and once for each fleet a read of every folder of them. Raises NoFleet, NewerFormat, Corrupt."""
     moment = asked.now(fleet)
     state = fleet.current()
-    lines = Lines(state.view)
+    lines = WaitingLines(state.view)
     text = asked.get("q").strip()
     answers = holding.ask(fleet, state, lines, text) if text else []
     hits = {one for answer in answers for one in answer.ids}
@@ -137,4 +137,4 @@ def _holder(one: Obstacle) -> HolderLine:
 
 
 def _quoted(path: str) -> str:
-    return quote(path) if path.isprintable() and not set(path) & set("⟨⟩") else ""
+    return shellwords.word(path) if path.isprintable() and not set(path) & set("⟨⟩") else ""

@@ -10,6 +10,7 @@ from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import hub_pace
 from gitfleet.fleet.views.hub_pace import HubPace
+from gitfleet.sessions import told_conflicts
 from gitfleet.web.page import pages
 from gitfleet.web.page.page import PageQuery
 
@@ -59,6 +60,7 @@ def look(fleet: Fleet, asked: PageQuery, *, page: str, read_only: bool) -> Frame
         "sessions": str(len(found["sessions"])),
         "claims": str(sum(row["claim_count"] for row in found["sessions"]) + len(found["retained"])),
         "queue": str(_entries(fleet)),
+        "radar": str(len(fleet.current().view.names(told_conflicts.ROOT)) or ""),
         "jobs": str(found["jobs"]["active"] + found["jobs"]["queued"]) if found["jobs"] else "",
     }
     rail = [

@@ -133,7 +133,7 @@ class PageMemory:
         return time
 
 
-class Moment:
+class PageMoment:
     """The fleet as it is until something changes. Any thread may ask; what is asked for is looked at once."""
 
     def __init__(self, fleet: Fleet, memory: PageMemory | None = None) -> None:

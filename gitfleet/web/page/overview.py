@@ -11,7 +11,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import queue_line, queue_stats
 from gitfleet.fleet.views.queue_line import QueueLine
 from gitfleet.web.page import inbox_links, sessions
-from gitfleet.web.page.moment import Moment
+from gitfleet.web.page.moment import PageMoment
 from gitfleet.web.page.page import PageQuery
 from gitfleet.web.page.sessions import SessionLine, StateCount
 
@@ -47,6 +47,7 @@ class HappenedLine(Struct):
     key: str
     at: int
     who: str
+    """"" where its subject says it, or it is about nobody."""
     subject: str
 
 
@@ -102,7 +103,7 @@ def look(fleet: Fleet, asked: PageQuery) -> OverviewView:
     )
 
 
-def _today(fleet: Fleet, moment: Moment, told: QueueLine) -> TodayFigures:
+def _today(fleet: Fleet, moment: PageMoment, told: QueueLine) -> TodayFigures:
     stats = moment.of_ledger("queue-stats", lambda: queue_stats.stats(fleet))
     jobs = os.path.join(fleet.repository.common_dir, "gitfleet", "jobs")
     spends = os.path.isdir(jobs)
@@ -131,12 +132,13 @@ def _need(
     )  # fmt: skip
 
 
-def _happened(moment: Moment) -> list[HappenedLine]:
+def _happened(moment: PageMoment) -> list[HappenedLine]:
     """The newest commits of the ledger; one with several operations is told once."""
     found: dict[str, HappenedLine] = {}
     for line in moment.log:
         who = str(line.session or line.node)
-        about = line.subject.removeprefix(f"{who} ").removeprefix(f"session {who} ")
+        about = line.subject.removeprefix(f"session {who} ").removeprefix(f"{who} ")
+        who = who if about != line.subject else ""
         found.setdefault(line.commit, HappenedLine(line.commit, line.at, who, about))
         if len(found) > HAPPENED:
             break

@@ -7,7 +7,7 @@ from typing import Any
 
 from gitfleet.codec import Struct
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.web.page.moment import Moment
+from gitfleet.web.page.moment import PageMoment
 
 MOST_FIELDS = 20
 MOST_CHARACTERS = 4096
@@ -18,15 +18,15 @@ class PageQuery(Struct):
 
     fields: Mapping[str, str] = {}
     may_change: bool = False
-    moment: Moment | None = None
+    moment: PageMoment | None = None
 
     def get(self, name: str) -> str:
         """A field of the address; "" where it says nothing."""
         return self.fields.get(name, "")
 
-    def now(self, fleet: Fleet) -> Moment:
+    def now(self, fleet: Fleet) -> PageMoment:
         """The moment that is shown."""
-        return self.moment or Moment(fleet)
+        return self.moment or PageMoment(fleet)
 
 
 class Page(Struct):
@@ -45,7 +45,7 @@ class Page(Struct):
     asks: Sequence[str] = ()
 
 
-def asked(page: Page, pairs: Sequence[tuple[str, str]], *, may_change: bool, moment: Moment) -> PageQuery:
+def asked(page: Page, pairs: Sequence[tuple[str, str]], *, may_change: bool, moment: PageMoment) -> PageQuery:
     """What an address asks of a page. What the page knows nothing of is passed over: links are older or newer than servers."""
     fields = {
         name: value[:MOST_CHARACTERS] for name, value in pairs[:MOST_FIELDS] if name in page.asks and value

@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 
 from gitfleet.fleet.views.asking_rows import AskingRow
-from gitfleet.web.page.moment import Moment
+from gitfleet.web.page.moment import PageMoment
 
 
-def by_session(moment: Moment) -> Mapping[str, AskingRow]:
+def by_session(moment: PageMoment) -> Mapping[str, AskingRow]:
     """What each session asks, where one does."""
     asking = {row["job"]: row for row in moment.status.answer["asking"]}
     if not asking:

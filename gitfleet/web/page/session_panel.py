@@ -15,7 +15,7 @@ from gitfleet.fleet.views.line import TicketRow
 from gitfleet.fleet.views.status import SessionStatus
 from gitfleet.mergequeue import model
 from gitfleet.web.page import questions
-from gitfleet.web.page.moment import Moment
+from gitfleet.web.page.moment import PageMoment
 
 TAIL = 60
 EVENTS = 8
@@ -79,7 +79,7 @@ class SessionPanel(Struct):
     events: Sequence[EventLine] = ()
 
 
-def look(fleet: Fleet, moment: Moment, session: str, states: Mapping[str, str]) -> SessionPanel:
+def look(fleet: Fleet, moment: PageMoment, session: str, states: Mapping[str, str]) -> SessionPanel:
     """The panel of a session. Raises NoFleet, NewerFormat, Corrupt."""
     events = [
         EventLine(one.operation or one.commit, one.at, _own(one.subject, session))
@@ -100,7 +100,7 @@ def look(fleet: Fleet, moment: Moment, session: str, states: Mapping[str, str]) 
     )  # fmt: skip
 
 
-def _call(moment: Moment, row: SessionStatus, state: str) -> CallLine | None:
+def _call(moment: PageMoment, row: SessionStatus, state: str) -> CallLine | None:
     """The one thing to do about it, if there is any."""
     if state == "dead":
         left = (
@@ -125,7 +125,7 @@ def _call(moment: Moment, row: SessionStatus, state: str) -> CallLine | None:
     return None
 
 
-def _held(moment: Moment, one: ClaimRow) -> HeldLine:
+def _held(moment: PageMoment, one: ClaimRow) -> HeldLine:
     until = 0 if one.get("retained") else moment.memory.steady(("claim", one["id"]), moment.at + one["left"])
     share = min(1.0, max(0.0, one["left"] / one["ttl"])) if one["ttl"] else 1.0
     waiting = sum(
@@ -137,7 +137,7 @@ def _held(moment: Moment, one: ClaimRow) -> HeldLine:
     )  # fmt: skip
 
 
-def _wanted(moment: Moment, session: str) -> list[WantedLine]:
+def _wanted(moment: PageMoment, session: str) -> list[WantedLine]:
     return [
         WantedLine(
             ticket["id"],
@@ -154,7 +154,7 @@ def _wanted(moment: Moment, session: str) -> list[WantedLine]:
     ]
 
 
-def _tickets(moment: Moment) -> Sequence[TicketRow]:
+def _tickets(moment: PageMoment) -> Sequence[TicketRow]:
     return moment.of_ledger("waiting", lambda: line.waiting(moment.fleet)[0]["tickets"])
 
 

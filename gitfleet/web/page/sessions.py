@@ -10,7 +10,7 @@ from gitfleet.codec import Struct
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views.status import SessionStatus
 from gitfleet.web.page import questions, reviews, session_panel
-from gitfleet.web.page.moment import Moment
+from gitfleet.web.page.moment import PageMoment
 from gitfleet.web.page.page import PageQuery
 from gitfleet.web.page.reviews import DiffFile, ReviewView
 from gitfleet.web.page.session_panel import SessionPanel
@@ -77,7 +77,7 @@ def look(fleet: Fleet, asked: PageQuery) -> SessionsView:
     )  # fmt: skip
 
 
-def listed(moment: Moment) -> Sequence[SessionLine]:
+def listed(moment: PageMoment) -> Sequence[SessionLine]:
     """Every session as a line, those that need a person first."""
     found = states(moment)
     waits = Counter(str(ticket.session) for ticket in moment.line)
@@ -95,7 +95,7 @@ def counted(lines: Sequence[SessionLine]) -> list[StateCount]:
     return [StateCount(state, found[state]) for state in ORDER if found[state]]
 
 
-def states(moment: Moment) -> dict[str, ShownAs]:
+def states(moment: PageMoment) -> dict[str, ShownAs]:
     """The state of each session."""
     waits = {str(ticket.session) for ticket in moment.line}
     asking = questions.by_session(moment)
@@ -110,13 +110,13 @@ def state_of(row: SessionStatus, *, waits: Collection[str], asking: Collection[s
         (row["liveness"] == "quiet", "quiet"),
         (row["id"] in waits, "waiting"),
         (row["liveness"] == "unknown", "unknown"),
-        (row["idle"] is not None and row["idle"] < WORKING_FOR, "working"),
         (row["person"], "person"),
+        (row["idle"] is not None and row["idle"] < WORKING_FOR, "working"),
     )
     return next((state for holds, state in table if holds), "idle")
 
 
-def active(moment: Moment, row: SessionStatus, *, own: str) -> int:
+def active(moment: PageMoment, row: SessionStatus, *, own: str) -> int:
     """When it was last active, by this machine's clock: another node's own would be no use."""
     if row["node"] == own or row["idle"] is None:
         return row["last_activity"]

@@ -14,7 +14,7 @@ from gitfleet.base import clock
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.web.page import failing, frame, rendering
-from gitfleet.web.page.moment import Moment, PageMemory
+from gitfleet.web.page.moment import PageMemory, PageMoment
 from gitfleet.web.page.page import Page, PageQuery, asked
 from gitfleet.web.page.rendering import PageParts, Rendered
 from gitfleet.web.page.waking import LEAST, PageWaking
@@ -47,7 +47,7 @@ class PageStreams:
 
     async def once(self, page: Page, pairs: list[tuple[str, str]], *, may_change: bool) -> dict[str, Any]:
         """A page as it stands."""
-        query = asked(page, pairs, may_change=may_change, moment=Moment(self._fleet, self._memory))
+        query = asked(page, pairs, may_change=may_change, moment=PageMoment(self._fleet, self._memory))
         return _told(await run_in_threadpool(self._render, page, query))
 
     async def stream(

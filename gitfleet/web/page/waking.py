@@ -14,7 +14,7 @@ from gitfleet.base.watching import Bell
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.web.page import job_files
-from gitfleet.web.page.moment import HereSessions, Moment, PageMemory, git_stamp, stamp
+from gitfleet.web.page.moment import HereSessions, PageMemory, PageMoment, git_stamp, stamp
 
 LEAST = 0.25
 """Seconds between two moments, however much happens; or four times what the last one took to show."""
@@ -34,7 +34,7 @@ class PageWaking:
         """Whether streams are to end."""
         self.turn = 0
         """How many moments there were."""
-        self.moment: Moment | None = None
+        self.moment: PageMoment | None = None
         self.pause = LEAST
         self.changed = asyncio.Event()
         """Set when the next moment has come; each moment has its own."""
@@ -95,11 +95,11 @@ class PageWaking:
             if now != before or clock.elapsed() - looked >= LOOK_AGAIN:
                 before, looked = now, clock.elapsed()
                 with suppress(RuntimeError):  # as below
-                    loop.call_soon_threadsafe(self._take, bell, Moment(fleet, self._memory))
+                    loop.call_soon_threadsafe(self._take, bell, PageMoment(fleet, self._memory))
                 _rest(bell, max(LEAST, self.pause))
             bell.wait(max(0.0, looked + LOOK_AGAIN - clock.elapsed()))
 
-    def _take(self, bell: Bell, moment: Moment) -> None:
+    def _take(self, bell: Bell, moment: PageMoment) -> None:
         if bell is self._bell:
             self.turn += 1
             self.moment = moment
@@ -128,7 +128,10 @@ def _places(fleet: Fleet) -> list[str]:
     state, jobs = fleet.ledger.state, os.path.join(fleet.repository.common_dir, "gitfleet", "jobs")
     own = [
         state,
-        *(os.path.join(state, *name) for name in (("inbox", "read"), ("maintainer",), ("sessions",))),
+        *(
+            os.path.join(state, *name)
+            for name in (("inbox", "read"), ("maintainer",), ("sessions",), ("radar",))
+        ),
         jobs,
     ]
     below = [os.path.join(jobs, name) for name in files.names(jobs)] if os.path.isdir(jobs) else []

@@ -64,6 +64,7 @@ STATES: Mapping[str, ShownState] = {
     "skipped": ShownState("skip", "Skipped"),
     # plans over hosts, and what they propose
     "plan-new": ShownState("plan", "Proposed"),
+    "plan-empty": ShownState("ok", "Nothing found"),
     "plan-old": ShownState("stale", "Too old"),
     "plan-applied": ShownState("ok", "Applied", "green"),
     "plan-partial": ShownState("conf", "In part", "red"),

@@ -2,6 +2,7 @@
 // only then something is sent. A 409 says that nothing was changed, and what is so now.
 import { say } from './actions.js';
 import { onKey } from './keys.js';
+import { go } from './page.js';
 import { parsed } from './patch.js';
 import { ask } from './store.js';
 
@@ -105,4 +106,7 @@ async function toggle(row) {
 }
 onKey('e', row => toggle(row?.closest('[data-item]')));
 onKey('a', () => document.querySelector('#panel:not([hidden]) [data-act=accept]')?.click());
-onKey('r', row => { const link = $('[data-review]', row) || document.querySelector('#panel:not([hidden]) [data-review]'); link?.click(); });
+onKey('r', row => {
+  const link = $('a[href^="/sessions?id="]', row) || document.querySelector('#panel:not([hidden]) [data-review]');
+  if (link) go(link.getAttribute('href').replace(/&tab=review$/, '') + '&tab=review');
+});

@@ -112,7 +112,8 @@ function take(kind, data) {
 // Focus goes into what was opened, and back to the row when it is closed.
 function settle() {
   const head = $('#panel:not([hidden]) h2');
-  if (opening === 'open') { if (!head) return; focus(head); patch.rowOf(`${at.page}:${at.id}`)?.scrollIntoView({ block: 'nearest' }); } else focus($('[data-row]', last) || $('#view h1'));
+  const row = patch.rowOf(`${at.page}:${at.id}`), beside = $('#view #panel');
+  if (opening === 'open') { if (beside ? !head : !row) return; focus(beside ? head : row); row?.scrollIntoView({ block: beside ? 'nearest' : 'center' }); } else focus($('[data-row]', last) || $('#view h1'));
   opening = false;
 }
 let last = null;

@@ -10,7 +10,8 @@ from tests.fleetbench import Fleets
 
 
 @pytest.fixture
-def busy(fleets: Fleets) -> Fleets:
+def busy(fleets: Fleets, monkeypatch: pytest.MonkeyPatch) -> Fleets:
+    monkeypatch.setattr(log_pages, "PATIENCE", float("inf"))
     for number in range(6):
         fleets.claim("alone", f"alone-{1 + number % 2}", f"src/{number}/")
     return fleets
@@ -61,6 +62,21 @@ def test_look_that_finds_nothing_ends_at_its_bound_and_says_where(
         piece = log_pages.look(fleet, LogAsk("nothing at all"))
         assert (piece.rows, piece.newest, piece.older) == ((), newest, newest + 1 - 3)
         assert log_pages.look(fleet, LogAsk(before=10**9)).rows == log_pages.look(fleet, LogAsk()).rows
+
+
+def test_look_that_takes_too_long_ends_with_what_it_has_found(
+    busy: Fleets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_pages, "PATIENCE", -1.0)
+    with busy.open("alone") as fleet:
+        whole = [line.operation for line in fleet.log()]
+        piece, found = log_pages.look(fleet, LogAsk()), []
+        while piece.older:
+            found += [row["operation"] for row in piece.rows]
+            assert not piece.full
+            piece = log_pages.look(fleet, LogAsk(before=piece.older))
+    assert found == whole[: len(found)]
+    assert len(found) > 1
 
 
 def test_kinds_of_the_page_are_what_the_names_of_operations_begin_with() -> None:

@@ -21,14 +21,13 @@ from tests.triage.candidates import candidate
 from tests.triage.test_planning import reply
 
 
-def planned(fleet: Fleet, ago: int, *, end: str = "a7b3") -> WholePlan:
-    """A plan that this clone made so many seconds ago: two hosts, of which one answered, with two selected."""
+def planned(fleet: Fleet, ago: int, *, end: str = "a7b3", found: bool = True) -> WholePlan:
+    """A plan that this clone made so many seconds ago: two hosts, of which one answered, with two selected (or, not `found`, nothing)."""
     at = clock.now() - ago
     name = time.strftime(f"fleet-%Y%m%d-%H%M%S-{end}", time.gmtime(at))
     request = PlanRequest(name, at, fleet.ledger.node.id, __version__, "safe", 0.05, 0.05)
-    whole = planning.merge(
-        request, [reply(1, candidate(1), candidate(2), judged=40), reply(2, status="unreachable")]
-    )
+    proposed = [candidate(1), candidate(2)] if found else []
+    whole = planning.merge(request, [reply(1, *proposed, judged=40), reply(2, status="unreachable")])
     key = redaction_key.derived(redaction_key.key(fleet.ledger.state), "seal")
     whole, files = planning.files_of(whole, key)
     oid, _ = fleet.plans.refs.write(name, files, "A plan")
@@ -88,6 +87,14 @@ def test_plans_are_listed_newest_first_and_the_newest_is_looked_at_unless_anothe
         named = plan_shelf.look(fleet, old.plan.id)
         assert named.report
         assert (named.report["fleet_session_id"], named.step) == (old.plan.id, "")
+
+
+def test_plan_that_proposes_nothing_is_no_work_for_anybody(fleets: Fleets) -> None:
+    with fleets.open("alone") as fleet:
+        planned(fleet, 60, found=False)
+        found = plan_shelf.look(fleet)
+    assert found.line
+    assert (found.line.state, found.step) == ("empty", "")
 
 
 def test_what_came_of_a_plan_is_told_as_it_is_added(fleets: Fleets) -> None:

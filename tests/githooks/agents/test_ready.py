@@ -137,21 +137,3 @@ def test_linked_worktree_of_a_clone_without_hooks_is_left_alone(
     assert sorted(path.name for path in tree.iterdir()) == sorted(
         [".git", *(path.name for path in repository.iterdir() if path.name != ".git")]
     )
-
-
-@pytest.mark.parametrize(
-    ("version", "warned"),
-    [
-        (codex.TRIED, False),
-        ("0.1.0", False),
-        ("0.171.1", True),
-        ("1.0", True),
-        ("0.172.0-alpha.1", True),
-        ("odd", False),
-    ],
-)
-def test_version_that_is_newer_than_the_one_that_was_tried_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, warned: bool
-) -> None:
-    program(tmp_path / "bin", monkeypatch, {}, version)
-    assert bool(ready.newer("codex")) == warned

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from gitfleet.onhost.acting import terminating
+from gitfleet.onhost.acting.gates import GateQuestion, loss_gates
 from gitfleet.onhost.acting.grip import group_members
 from gitfleet.onhost.acting.work_order import ActInterrupted
-from gitfleet.onhost.records import TERMINATE
+from gitfleet.onhost.records import TERMINATE, SafetyGate
 from tests.onhost.acting.living import Living, do, options, request_of, state_of, until
 
 UPON_TERM = """
@@ -67,6 +69,22 @@ def test_child_that_is_born_upon_term_in_a_group_of_its_own_is_told_as_left(
     (child,) = said["left"]
     assert (said["outcome"], state_of(pid), state_of(child)) == ("survived", "", "S")
     os.kill(child, signal.SIGKILL)
+
+
+def test_program_that_ends_while_its_kill_is_considered_has_ended(
+    living: Living, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_and_end(question: GateQuestion) -> tuple[SafetyGate, ...]:
+        found = loss_gates(question)
+        for left in living.left:
+            os.kill(left.pid, signal.SIGKILL)
+            while left.runs:
+                time.sleep(0.005)
+        return found
+
+    monkeypatch.setattr(terminating, "loss_gates", look_and_end)
+    _, said = end(living, tmp_path, "globals().update(f=open('only-copy.txt', 'w'), g=open('begun', 'w'))")
+    assert (said["outcome"], said["detail"], said["left"]) == ("done", "ended", [])
 
 
 def test_end_that_was_cut_short_after_term_tells_who_joined_the_group(living: Living, tmp_path: Path) -> None:
