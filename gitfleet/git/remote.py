@@ -16,7 +16,7 @@ from gitfleet.base.ids import is_oid
 from gitfleet.base.processes import Completed
 from gitfleet.codec import Struct, replace
 from gitfleet.errors import UNCHANGED, FleetError, HubRefused
-from gitfleet.git import advertisement, answers, head, ssh_sharing
+from gitfleet.git import advertisement, answers, head, noted_settings, ssh_sharing
 from gitfleet.git.answers import Push, PushAnswer, hub_error
 from gitfleet.git.head import Head
 from gitfleet.git.program import TIMEOUT, Git, redact
@@ -181,8 +181,8 @@ class Remote:
         return bool(self._sharing(pushes=False))
 
     def addresses(self) -> Addresses:
-        """Where fetches come from and pushes go to. Costs one git process."""
-        rows = os.fsdecode(self._git.ask("remote", "--verbose").stdout).split("\n")
+        """Where fetches come from and pushes go to. Costs one git process, unless git has said so before (`noted_settings`)."""
+        rows = noted_settings.answer(self._git, "remote", "--verbose").split("\n")
         own = [place for name, _, place in (row.partition("\t") for row in rows) if name == self.name]
         fetch, push = [[place.rpartition(word)[0] for place in own if word in place] for word in _WORDS]
         return Addresses(fetch[0] if fetch else self.name, tuple(push or fetch or [self.name]))
