@@ -2,11 +2,11 @@
 # jj (Jujutsu) 0.46.0 (Debian's package 0.46.0-2, or a newer one), colocated in a git repository (`jj git init --colocate`) with a linked
 # git worktree, in which a branch is checked out:
 # - When jj moves that branch (`jj bookmark set`, or by itself where a commit of it is rewritten, as by `jj describe`), it detaches HEAD in
-#   the worktree, without a word in either place. Index and files stay, and `git status` there is clean.
+#   the worktree and does not say so. Index and files stay, and `git status` there is clean.
 # - The next `git commit` in the worktree goes onto no branch: the branch lacks it, and once the worktree is removed nothing names it.
 # - A branch that jj leaves where it was stays checked out. `git branch -f` refuses a branch that is checked out elsewhere.
 # - So ask `git symbolic-ref HEAD` before a commit in a worktree beside jj, and before the worktree is removed.
-# A good guess was that jj refuses such a branch, or moves it under the worktree, as `git update-ref` does.
+# A good guess was that jj refuses such a branch, or moves it under the worktree as `git update-ref` does.
 # Output seen: `untouched: on topic, clean; set: detached, clean; rewritten: detached, clean, topic moved: yes; the next commit: on no
 # branch; branch -f: refused`.
 # The jj is taken by apt from the mirror that this machine has its Debian from, unpacked into a temp folder, and run there with
