@@ -191,7 +191,8 @@ class FleetManager(FleetActions, FleetAccounts):
         """Start nothing more; wait for the jobs that run, at most `timeout` (None: for ever), then cancel them. What waits stays.
 
         With `leave_running` none is waited for or cancelled: they go on, and the next manager takes them up. `on_progress` hears
-        how many still run, whenever that changes. Called again while it stops, it hurries that up, and comes back with it.
+        how many still run, whenever that changes; it may be asynchronous, and one that raises is logged, as listeners are.
+        Called again while it stops, it hurries that up, and comes back with it.
         Harmless where nothing runs. Raises ConfigurationError for what is no length of time.
         """
         limit = options.time_limit(timeout)
@@ -231,7 +232,7 @@ class FleetManager(FleetActions, FleetAccounts):
         running = self._dispatcher.running
         while running and (until is None or clock.elapsed() < until):
             if on_progress is not None:
-                on_progress(StopProgress(len(running)))
+                self._listeners.call("the progress of stop", on_progress, StopProgress(len(running)))
             left = None if until is None else max(0.0, until - clock.elapsed())
             await asyncio.wait(running.values(), timeout=left, return_when=asyncio.FIRST_COMPLETED)
 
