@@ -39,6 +39,7 @@ from gitfleet.jobs.sources.keeper import TaskKeeper
 from gitfleet.jobs.sources.task_desk import TaskDesk
 from gitfleet.jobs.spare_room import SpareRoom
 from gitfleet.jobs.telling_people import PeopleTold
+from gitfleet.jobs.used_worktrees import WorktreesTidied
 from gitfleet.jobs.words import ManagerState
 
 _LOOK_EVERY = 60.0
@@ -102,6 +103,7 @@ class FleetManager(FleetActions, FleetAccounts):
         )
         self._archivist = Archivist(self.store, self._near, self._current, self._log)
         self._people = PeopleTold(self.store, self._near, self._log)
+        self._tidied = WorktreesTidied(self.store, self._log)
         self._listeners.add("job:needs_input", lambda _: self._people.stir())
         self._state, self._since = ManagerState.UNINITIALIZED, 0.0
         self._configuration: Configuration | None = None
@@ -157,6 +159,7 @@ class FleetManager(FleetActions, FleetAccounts):
         self._keeper.start(self._dispatcher.heard)
         await self._ticker.start()
         self._archivist.start()
+        self._tidied.start()
         await asyncio.to_thread(self._people.start)
         self._seat.listen()
 
@@ -176,6 +179,7 @@ class FleetManager(FleetActions, FleetAccounts):
             last.push_async_callback(self._seat.leave, reason)
             last.push_async_callback(asyncio.to_thread, self._archivist.close)
             last.push_async_callback(asyncio.to_thread, self._people.close)
+            last.push_async_callback(self._tidied.close)
             last.push_async_callback(self._dispatcher.close)
             last.push_async_callback(asyncio.to_thread, self._keeper.close)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from gitfleet.base import advice, ids
 from gitfleet.base.digests import sha256
 from gitfleet.base.text import display
@@ -23,7 +25,7 @@ def derived(milliseconds: int, seed: str) -> str:
     return PREFIX + ids.at(milliseconds, digest[:10]).lower()
 
 
-def is_id(text: str) -> bool:
+def is_id(text: object) -> TypeGuard[str]:
     """Whether `text` is the id of a job in full, and hence safe in a path."""
     if not isinstance(text, str):  # a library's user may have anything
         return False
