@@ -22,6 +22,7 @@ from gitfleet.jobs.accounts import FleetAccounts
 from gitfleet.jobs.actions import FleetActions
 from gitfleet.jobs.admission import Bounds
 from gitfleet.jobs.archives.archivist import Archivist
+from gitfleet.jobs.as_documented import raising
 from gitfleet.jobs.daemon import requests
 from gitfleet.jobs.daemon.requests import ManagerRequest
 from gitfleet.jobs.daemon.seat import ManagerSeat
@@ -52,6 +53,7 @@ def state_folder(path: str = ".") -> str:
     return os.path.join(discover(path).common_dir, "gitfleet", "jobs")
 
 
+@raising
 class FleetManager(FleetActions, FleetAccounts):
     """See the module. For one event loop at a time; use it as an async context manager, or `initialize`, `start` and `stop` it.
 
