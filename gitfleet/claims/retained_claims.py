@@ -194,7 +194,7 @@ def retain(view: View, operation: Operation, body: Retain, generation: int) -> D
     changes: Changes = {}
     changes |= model.put(*marked)
     answer = Retained(tuple(marked))
-    return Accepted(changes, answer, one_line(f"of the claims of {session.id}{retaining(marked)}"))
+    return Accepted(changes, answer, one_line(f"claims of {session.id} are kept{retaining(marked)}"))
 
 
 @operation(
