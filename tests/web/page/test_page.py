@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -194,16 +195,16 @@ def test_nothing_is_loaded_from_elsewhere_and_the_policy_of_the_page_is_kept(
 def test_more_tabs_than_a_browser_has_connections_all_show_the_fleet(show: Show, cli: Cli) -> None:
     shown = show(cli)
     url = f"{shown.site.started['data']['url']}/sessions"
-    tabs = [
-        shown.page.call("Target.createTarget", url=url, background=True)["targetId"] for _ in range(8)
-    ]
+    tabs = [shown.page.call("Target.createTarget", url=url, background=True)["targetId"] for _ in range(8)]
 
     def titles() -> list[str]:
         told = shown.page.call("Target.getTargets")["targetInfos"]
         return [str(one["title"]) for one in told if one["targetId"] in tabs]
 
     try:
-        wait_until(lambda: all("Sessions" in title for title in titles()))
+        end = time.monotonic() + PATIENCE
+        while not all("Sessions" in title for title in titles()):
+            assert time.monotonic() < end, titles()
         cli("claim", "src/").ok()
         shown.page.press("g", "s")
         shown.page.until(f"{ROWS}.some(row => row.querySelector('.c5').textContent.startsWith('1'))")
