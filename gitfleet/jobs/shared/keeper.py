@@ -7,13 +7,14 @@ all leases of ours together, and stops what we have lost. Without a fleet there 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
 from gitfleet.base import clock
+from gitfleet.base.listening import Ear
 from gitfleet.base.names import NodeId
+from gitfleet.base.repeated_warning import RepeatedWarning
 from gitfleet.base.watching import Bell
 from gitfleet.clone import Clone
 from gitfleet.dispatch import pools
@@ -71,11 +72,11 @@ class SharedJobs:
     ) -> None:
         self._store, self._path, self._configuration, self._log = store, path, configuration, log
         self._board = Board()
-        self._bell: Bell | None = None
+        self._ear = Ear("fleet news")
         self._clone: Clone | None = None
         self._desk: SharedDesk | None = None
         self._polled = self._renewed = -3600.0
-        self._said = ""
+        self._fault = RepeatedWarning(log)
         self._mine: set[str] = set()
         self._again: dict[str, float] = {}
         """Until when jobs are left alone, by id; "": until when all of them are."""
@@ -89,23 +90,19 @@ class SharedJobs:
             return
         self._desk = SharedDesk(self._clone.ledger, self._store)
         self._changed = changed
-        self._bell = Bell()
         self._mine = {job.id for job in self._store.open_jobs() if job.fence}
         self._step()
-        self._ear = threading.Thread(target=self._listen, args=(self._bell,), name="fleet news", daemon=True)
-        self._ear.start()
+        self._ear.add(self._hear)
 
     def close(self) -> None:
         """Hear of nothing any more. What is ours stays ours as long as its leases live."""
-        if self._bell is None or self._clone is None:
+        if self._clone is None:
             return
-        self._bell.ring()
-        self._ear.join()
+        self._ear.drop(self._hear)
         self._polled = clock.elapsed()  # nobody waits for the hub now
         self._step()
-        self._bell.close()
         self._clone.close()
-        self._bell = self._clone = self._desk = None
+        self._clone = self._desk = None
 
     def offers(self) -> list[JobRecord]:
         """The jobs that could be taken, as queued ones."""
@@ -181,17 +178,16 @@ class SharedJobs:
         pause = self._board.pauses.get(pool or "")
         return pause if pause and pause.holds(clock.now()) else None
 
-    def _listen(self, bell: Bell) -> None:
-        while not bell.rung:
-            assert self._clone is not None
-            bell.arm([*self._clone.ledger.places(), self._store.bell])
-            before = self._board[1:], self._waits(), len(self.offers())
-            self._step()
-            if (self._board[1:], self._waits(), len(self.offers())) != before or self._due_again():
-                with suppress(RuntimeError):  # its loop is gone
-                    self._changed()
-            clock.wait(_BETWEEN)
-            bell.wait(self._pause())
+    def _hear(self, bell: Bell) -> float:
+        assert self._clone is not None
+        bell.arm([*self._clone.ledger.places(), self._store.bell])
+        before = self._board[1:], self._waits(), len(self.offers())
+        self._step()
+        if (self._board[1:], self._waits(), len(self.offers())) != before or self._due_again():
+            with suppress(RuntimeError):  # its loop is gone
+                self._changed()
+        clock.wait(_BETWEEN)
+        return self._pause()
 
     def _step(self) -> None:
         assert self._desk is not None
@@ -318,8 +314,4 @@ class SharedJobs:
         return max(0.0, min(due) - now)
 
     def _tell(self, error: Exception) -> None:
-        """Say it once."""
-        words = desk.again(error) if isinstance(error, FleetError) else str(error)
-        if words != self._said:
-            self._log.warning("%s", words)
-        self._said = words
+        self._fault.say(desk.again(error) if isinstance(error, FleetError) else str(error))
