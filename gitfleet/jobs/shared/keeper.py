@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from gitfleet.base import clock
 from gitfleet.base.listening import Ear
-from gitfleet.base.names import NodeId
 from gitfleet.base.repeated_warning import RepeatedWarning
 from gitfleet.base.watching import Bell
 from gitfleet.clone import Clone
@@ -22,13 +21,12 @@ from gitfleet.dispatch.model import SharedJob
 from gitfleet.dispatch.pools import PoolPause
 from gitfleet.dispatch.rules import LapsedLease
 from gitfleet.errors import FleetError, NoFleet, NoRepository
-from gitfleet.gates import watching
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.errors import JobNotFoundError
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
-from gitfleet.jobs.shared import desk, pausing, views
+from gitfleet.jobs.shared import desk, lapsed_leases, pausing, views
 from gitfleet.jobs.shared.desk import SharedDesk
 from gitfleet.jobs.shepherd import lease
 
@@ -42,16 +40,6 @@ _SHORTEST = 60
 _BETWEEN = 0.05
 _AGAIN = 20.0
 """Seconds until what the hub did not do is tried again."""
-
-
-class WatchedLease(NamedTuple):
-    """A lease of another node, as `watching` goes by it."""
-
-    id: str
-    node: NodeId
-    renewed: int
-    ttl: int
-    process: None = None
 
 
 class Board(NamedTuple):
@@ -233,24 +221,9 @@ class SharedJobs:
 
     def _lapsed(self, board: Board) -> dict[str, LapsedLease]:
         assert self._desk is not None
-        found = self._desk
-        others = {
-            f"{job.id}-{job.lease.fence}": job for job in board.jobs if job.lease and not found.is_ours(job)
-        }
-        if not others:
-            return {}
-        ledger = found.ledger
-        watched = [
-            WatchedLease(name, job.lease.node, job.lease.renewed, job.ttl + job.ttl // 6)
-            for name, job in others.items()
-            if job.lease
-        ]
-        over = watching.over(watched, ledger.state, ledger.node.id, name=f"jobs-{found.place}", margin=0)
-        return {
-            others[name].id: LapsedLease(lost.fence, renewed)
-            for name, renewed in over.items()
-            if (lost := others[name].lease)
-        }
+        ours = self._desk
+        others = {job.id: job for job in board.jobs if job.lease and not ours.is_ours(job)}
+        return lapsed_leases.lapsed(others, ours.ledger, f"jobs-{ours.place}")
 
     def _keep(self) -> None:
         """Make records and ledger agree, renew what is ours, and let go of what is not. For who has the desk's turn."""
