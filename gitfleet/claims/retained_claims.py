@@ -185,7 +185,7 @@ def retain(view: View, operation: Operation, body: Retain, generation: int) -> D
     changes: Changes = {}
     changes |= model.put(*marked)
     answer = Retained(tuple(marked))
-    return Accepted(changes, answer, one_line(f"of the claims of {session.id}{_retaining(marked)}"))
+    return Accepted(changes, answer, one_line(f"claims of {session.id} are kept{_retaining(marked)}"))
 
 
 @operation(
