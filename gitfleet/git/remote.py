@@ -90,9 +90,17 @@ class Remote:
         return head.heard(done.stderr)
 
     def push(
-        self, updates: Sequence[Update], *, atomic: bool = True, timeout: float = TIMEOUT, trace: str = ""
+        self,
+        updates: Sequence[Update],
+        *,
+        atomic: bool = True,
+        timeout: float = TIMEOUT,
+        trace: str = "",
+        seen: str = "",
     ) -> PushAnswer:
         """Move refs on the hub, each only from the value named. All or nothing, unless not `atomic`; without updates nothing is asked.
+
+        With `seen`, a refspec, git moves the ref by which this clone has seen what it moves there, too; who needs it looks whether it has.
 
         With `trace`, the path of a file that is not there yet, the answer says what the hub showed of its branches. The push runs
         in a session of its own: it ends by itself even when we are killed. Raises HubRefused, with nothing pushed, when
@@ -102,6 +110,7 @@ class Remote:
             return PushAnswer(Push.DONE, "")
         self._demand_one_place()
         done = self._exchange(
+            *(["-c", f"remote.{self.name}.fetch={seen}"] if seen else []),
             *self._pushing(updates, "--no-verify", atomic=atomic),
             timeout=timeout,
             pushes=True,
