@@ -1,7 +1,7 @@
 """All that goes on by itself in one clone while nothing happens, for the row of `scripts/bench` that measures it: `python -m tests.idlebench PLACE SECONDS` prints JSON.
 
 The web server with the page open in a browser, `status --watch` on a terminal, a manager, and a round of the maintainer, as it
-comes once in five minutes. Each Python of ours notes the processes that it starts; what the browser does is counted as CPU alone.
+comes once in five minutes, behind the others: that they look again after a round is not counted. Each Python of ours notes the processes that it starts; what the browser does is counted as CPU alone.
 """
 
 from __future__ import annotations
@@ -157,9 +157,9 @@ def main(place: str, sessions: int, seconds: int) -> Any:
         time.sleep(SETTLED)
         for one in parts.values():
             one.begin()
-        maintained = _maintained(place)  # when a round begins, so that the others hear what it leaves
         time.sleep(seconds)
         told = {name: one.told() for name, one in parts.items()}
+        maintained = _maintained(place)
     share = seconds / ROUND
     return {
         **told,
