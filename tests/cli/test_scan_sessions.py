@@ -19,7 +19,9 @@ def known(cli: Cli) -> known_sessions.KnownSessions:
 def test_session_that_has_ended_is_told_from_one_that_lives(cli: Cli) -> None:
     assert known(cli).states == {cli.clone.session: LIVE, cli.clone.other: LIVE}
     cli("session", "end", env=cli.other).ok()
-    assert known(cli).states == {cli.clone.session: LIVE, cli.clone.other: ENDED}
+    found = known(cli)
+    assert found.states == {cli.clone.session: LIVE, cli.clone.other: ENDED}
+    assert list(found.ends) == [cli.clone.other]
 
 
 def test_session_whose_process_has_ended_counts_as_ended(cli: Cli) -> None:
