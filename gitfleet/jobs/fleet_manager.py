@@ -43,6 +43,7 @@ from gitfleet.jobs.spare_room import SpareRoom
 from gitfleet.jobs.telling_people import PeopleTold
 from gitfleet.jobs.used_worktrees import WorktreesTidied
 from gitfleet.jobs.words import ManagerState
+from gitfleet.ledger import own_node
 
 _LOOK_EVERY = 60.0
 WAIT = 30_000
@@ -51,7 +52,7 @@ WAIT = 30_000
 
 def state_folder(path: str = ".") -> str:
     """Where the jobs of the repository at `path` are kept: in git's own folder, shared by all its worktrees. Raises NoRepository."""
-    return os.path.join(discover(path).common_dir, "gitfleet", "jobs")
+    return own_node.jobs_folder(discover(path).common_dir)
 
 
 @raising
