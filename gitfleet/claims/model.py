@@ -219,8 +219,23 @@ def of_session(view: View, session_id: str) -> Iterator[Claim | Unreadable]:
             yield found
 
 
+def first_of_session(view: View, session_id: str, most: int) -> list[Claim | Unreadable]:
+    """The first of a session's claims, in the order of `everything`. Reads the notes of all of them, and these claims."""
+    notes = _notes(view, f"{session_records.folder(session_id)}/claims")
+    places = sorted(
+        (one for one in notes if isinstance(one, str)), key=lambda where: where.replace("/", "\0")
+    )
+    return [read(view, where) for where in places[:most]]
+
+
 def _indexed(view: View, index: str) -> Iterator[Claim | Unreadable]:
     """The claims that an index names."""
+    for where in _notes(view, index):
+        yield read(view, where) if isinstance(where, str) else where
+
+
+def _notes(view: View, index: str) -> Iterator[str | Unreadable]:
+    """Where the claims are that an index names."""
     view.load(index)
     for name, _ in view.names(index):
         try:
@@ -229,7 +244,7 @@ def _indexed(view: View, index: str) -> Iterator[Claim | Unreadable]:
             broken = Corrupt(f"The index of claims {index} is broken at {name}: {error}", where=name)
             yield Unreadable(f"{ROOT}/@{name}.json", broken)
             continue
-        yield read(view, where)
+        yield where
 
 
 def retained(view: View) -> Iterator[Claim]:

@@ -14,10 +14,11 @@ from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.claiming import freshness
 from gitfleet.cli.messages import heard
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import status
 from gitfleet.fleet.views.daemon_rows import JobsGist
 from gitfleet.fleet.views.records import ClaimRecord
 from gitfleet.fleet.views.session_rows import SessionRow
-from gitfleet.fleet.views.status import ClaimGist, FleetStatus, LedgerRow, SessionStatus, StatusAnswer
+from gitfleet.fleet.views.status import FleetStatus, LedgerRow, SessionStatus, StatusAnswer
 from gitfleet.nodes import liveness
 from gitfleet.nodes.liveness import Liveness
 
@@ -26,24 +27,34 @@ HEAD = (
 )  # fmt: skip
 OPTIONAL = ("WORKTREE", "PATTERN", "NODE", "ACTIVE", "TITLE")
 SHOWN = 20
+NAMED = 20
+"""Claims of a session that more than fill their column."""
 MOST = 40
 """Sessions that people are shown, those in trouble first."""
 COLOURS = {"alive": "green", "dead": "red", "quiet": "yellow", "unknown": "dim", "person": "cyan"}
 
 
-def look(tail: int) -> Reply:
-    """Every session of the fleet, with the last `tail` lines of its log."""
+def look(tail: int, *, whole: bool) -> Reply:
+    """Every session of the fleet, with the last `tail` lines of its log. Unless it is to be the `whole` answer, what people see of it will do."""
     with Fleet.open() as fleet:
-        found, warnings = of(fleet, tail)
+        found, warnings = of(fleet, tail, whole=whole)
         return reply(found, warnings)
 
 
-def of(fleet: Fleet, tail: int, of_hooks: Callable[[Fleet], list[str]] | None = None) -> FleetStatus:
-    """The status of a fleet, with all that people should know besides. `of_hooks` says what there is to say of its hooks."""
+def of(
+    fleet: Fleet, tail: int, of_hooks: Callable[[Fleet], list[str]] | None = None, *, whole: bool
+) -> FleetStatus:
+    """The status of a fleet, with all that people should know besides. `of_hooks` says what there is to say of its hooks.
+
+    Unless it is to be the `whole` answer, and where there are very many claims, it has the first claims of those sessions that people are shown.
+    """
     from gitfleet.fleet import hooks  # of no use to a list of sessions
 
     told = Meanwhile(lambda: (of_hooks or hooks.warnings)(fleet))
-    found, problems = fleet.status(tail=tail)
+    found, problems = status.look(fleet, tail=tail, claims=whole or status.MANY_CLAIMS)
+    view = fleet.current().view
+    for row in [] if whole else shown(found["sessions"]):
+        row["claims"] = row["claims"] or status.first_claims(view, row["id"], NAMED)
     ledger = found["ledger"]
     old = freshness(fleet, ledger["age"], ledger["tentative"])
     warnings = [*problems, *told.result(), *heard(fleet), *old]
@@ -186,7 +197,7 @@ def _cells(row: SessionStatus) -> tuple[str, ...]:
     active = "-" if row["idle"] is None else f"{duration(row['idle'])} ago"
     return (
         row["id"], alive(row), one_line(row["agent"], 20), row["pattern"], row["branch"] or "-", counts, dirty,
-        _claims(row["claims"]), active, row["node"], row["worktree"], one_line(row["title"], 60),
+        _claims(row), active, row["node"], row["worktree"], one_line(row["title"], 60),
     )  # fmt: skip
 
 
@@ -195,7 +206,7 @@ def alive(row: SessionRow) -> str:
     return str(Liveness(row["liveness"], row["quiet_for"]))
 
 
-def _claims(claims: Sequence[ClaimGist]) -> str:
-    if not claims:
-        return "0"
-    return f"{len(claims)}: {one_line(', '.join(claim['pattern'] for claim in claims), 40)}"
+def _claims(row: SessionStatus) -> str:
+    if not row["claims"]:
+        return str(row["claim_count"])
+    return f"{row['claim_count']}: {one_line(', '.join(claim['pattern'] for claim in row['claims']), 40)}"

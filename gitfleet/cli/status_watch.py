@@ -25,17 +25,17 @@ TICK = 15.0
 """Seconds at least between two times that are shown, once all of them are minutes and more."""
 
 
-def start(tail: int) -> Watching:
-    """The status again and again, with the last `tail` lines of each session's log."""
-    watch = StatusWatch(tail)
+def start(tail: int, *, whole: bool) -> Watching:
+    """The status again and again, with the last `tail` lines of each session's log, and the `whole` answer or what people see of it."""
+    watch = StatusWatch(tail, whole=whole)
     return Watching(watch.look, status_view.gist, watch.wait, watch.close)
 
 
 class StatusWatch:
     """One watch. It has the fleet open until `close`."""
 
-    def __init__(self, tail: int) -> None:
-        self._tail = tail
+    def __init__(self, tail: int, *, whole: bool) -> None:
+        self._tail, self._whole = tail, whole
         self._screen = sys.stdout.isatty()
         self._pipe = [] if self._screen else _pipe()
         self._fleet: Fleet | None = None
@@ -50,7 +50,8 @@ class StatusWatch:
         fleet, changes = self._opened()
         if self._found is None:
             changes.arm()
-            self._found, self._looked = status_view.of(fleet, self._tail, self._of_hooks), clock.elapsed()
+            self._found = status_view.of(fleet, self._tail, self._of_hooks, whole=self._whole)
+            self._looked = clock.elapsed()
             self._doubted = changes.watch(self._found.answer)
         answer, warnings = self._found
         return status_view.reply(status_view.later(answer, int(self._since())), warnings)

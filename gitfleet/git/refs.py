@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gitfleet.base import files
 from gitfleet.base.ids import is_oid
@@ -15,6 +15,7 @@ from gitfleet.errors import LockHeld
 from gitfleet.git.program import Git, failed
 
 _ELSEWHERE = "/.invalid\n"  # what the file says where refs are kept in tables
+_GLOB = frozenset("*?[\\")
 _NO_BRANCH = frozenset(" ~^:?*[\\\x7f")
 ZERO = "0" * 40
 NO_OBJECT = "nonexistent object"  # git's words where a ref is to be moved to what is not there
@@ -34,10 +35,13 @@ def is_branch(text: str) -> bool:
 
 
 def read(git: Git, *patterns: str) -> dict[str, str]:
-    """Object ids by ref name, for all refs at or below the names given. One git process, unless all are found without."""
+    """Object ids by ref name, for all refs at or below the names given. One git process, where refs are not plain files."""
     found = {name: oid for name in patterns if (oid := peek(git.git_dir, name))}
     if len(found) == len(patterns) and patterns:
         return found
+    listed = _listed(git.git_dir, patterns)
+    if listed is not None:
+        return listed
     out = git.run("for-each-ref", "--format=%(objectname) %(refname)", *patterns)
     rows = (line.split(" ", 1) for line in os.fsdecode(out).split("\n") if line)
     return {name: oid for oid, name in rows}
@@ -87,20 +91,46 @@ def _oid(raw: bytes) -> str | None:
 
 def tips(git: Git, *patterns: str) -> set[str] | None:
     """The object ids of all refs at or below the names given; None where git has to be asked. No process."""
-    found: dict[str, str | None] = {}
+    found = _listed(git.git_dir, patterns)
+    return None if found is None else set(found.values())
+
+
+def _listed(git_dir: str, patterns: Sequence[str]) -> dict[str, str] | None:
+    """The refs at or below the names given (below those that end in a slash), sorted by name; None where git has to be asked. No process."""
+    if not os.path.isdir(os.path.join(git_dir, "refs", "heads")) or any(_GLOB & set(one) for one in patterns):
+        return None
+    found: dict[str, str] = {}
     for pattern in patterns:  # loose ones first: git packs a ref before it takes its file away
-        top = os.path.join(git.git_dir, pattern)
+        top = os.path.join(git_dir, pattern)
         below = [os.path.join(at, name) for at, _, names in os.walk(top) for name in names]
         for path in [top] if os.path.isfile(top) else below:
-            oid = loose(git.git_dir, path)
-            if oid or not path.endswith((".lock", "/HEAD")):  # that of a remote names a branch of it
-                found[os.path.relpath(path, git.git_dir)] = oid
-    for row in (files.read(os.path.join(git.git_dir, "packed-refs")) or b"").splitlines():
-        oid, _, name = os.fsdecode(row).partition(" ")
-        if any(name == one or name.startswith(f"{one}/") for one in patterns):
-            found.setdefault(name, oid)
-    known = {oid for oid in found.values() if oid}
-    return None if None in found.values() else known
+            name = os.path.relpath(path, git_dir)
+            oid = "" if name.endswith(".lock") else _led_to(git_dir, name)
+            if oid is None:
+                return None
+            if oid:
+                found[name] = oid
+    for row in (files.read(os.path.join(git_dir, "packed-refs")) or b"").splitlines():
+        raw, _, name = os.fsdecode(row).partition(" ")
+        if any(name == one or name.startswith(f"{one.rstrip('/')}/") for one in patterns):
+            found.setdefault(name, raw)
+    return (
+        dict(sorted(found.items(), key=lambda row: os.fsencode(row[0])))
+        if all(map(is_oid, found.values()))
+        else None
+    )
+
+
+def _led_to(git_dir: str, name: str) -> str | None:
+    """The object that a ref's own file names, itself or by the name of another ref; None where git has to be asked."""
+    try:
+        with open(os.path.join(git_dir, name), encoding="utf-8", errors="surrogateescape") as file:
+            text = file.read(4096)
+    except OSError:
+        return None
+    if text.startswith("ref: refs/") and text.endswith("\n") and len(text) < 4096:
+        return peek(git_dir, text[5:-1]) or None
+    return _oid(text[:40].encode("utf-8", "replace")) if text[40:] == "\n" else None
 
 
 def head(git: Git) -> str:

@@ -16,7 +16,7 @@ from gitfleet.base.ids import is_oid
 from gitfleet.base.processes import Completed
 from gitfleet.codec import Struct, replace
 from gitfleet.errors import UNCHANGED, FleetError, HubRefused
-from gitfleet.git import advertisement, answers, head, ssh_sharing
+from gitfleet.git import advertisement, answers, head, noted_settings, ssh_sharing
 from gitfleet.git.answers import Push, PushAnswer, hub_error
 from gitfleet.git.head import Head
 from gitfleet.git.program import TIMEOUT, Git, redact
@@ -90,9 +90,17 @@ class Remote:
         return head.heard(done.stderr)
 
     def push(
-        self, updates: Sequence[Update], *, atomic: bool = True, timeout: float = TIMEOUT, trace: str = ""
+        self,
+        updates: Sequence[Update],
+        *,
+        atomic: bool = True,
+        timeout: float = TIMEOUT,
+        trace: str = "",
+        seen: str = "",
     ) -> PushAnswer:
         """Move refs on the hub, each only from the value named. All or nothing, unless not `atomic`; without updates nothing is asked.
+
+        With `seen`, a refspec, git moves the ref by which this clone has seen what it moves there, too; who needs it looks whether it has.
 
         With `trace`, the path of a file that is not there yet, the answer says what the hub showed of its branches. The push runs
         in a session of its own: it ends by itself even when we are killed. Raises HubRefused, with nothing pushed, when
@@ -102,6 +110,7 @@ class Remote:
             return PushAnswer(Push.DONE, "")
         self._demand_one_place()
         done = self._exchange(
+            *(["-c", f"remote.{self.name}.fetch={seen}"] if seen else []),
             *self._pushing(updates, "--no-verify", atomic=atomic),
             timeout=timeout,
             pushes=True,
@@ -181,8 +190,8 @@ class Remote:
         return bool(self._sharing(pushes=False))
 
     def addresses(self) -> Addresses:
-        """Where fetches come from and pushes go to. Costs one git process."""
-        rows = os.fsdecode(self._git.ask("remote", "--verbose").stdout).split("\n")
+        """Where fetches come from and pushes go to. Costs one git process, unless git has said so before (`noted_settings`)."""
+        rows = noted_settings.answer(self._git, "remote", "--verbose").split("\n")
         own = [place for name, _, place in (row.partition("\t") for row in rows) if name == self.name]
         fetch, push = [[place.rpartition(word)[0] for place in own if word in place] for word in _WORDS]
         return Addresses(fetch[0] if fetch else self.name, tuple(push or fetch or [self.name]))

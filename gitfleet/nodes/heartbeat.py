@@ -158,10 +158,11 @@ class NodeRef:
         self._save(codec.replace(note, sent={**note.sent, node.hub: sent}))
         remote = Remote(git, node.hub, node.push)
         with self._ledger.news.trace() as trace:
-            answer = remote.push([Update(fleetrefs.node(node.id), oid, old)], trace=trace)
-        if answer.outcome is Push.DONE:
+            ref, seen = fleetrefs.node(node.id), fleetrefs.seen_nodes(node.hub) + node.id
+            answer = remote.push([Update(ref, oid, old)], trace=trace, seen=f"+{ref}:{seen}")
+        if answer.outcome is Push.DONE and refs.peek(git.git_dir, seen) != oid:
             with suppress(FleetError):  # the next fetch sees it
-                refs.move(git, fleetrefs.seen_nodes(node.hub) + node.id, new=oid, old=old)
+                refs.move(git, seen, new=oid, old=old)
         return answer
 
     def _following(self, old: str) -> str:

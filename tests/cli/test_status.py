@@ -20,8 +20,14 @@ from typing import Any
 import pytest
 
 from gitfleet.base.names import SessionId
+from gitfleet.claims import model
+from gitfleet.claims.model import Claim, Unreadable
+from gitfleet.cli import status_view
+from gitfleet.cli.answer import Grid
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.views import status
 from gitfleet.git import fleetrefs
+from gitfleet.ledger.model import View
 from gitfleet.sessions.service import Start
 from tests.fleetbench import Fleets, fleets, prepared_fleet
 from tests.workbench import PATIENCE, Git, Gitfleet, Overlay, overlaid
@@ -335,3 +341,33 @@ def test_status_of_many_sessions_shows_those_in_trouble_first_and_counts_the_res
     words = f"{claims} claim" if claims == 1 else f"{claims} claims"
     assert lines[-1] == f"and 4 sessions (4 alive), {words}: `gitfleet session list`"
     assert len(lines) == head + 42
+
+
+def test_status_of_very_many_claims_reads_few_of_them_and_shows_the_same(
+    alone: Path, fleets: Fleets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleets.claim("alone", "s1", "a b/", *[f"lib/{'x' * (number % 7)}{number}/" for number in range(60)])
+    fleets.claim("alone", "alone-1", "tests/")
+    reading: list[str] = []
+    read = model.read
+
+    def noted(view: View, where: str) -> Claim | Unreadable:
+        reading.append(where)
+        return read(view, where)
+
+    def shown(*, whole: bool) -> tuple[object, object]:
+        reading.clear()
+        with Fleet.open(str(alone)) as fleet:
+            lines = list(status_view.reply(*status_view.of(fleet, 0, whole=whole)).lines)
+        (table,) = (one for one in lines if isinstance(one, Grid))
+        column = table.head.index("CLAIMS")
+        return [one for one in lines if isinstance(one, str)], [(row[0], row[column]) for row in table.rows]
+
+    monkeypatch.setattr(model, "read", noted)
+    everything = shown(whole=True)
+    assert (len(reading), shown(whole=False)) == (64, everything)
+    monkeypatch.setattr(status, "MANY_CLAIMS", 1)
+    assert shown(whole=False) == everything
+    assert len(reading) == status_view.NAMED + 1
+    assert shown(whole=True) == everything
+    assert len(reading) == 64

@@ -232,3 +232,35 @@ def test_tips_of_refs_that_are_not_files_are_for_git_to_tell(
     assert refs.tips(program, "refs/heads") is None
     (repository / ".git/refs/tables").write_text("this repository uses the reftable format\n")
     assert refs.tips(program, "refs/tables") is None
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [
+        ("refs/remotes/",),
+        ("refs/heads", "refs/remotes/origin/"),
+        ("refs/heads/deep",),
+        ("refs/none", "refs/heads/two"),
+    ],
+)
+def test_read_without_git_answers_as_git_does(
+    repository: Path, git: Git, program: Program, two: str, patterns: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:  # fmt: skip
+    for name in ("heads/deep/er", "heads/two", "remotes/origin/main", "remotes/origin/main.x"):
+        git(repository, "update-ref", f"refs/{name}", two)
+    git(repository, "pack-refs", "--all")
+    git(repository, "update-ref", "refs/heads/deep/est", "HEAD")
+    git(repository, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+    (repository / ".git/refs/remotes/origin/main.lock").touch()
+    said = git(repository, "for-each-ref", "--format=%(objectname) %(refname)", *patterns)
+    monkeypatch.setattr(Program, "run", None)
+    found = refs.read(program, *patterns)
+    assert [f"{oid} {name}" for name, oid in found.items()] == said.splitlines()
+
+
+def test_read_of_a_ref_that_leads_nowhere_is_for_git_to_tell(
+    repository: Path, git: Git, program: Program, one: str
+) -> None:
+    git(repository, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+    git(repository, "update-ref", "refs/remotes/origin/x", one)
+    assert refs.read(program, "refs/remotes/") == {"refs/remotes/origin/x": one}

@@ -21,6 +21,7 @@ from gitfleet.errors import FleetError, UsageError
 from gitfleet.fleet.telemetry import placing, rejections
 from gitfleet.fleet.telemetry.exposition import MetricFamily, MetricSample, lines
 from gitfleet.fleet.views import hub_pace
+from gitfleet.git import noted_settings
 from gitfleet.git.program import Git
 from gitfleet.ledger import own_node
 from gitfleet.ledger.ledger import State
@@ -78,7 +79,7 @@ def write(path: str, families: Iterable[MetricFamily]) -> None:
 
 def configured(git: Git) -> str:
     """The file that is to be written in each round; "" for none. Raises UsageError for one that is not named in full."""
-    path = git.line("config", "--type=path", "--get", SETTING) or ""
+    path = noted_settings.answer(git, "config", "--type=path", "--get", SETTING).rstrip("\n")
     if path and not os.path.isabs(path):
         words = f"`{SETTING}` names '{display(path)}', which depends on the folder of whoever reads it."
         raise UsageError(words, hint=f"Name the file in full: `git config {SETTING} /FOLDER/gitfleet.prom`.")

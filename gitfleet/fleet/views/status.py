@@ -21,6 +21,7 @@ from gitfleet.fleet.views.daemon_rows import JobsGist
 from gitfleet.fleet.views.inbox_rows import InboxTop
 from gitfleet.fleet.views.records import ClaimRecord, Mode
 from gitfleet.fleet.views.session_rows import SessionRow, known
+from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import State
 from gitfleet.ledger.model import View
 from gitfleet.nodes import details, liveness, log_tails
@@ -33,6 +34,9 @@ from gitfleet.sessions import session_records, told_conflicts
 from gitfleet.sessions.session_records import Session
 from gitfleet.sessions.told_conflicts import ToldPair
 from gitfleet.trunk import hub_head, position
+
+MANY_CLAIMS = 5000
+"""Claims of live sessions from which on who shows the first of each does not read them all."""
 
 
 class ClaimGist(TypedDict):
@@ -125,16 +129,19 @@ class FleetStatus(NamedTuple):
 
 
 def look(
-    fleet: Clone, *, tail: int = 0, checkouts_of: details.Look | None = None, claims: bool = True
+    fleet: Clone, *, tail: int = 0, checkouts_of: details.Look | None = None, claims: bool | int = True
 ) -> FleetStatus:
     """Every session of the fleet, with the last `tail` lines of its log; and warnings. Raises NoFleet, NewerFormat, Corrupt.
 
     A record that cannot be read is a warning. Other nodes send at most 50 lines of a log. `checkouts_of` says of worktrees what git
     would, for who looks often. Without `claims`, those of each session are counted and not read: reading takes as long as there are many.
+    With a number, so much is done where there are more; `first_claims` then tells the first of a session.
     """
     state, node = fleet.current(), fleet.ledger.node.id
     everyone, warnings = _sound(session_records.everyone(state.view))
     own = [session for session in everyone if session.node == node]
+    if claims is not True and claims is not False:
+        claims = sum(_count(state.view, session.id) for session in everyone) <= claims
     gathered = Meanwhile(lambda: _gather(fleet, own, tail, checkouts_of))
     held, unreadable = _by_session(model.everything(state.view) if claims else model.retained(state.view))
     told, problems = gathered.result()
@@ -148,7 +155,7 @@ def look(
     if not claims:
         for row in rows:
             row["claims"] = []
-            row["claim_count"] = claim_counts.names(state.view, f"{session_records.folder(row['id'])}/claims")
+            row["claim_count"] = _count(state.view, row["id"])
     _put_conflicts(rows, state.view)
     rows.sort(key=lambda row: (row["started_at"], row["id"]))
     warnings += [
@@ -171,6 +178,20 @@ def look(
         "jobs": daemon_rows.gist(fleet.repository.common_dir),
     }
     return FleetStatus(answer, warnings)
+
+
+def first_claims(view: View, session: SessionId, most: int) -> list[ClaimGist]:
+    """The first claims of a session, in the order of `look`; those that cannot be read are left out. Reads a note of each, and these."""
+    found = [one for one in model.first_of_session(view, session, most) if isinstance(one, Claim)]
+    return [_gist(claim) for claim in found]
+
+
+def _count(view: Snapshot, session: SessionId) -> int:
+    return claim_counts.names(view, f"{session_records.folder(session)}/claims")
+
+
+def _gist(claim: Claim) -> ClaimGist:
+    return {"pattern": claim.pattern, "mode": claim.mode, "token": claim.token}
 
 
 def _gather(
@@ -201,7 +222,7 @@ def _status(
         "idle": idle,
         "last_activity": detail.active_at if detail else session.renewed_at,
         "claim_count": len(held),
-        "claims": [{"pattern": claim.pattern, "mode": claim.mode, "token": claim.token} for claim in held],
+        "claims": [_gist(claim) for claim in held],
         "conflicts": [],
         "log_tail": list(log_tails.shown(detail.log_tail, tail)) if detail else [],
     }

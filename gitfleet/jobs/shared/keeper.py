@@ -1,6 +1,6 @@
 """A running manager's part in the jobs of its fleet: what it could take, what it has, and which pools are paused.
 
-One thread keeps up with the ledger: at once with what other processes of this clone do, by one fetch a minute with the hub. It renews
+One thread keeps up with the ledger: at once with what other processes of this clone do, by one fetch a minute with the hub where jobs of others may come. It renews
 all leases of ours together, and stops what we have lost. Without a fleet there is nothing of all this.
 """
 
@@ -31,7 +31,11 @@ from gitfleet.jobs.shared.desk import SharedDesk
 from gitfleet.jobs.shepherd import lease
 
 POLL = 60.0
-"""Seconds between two looks at the hub, where nothing here has asked it meanwhile."""
+"""Seconds between two looks at the hub, where jobs of others are to be had, and nothing here has asked it meanwhile."""
+QUIET = 360.0
+"""The same where they are not: somewhat more than between two rounds of the maintainer, so that its looks do for both."""
+_RECENT = 3600.0
+"""Seconds for which jobs of others are to be had where there were some."""
 _FRESH = 5.0
 """Seconds for which a pool counts as seen, before something of it is started."""
 _PATIENCE = 20.0
@@ -63,7 +67,7 @@ class SharedJobs:
         self._ear = Ear("fleet news")
         self._clone: Clone | None = None
         self._desk: SharedDesk | None = None
-        self._polled = self._renewed = -3600.0
+        self._polled = self._renewed = self._shared = -3600.0
         self._fault = RepeatedWarning(log)
         self._mine: set[str] = set()
         self._again: dict[str, float] = {}
@@ -180,7 +184,7 @@ class SharedJobs:
     def _step(self) -> None:
         assert self._desk is not None
         try:
-            if clock.elapsed() >= self._poll_at():
+            if clock.elapsed() >= self._poll_at() and not self._heard():
                 self._exchange()
             with self._desk.turn:
                 self._read()
@@ -189,6 +193,23 @@ class SharedJobs:
             self._tell(error)
         except Exception:  # noqa: BLE001 - whatever it is, leases have to be renewed
             self._log.exception("the jobs of the fleet could not be looked after")
+
+    def _heard(self) -> bool:
+        """Whether somebody else in this clone has asked the hub since we were to: then we have heard of it, too."""
+        assert self._clone is not None
+        ledger = self._clone.ledger
+        age = ledger.age()
+        if self._polled < 0 or self._away or age is None or age >= self._every() or ledger.outbox.tentative():
+            return False
+        self._polled = clock.elapsed() - age
+        return True
+
+    def _every(self) -> float:
+        """Seconds between two looks at the hub: by whether a job of somebody else's may come."""
+        agents = self._configuration().agents.values()
+        if any(agent.anywhere for agent in agents) or clock.elapsed() - self._shared < _RECENT:
+            return POLL
+        return QUIET
 
     def _exchange(self) -> None:
         """Hear of the hub, unless this clone has just heard of it."""
@@ -216,6 +237,8 @@ class SharedJobs:
             jobs = tuple(desk.opened(ledger))
             pauses = {one.id: one for one in pools.pauses(state.view)}
             board = Board(seen, state.tip.generation, jobs, pauses=pauses)
+        if board.jobs:
+            self._shared = clock.elapsed()
         self._board = board._replace(lapsed=self._lapsed(board))
         return self._board != before
 
@@ -263,7 +286,7 @@ class SharedJobs:
 
     def _poll_at(self) -> float:
         """When to look at the hub next: sooner where it was away."""
-        return self._polled + (_AGAIN if self._away else POLL)
+        return self._polled + (_AGAIN if self._away else self._every())
 
     def _due_again(self) -> bool:
         """Whether something is offered again that was left alone for a while."""

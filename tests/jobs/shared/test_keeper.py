@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 from pathlib import Path
@@ -10,16 +11,24 @@ from pathlib import Path
 import pytest
 
 from gitfleet import FleetManager
+from gitfleet.base import clock
 from gitfleet.clone import OPERATIONS, Clone
 from gitfleet.dispatch import model, rules
 from gitfleet.dispatch.model import SharedJob
 from gitfleet.dispatch.rules import LapsedLease, TakeJob
+from gitfleet.jobs.definitions import configuration
 from gitfleet.jobs.errors import InvalidStateError
 from gitfleet.jobs.records.store import JobStore
-from gitfleet.jobs.shared import pausing
+from gitfleet.jobs.shared import keeper, pausing
+from gitfleet.jobs.shared.desk import SharedDesk
+from gitfleet.jobs.shared.keeper import SharedJobs
 from gitfleet.jobs.words import AttemptOutcome, EndCause, JobStatus
 from gitfleet.ledger import log
+from gitfleet.ledger.ledger import Ledger
+from tests.fleetbench import Fleets, fleets, prepared_fleet
 from tests.workbench import Gitfleet
+
+__all__ = ["fleets", "prepared_fleet"]
 
 
 @pytest.fixture
@@ -184,3 +193,39 @@ def test_pool_is_paused_until_its_reset_and_for_an_hour_where_that_is_not_told(
     told: int | None, until: int
 ) -> None:
     assert pausing.until_reset(told, 1000) == until
+
+
+@pytest.mark.parametrize(
+    ("agent", "offered", "seconds"),
+    [
+        ("anywhere: true", False, keeper.POLL), ("anywhere: false", False, keeper.QUIET), ("", False, keeper.QUIET),
+        ("", True, keeper.POLL),
+    ],
+)  # fmt: skip
+def test_manager_asks_the_hub_as_often_as_jobs_of_others_may_come_and_never_where_this_clone_just_did(
+    fleets: Fleets, monkeypatch: pytest.MonkeyPatch, agent: str, offered: bool, seconds: float
+) -> None:
+    ada = fleets.clone("ada")
+    (ada / "agents").mkdir()
+    (ada / "agents/plain.yaml").write_text(f"command: ['true']\n{agent}\n")
+    known = configuration.load(str(ada / "agents"), environ={})
+    asked: list[float] = []
+    monkeypatch.setattr(Ledger, "refresh", lambda *_: asked.append(clock.elapsed()))
+    with fleets.open("ada") as fleet:
+        store = JobStore(str(ada / ".git/gitfleet/jobs"))
+        jobs = SharedJobs(store, str(ada), lambda: known, logging.getLogger("keeper"))
+        jobs._clone, jobs._desk = fleet, SharedDesk(fleet.ledger, store)
+        jobs._step()
+        assert len(asked) == 1  # at its start in any case
+        if offered:
+            jobs._shared = clock.elapsed()
+        later = clock.elapsed() + seconds + 1
+        monkeypatch.setattr(clock, "elapsed", lambda: later)
+        for age, more in ((seconds - 1, 0), (seconds + 1, 1)):
+            jobs._polled = later - seconds - 1
+            monkeypatch.setattr(Ledger, "age", lambda _, age=age: age)
+            jobs._step()
+            assert len(asked) == 1 + more
+        jobs._polled = later - seconds + 1
+        jobs._step()
+        assert len(asked) == 2
