@@ -96,7 +96,7 @@ def look(fleet: Fleet, moment: PageMoment, session: str, states: Mapping[str, st
     quiet = "" if row["quiet_for"] is None else "its node has not moved for a while"
     return SessionPanel(
         session, False, states[session], row["title"] or row["branch"] or session, _call(moment, row, states[session]), row,
-        quiet or row["liveness"], moment.memory.steady(("panel", session, row["last_activity"]), moment.at - (row["idle"] or 0)),
+        quiet or row["liveness"], moment.active_at(row),
         entry.id if entry else "", entry.state if entry else "", _tail(fleet, row), held, _wanted(moment, session), events,
     )  # fmt: skip
 

@@ -49,3 +49,14 @@ def test_a_time_that_was_reckoned_stays_the_same_while_its_cause_does(cli: Cli) 
         memory = PageMemory(fleet)
         assert [memory.steady("a", 100), memory.steady("a", 103), memory.steady("b", 103)] == [100, 100, 103]
         assert memory.steady("a", 160) == 160
+
+
+def test_activity_of_another_node_that_cannot_be_told_is_what_that_node_said(cli: Cli) -> None:
+    with cli.clone.open() as fleet:
+        moment = PageMoment(fleet)
+        [first, *_] = moment.status.answer["sessions"]
+        own = {**first, "last_activity": 7}
+        assert moment.active_at(own) == 7
+        other = {**own, "node": "elsewhere"}
+        assert moment.active_at({**other, "idle": None}) == 7  # type: ignore[typeddict-item]
+        assert moment.active_at({**other, "idle": 40}) == moment.at - 40  # type: ignore[typeddict-item]
