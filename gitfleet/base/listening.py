@@ -18,10 +18,13 @@ _AGAIN = 60.0
 
 
 class Ear:
-    """`name` of its thread; `least`: seconds between two looks, however much news there is. Any thread may add and drop."""
+    """`name` of its thread; `least`: seconds between two looks, however much news there is. Any thread may add and drop.
 
-    def __init__(self, name: str, *, least: float = 0.0) -> None:
-        self._name, self._least = name, least
+    `last` is what the thread does before it ends, once nobody wants to hear any more.
+    """
+
+    def __init__(self, name: str, *, least: float = 0.0, last: Callable[[], object] | None = None) -> None:
+        self._name, self._least, self._last = name, least, last
         self._hears: tuple[Hear, ...] = ()
         self._guard, self._round = threading.Lock(), threading.Lock()
         self._dropped = threading.Event()
@@ -66,14 +69,16 @@ class Ear:
         while True:
             with self._guard:
                 self._dropped.clear()
-                if not self._hears:
+                hears = self._hears
+                if not hears:
                     self._bell = self._thread = None
                     bell.close()
-                    return
-                hears = self._hears
+                    break
             pause = self._heard(hears, bell)
             bell.wait(pause)
             self._dropped.wait(self._least)
+        if self._last is not None:
+            self._last()
 
     def _heard(self, hears: tuple[Hear, ...], bell: Bell) -> float:
         """Seconds until the next of them wants to look."""

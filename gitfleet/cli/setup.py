@@ -21,7 +21,7 @@ from gitfleet.fleet.views import joining_rows
 from gitfleet.fleet.views.joining_rows import InitAnswer, UninstallAnswer
 from gitfleet.git.repository import discover
 from gitfleet.githooks import install
-from gitfleet.githooks.agents import agent_hooks, registering, skills
+from gitfleet.githooks.agents import uninstalling
 from gitfleet.launching import draft_claim
 from gitfleet.ledger.own_node import state_folder
 from gitfleet.sessions import session_records
@@ -92,12 +92,7 @@ def uninstall(force: Force = False) -> Reply:
         if not force:  # the hub may have gone away while the sessions ended
             joining.check_leaving(repository)
         removal = install.uninstall(repository.common_dir, repository.worktree)
-        notes = [
-            *removal.notes,
-            *registering.unregister_everywhere(repository),
-            *skills.uninstall_everywhere(repository),
-        ]
-        notes += agent_hooks.uninstall_everywhere(repository)
+        notes = [*removal.notes, *uninstalling.uninstall_everywhere(repository)]
         gone = [f"the maintainer is gone from {kind}" for kind in Maintainer(repository).uninstall()]
         kept = joining.leave(repository, force=force)
     lines = ["hooks, refs, settings and state of gitfleet are gone from this clone", *gone, *kept]

@@ -21,6 +21,11 @@ from gitfleet.sessions.local import LocalSessions
 MOST = 400
 """Worktrees, and logs, that are watched at once."""
 
+_KEPT = (
+    (), ("inbox",), ("inbox", "read"), ("maintainer",), ("sessions",), ("radar",), ("jobs",), ("jobs", "open"),
+)  # fmt: skip
+"""What this clone keeps for itself, and its jobs, below its state."""
+
 
 class StatusChanges:
     """What tells of changes of one clone's status. `bell` may be stirred by anybody. Use it as a context manager."""
@@ -34,7 +39,7 @@ class StatusChanges:
 
     def arm(self) -> None:
         """Watch the places that are the same for every status. Before a look, so that nothing is missed."""
-        self.bell.arm(_places(self._clone), writes=False)
+        self.bell.arm(places(self._clone), writes=False)
 
     def watch(self, found: StatusAnswer) -> bool:
         """Watch what is in a status, too: its sessions' processes, worktrees and logs, and whatever runs the jobs.
@@ -64,8 +69,8 @@ class StatusChanges:
         self.bell.close()
 
 
-def _places(clone: Clone) -> Iterator[str]:
-    """The ledger, refs, what this clone keeps for itself, and its jobs."""
+def places(clone: Clone) -> Iterator[str]:
+    """The folders in which something changes when a status of this clone, or a page about it, does. Those of the ledger come first."""
     common, state = clone.repository.common_dir, clone.ledger.state
     yield from clone.ledger.places()
     node = clone.ledger.node
@@ -73,10 +78,7 @@ def _places(clone: Clone) -> Iterator[str]:
     if node.hub:
         names += [fleetrefs.seen_trunk(node.hub), f"refs/remotes/{node.hub}/{node.trunk}"]
     yield from (os.path.join(common, os.path.dirname(name)) for name in names)
-    yield from (
-        os.path.join(state, *below)
-        for below in ((), ("inbox",), ("inbox", "read"), ("maintainer",), ("jobs",), ("jobs", "open"))
-    )
+    yield from (os.path.join(state, *below) for below in _KEPT)
     yield os.path.join(common, "hooks")
 
 

@@ -87,14 +87,6 @@ def sweep(folder: str) -> int:
 def _members(folder: str) -> set[int]:
     return {
         pid
-        for pid in _pids()
+        for pid in identity.pids()
         if pid != os.getpid() and identity.environment_values(pid, [VARIABLE]).get(VARIABLE) == folder
     }
-
-
-def _pids() -> list[int]:
-    with suppress(FileNotFoundError):
-        return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
-    import psutil  # 20 ms, and only where there is no /proc
-
-    return psutil.pids()

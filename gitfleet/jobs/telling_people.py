@@ -14,6 +14,7 @@ from typing import Any
 
 from gitfleet.base import processes
 from gitfleet.base.listening import Ear
+from gitfleet.base.repeated_warning import RepeatedWarning
 from gitfleet.base.text import one_line
 from gitfleet.base.watching import Bell
 from gitfleet.errors import FleetError
@@ -34,10 +35,10 @@ class PeopleTold:
     """`path`: a folder in the clone. `start` and `close` may follow each other again; from any thread."""
 
     def __init__(self, store: JobStore, path: str, log: logging.Logger, *, least: float = LEAST) -> None:
-        self._store, self._path, self._log = store, path, log
+        self._store, self._path = store, path
         self._ear = Ear("people told", least=least)
         self._bell: Bell | None = None
-        self._said = ""
+        self._fault = RepeatedWarning(log, "people could not be told: %s")
 
     def start(self) -> None:
         """Begin; nothing where the clone is no part of a fleet."""
@@ -81,9 +82,7 @@ class PeopleTold:
             said = str(told.get("fault", "")) if told else done.stderr.decode("utf-8", "replace")
         except (OSError, processes.TimedOut) as error:
             told, said = {}, str(error)
-        if said and said != self._said:
-            self._log.warning("people could not be told: %s", one_line(said, 300))
-        self._said = said
+        self._fault.say(one_line(said, 300))
         return bool(told.get("waiting"))
 
 

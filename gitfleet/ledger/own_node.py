@@ -33,6 +33,11 @@ def state_folder(common_dir: str) -> str:
     return os.path.join(common_dir, "gitfleet")
 
 
+def jobs_folder(common_dir: str) -> str:
+    """Where the jobs of a clone are kept, by all its worktrees, unless their manager was told another folder."""
+    return os.path.join(state_folder(common_dir), "jobs")
+
+
 def load(common_dir: str) -> Node:
     """The node of this clone. Raises NoFleet, NewerFormat, Corrupt."""
     path = os.path.join(state_folder(common_dir), "node.json")

@@ -13,6 +13,7 @@ from gitfleet.base import files
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.git.advertisement import Shown
+from gitfleet.ledger import own_node
 from gitfleet.ledger.notices import LOST
 from gitfleet.trunk import hub_head, policy_file
 from gitfleet.upkeep import branches
@@ -52,7 +53,7 @@ def sync(clone: Clone) -> Exchange:
 
 def _archived(clone: Clone) -> list[str]:
     """Bring along the jobs that have ended since; warnings back. Costs a look at two folders where there are none."""
-    folder = os.path.join(clone.ledger.state, "jobs")
+    folder = own_node.jobs_folder(clone.repository.common_dir)
     if not any(files.names(os.path.join(folder, name)) for name in ("archiving", "archived")):
         return []
     from gitfleet.jobs.archives import telling_others  # of no use to who has no jobs

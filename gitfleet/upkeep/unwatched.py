@@ -7,6 +7,7 @@ import os
 from gitfleet.base import files
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
+from gitfleet.ledger import own_node
 
 
 def end(clone: Clone) -> list[str]:
@@ -15,7 +16,7 @@ def end(clone: Clone) -> list[str]:
     Their work stays on their branches. Costs a look at one folder where no job is open, and a few small files for each that is. Where
     somebody runs the jobs, nothing is done.
     """
-    folder = os.path.join(clone.ledger.state, "jobs")
+    folder = own_node.jobs_folder(clone.repository.common_dir)
     if not files.names(os.path.join(folder, "open")):
         return []
     from gitfleet.jobs import present  # of no use to who has no jobs

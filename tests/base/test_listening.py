@@ -54,6 +54,18 @@ def test_several_hear_by_one_thread_that_ends_with_the_last_of_them(tmp_path: Pa
         assert threads("shared ear") == 0
 
 
+def test_last_look_is_the_threads_own_once_nobody_hears_any_more(tmp_path: Path) -> None:
+    done: list[str] = []
+    ear = Ear("last ear", last=lambda: done.append(threading.current_thread().name))
+    one, other = Hearer(tmp_path / "one"), Hearer(tmp_path / "other")
+    ear.add(one.hear)
+    ear.add(other.hear)
+    assert ear.drop(one.hear)
+    assert done == []
+    assert ear.drop(other.hear)
+    assert done == ["last ear"]
+
+
 def test_one_that_fails_keeps_no_other_from_hearing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def fails(bell: Bell) -> float:
         raise OSError("no such thing")

@@ -10,6 +10,7 @@ from gitfleet.base.text import duration
 from gitfleet.clone import Clone
 from gitfleet.fleet.attention import told_items
 from gitfleet.fleet.attention.item import AttentionItem, item
+from gitfleet.ledger import own_node
 from gitfleet.ledger.ledger import State
 
 
@@ -29,7 +30,7 @@ def questions(clone: Clone, state: State) -> Iterator[AttentionItem]:
 def budgets(clone: Clone, state: State) -> Iterator[AttentionItem]:
     """Budgets of the day that are spent. Reads the agent files where something was spent today. Raises ConfigurationError."""
     del state
-    folder = os.path.join(clone.repository.common_dir, "gitfleet", "jobs")
+    folder = own_node.jobs_folder(clone.repository.common_dir)
     if not os.path.isdir(folder):
         return
     from gitfleet.jobs.money import spending  # only where there are jobs

@@ -28,6 +28,7 @@ from gitfleet.fleet.telemetry import metrics, placing
 from gitfleet.fleet.telemetry.scrubbing import Scrubber
 from gitfleet.git.repository import Repository, discover
 from gitfleet.githooks.agents import client_versions
+from gitfleet.ledger import own_node
 from gitfleet.ledger.own_node import state_folder
 from gitfleet.onhost.version import __version__
 from gitfleet.sessions import session_records
@@ -169,7 +170,7 @@ def _maintainer(fleet: Fleet, scrubber: Scrubber) -> dict[str, object] | None:
 
 def _errors(fleet: Fleet, scrubber: Scrubber) -> dict[str, object]:
     alarm = fleet.ledger.alarm()
-    folder = os.path.join(fleet.repository.common_dir, "gitfleet", "jobs")
+    folder = own_node.jobs_folder(fleet.repository.common_dir)
     jobs = os.path.isdir(folder)
     return {
         "alarm": scrubber.text(alarm.message) if alarm else "",

@@ -22,6 +22,7 @@ from gitfleet.fleet.telemetry import placing, rejections
 from gitfleet.fleet.telemetry.exposition import MetricFamily, MetricSample, lines
 from gitfleet.fleet.views import hub_pace
 from gitfleet.git.program import Git
+from gitfleet.ledger import own_node
 from gitfleet.ledger.ledger import State
 from gitfleet.mergequeue import estimates, states
 from gitfleet.mergequeue import model as queue
@@ -175,7 +176,7 @@ def _queue(state: State) -> Iterator[MetricFamily]:
 
 def _jobs(clone: Clone) -> Iterator[MetricFamily]:
     """The jobs of this clone; nothing where there never were any."""
-    folder = os.path.join(clone.repository.common_dir, "gitfleet", "jobs")
+    folder = own_node.jobs_folder(clone.repository.common_dir)
     if not os.path.isdir(folder):
         return
     from gitfleet.jobs.money import report  # 10 ms, of use only where there are jobs

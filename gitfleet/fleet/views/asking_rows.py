@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TypedDict
 
+from gitfleet.ledger import own_node
+
 
 class AskingRow(TypedDict):
     """An agent that waits for a person."""
@@ -19,7 +21,7 @@ class AskingRow(TypedDict):
 
 def look(common_dir: str) -> list[AskingRow]:
     """Those of the jobs in git's own folder that a daemon runs, or ran when it was killed; the oldest job first."""
-    folder = os.path.join(common_dir, "gitfleet", "jobs")
+    folder = own_node.jobs_folder(common_dir)
     if not os.path.isdir(folder):
         return []
     from gitfleet.jobs import asking, waiting  # 15 ms, and only where there are jobs

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from gitfleet.jobs.daemon import presence
 from gitfleet.jobs.daemon.presence import RunningManager
+from gitfleet.ledger import own_node
 
 if TYPE_CHECKING:
     from gitfleet.jobs.records.store import JobStore
@@ -76,7 +77,7 @@ def job_counts(store: JobStore) -> JobCountsRow:
 
 def gist(common_dir: str) -> JobsGist | None:
     """The jobs of the clone with this common directory; None where there never were any."""
-    state = os.path.join(common_dir, "gitfleet", "jobs")
+    state = own_node.jobs_folder(common_dir)
     if not os.path.isdir(state):
         return None
     from gitfleet.jobs.records.store import JobStore  # 10 ms, of use only where there are jobs

@@ -32,6 +32,7 @@ from gitfleet.jobs.schedules import information
 from gitfleet.jobs.shared import pausing
 from gitfleet.jobs.shared.pausing import PoolState
 from gitfleet.jobs.words import JobStatus
+from gitfleet.ledger import own_node
 
 if TYPE_CHECKING:
     from gitfleet.fleet.fleet import Fleet
@@ -124,7 +125,7 @@ def sources(fleet: Fleet) -> JobSources:
     The files are read again when one of them has changed.
     """
     common = fleet.repository.common_dir
-    store = JobStore(os.path.join(common, "gitfleet", "jobs"))
+    store = JobStore(own_node.jobs_folder(common))
     there = presence.present(store.folder) if os.path.isdir(store.folder) else None
     path = (
         there.config_path if there and there.config_path else os.path.join(os.path.dirname(common), "agents")

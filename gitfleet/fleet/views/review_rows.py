@@ -16,6 +16,7 @@ from gitfleet.fleet.views.queue import QueueEntryRow
 from gitfleet.fleet.views.session_rows import SessionRow, known
 from gitfleet.fleet.views.status import ToldConflict
 from gitfleet.git import history, refs
+from gitfleet.ledger import own_node
 from gitfleet.ledger.ledger import State
 from gitfleet.mergequeue import model, states
 from gitfleet.nodes import details, liveness
@@ -203,7 +204,7 @@ def _sides(
 
 
 def _jobs(fleet: Fleet, session: str) -> list[ReviewJobRow]:
-    folder = os.path.join(fleet.repository.common_dir, "gitfleet", "jobs")
+    folder = own_node.jobs_folder(fleet.repository.common_dir)
     if not os.path.isdir(folder):
         return []
     from gitfleet.jobs.money import budgets  # only where there are jobs

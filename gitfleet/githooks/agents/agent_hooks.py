@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from gitfleet.base import files, resources
 from gitfleet.clients.acting import CLIENTS
-from gitfleet.codec import replace
-from gitfleet.errors import FleetError
 from gitfleet.git.repository import Repository
 from gitfleet.githooks.agents import marked, opening, settings, settings_files, wanted
 from gitfleet.githooks.agents.settings_files import SettingsChange
@@ -119,18 +117,6 @@ def status(repository: Repository | None) -> list[SettingsPlace]:
         scopes: list[Scope] = ["project", "user"] if repository and repository.worktree else ["user"]
         found += [_look(agent, scope, settings_path(kind, scope, repository)) for scope in scopes]
     return found
-
-
-def uninstall_everywhere(repository: Repository) -> list[str]:
-    """Take every agent's hooks out of all worktrees of the clone, for whoever leaves the fleet; says what had to stay, and why."""
-    kept = []
-    for top in settings_files.worktrees(repository):
-        for agent in CLIENTS:
-            try:
-                uninstall(agent, "project", replace(repository, worktree=top))
-            except FleetError as error:
-                kept.append(error.message)
-    return kept
 
 
 # Where.

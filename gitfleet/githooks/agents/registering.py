@@ -19,7 +19,6 @@ from functools import partial
 
 from gitfleet.base import resources
 from gitfleet.clients import claude, codex
-from gitfleet.errors import FleetError
 from gitfleet.git.repository import Repository
 from gitfleet.githooks.agents import jsontext, settings_files
 from gitfleet.githooks.agents.settings_files import SettingsChange
@@ -69,18 +68,6 @@ def unregister(agent: str, scope: Scope, repository: Repository | None) -> list[
         if scope == "project" and repository is not None and not _elsewhere(repository):
             changes.append(settings_files.without_block(settings_files.exclude(repository), IGNORED))
     return [one for one in changes if one.what != "unchanged"]
-
-
-def unregister_everywhere(repository: Repository) -> list[str]:
-    """Take it out of what was written for any worktree of the clone; says what had to stay, and why."""
-    kept = []
-    for top in settings_files.worktrees(repository):
-        for agent in (claude.NAME, codex.NAME):
-            try:
-                unregister(agent, "project", Repository(repository.git_dir, repository.common_dir, top))
-            except FleetError as error:
-                kept.append(error.message)
-    return kept
 
 
 def follow(repository: Repository) -> None:

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from gitfleet.base import files, resources
 from gitfleet.clients.acting import CLIENTS
-from gitfleet.codec import replace
-from gitfleet.errors import FleetError
 from gitfleet.githooks.agents import settings_files, wanted
 from gitfleet.githooks.agents.settings_files import SettingsChange
 from gitfleet.githooks.hook_files import remove_if_empty
@@ -68,18 +66,6 @@ def uninstall(agent: str, scope: Scope, repository: Repository | None) -> list[S
         if not any(_is_ours(os.path.join(top, kind.SKILL)) for top in tops):
             changes.append(settings_files.without_block(settings_files.exclude(repository), f"{agent}-skill"))
     return [one for one in changes if one.what != "unchanged"]
-
-
-def uninstall_everywhere(repository: Repository) -> list[str]:
-    """Take it out of all worktrees of the clone; says what had to stay, and why."""
-    kept = []
-    for top in settings_files.worktrees(repository):
-        for agent in CLIENTS:
-            try:
-                uninstall(agent, "project", replace(repository, worktree=top))
-            except FleetError as error:
-                kept.append(error.message)
-    return kept
 
 
 def follow(agent: str, repository: Repository) -> None:

@@ -60,10 +60,6 @@ class ClaudeAdapter(JsonLinesAdapter):
 
         return claude_call.argv(task)
 
-    def stdin(self, task: Task) -> bytes:
-        """See `Adapter`."""
-        return task.prompt.encode("utf-8", "surrogateescape")
-
     def environment(self, task: Task) -> dict[str, str | None]:
         """See `Adapter`."""
         from gitfleet.jobs.adapters import claude_call  # of no use to the shepherd, which must stay small

@@ -46,10 +46,6 @@ class CodexAdapter(JsonLinesAdapter):
 
         return codex_call.argv(task)
 
-    def stdin(self, task: Task) -> bytes:
-        """See `Adapter`."""
-        return task.prompt.encode("utf-8", "surrogateescape")
-
     def environment(self, task: Task) -> dict[str, str | None]:
         """See `Adapter`."""
         from gitfleet.jobs.adapters import codex_call  # of no use to the shepherd, which must stay small

@@ -15,6 +15,7 @@ from gitfleet.jobs.errors import JobNotFoundError
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.shepherd.records import STREAM
+from gitfleet.ledger import own_node
 from gitfleet.nodes.job_refs import JobRefs, ToldJob
 
 HUB, LOCAL = "hub", "local"
@@ -65,7 +66,7 @@ def send(clone: Clone) -> list[str]:
 
 def exchange(clone: Clone) -> list[str]:
     """Both, for the jobs of the clone itself; warnings back. Costs a look at two folders where there is nothing."""
-    store = JobStore(os.path.join(clone.ledger.state, "jobs"))
+    store = JobStore(own_node.jobs_folder(clone.repository.common_dir))
     if not (store.marks.due() or store.marks.told()):
         return []
     tell(clone, store)

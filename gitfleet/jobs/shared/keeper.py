@@ -7,13 +7,13 @@ all leases of ours together, and stops what we have lost. Without a fleet there 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
 from gitfleet.base import clock
-from gitfleet.base.names import NodeId
+from gitfleet.base.listening import Ear
+from gitfleet.base.repeated_warning import RepeatedWarning
 from gitfleet.base.watching import Bell
 from gitfleet.clone import Clone
 from gitfleet.dispatch import pools
@@ -21,13 +21,12 @@ from gitfleet.dispatch.model import SharedJob
 from gitfleet.dispatch.pools import PoolPause
 from gitfleet.dispatch.rules import LapsedLease
 from gitfleet.errors import FleetError, NoFleet, NoRepository
-from gitfleet.gates import watching
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.errors import JobNotFoundError
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
-from gitfleet.jobs.shared import desk, pausing, views
+from gitfleet.jobs.shared import desk, lapsed_leases, pausing, views
 from gitfleet.jobs.shared.desk import SharedDesk
 from gitfleet.jobs.shepherd import lease
 
@@ -41,16 +40,6 @@ _SHORTEST = 60
 _BETWEEN = 0.05
 _AGAIN = 20.0
 """Seconds until what the hub did not do is tried again."""
-
-
-class WatchedLease(NamedTuple):
-    """A lease of another node, as `watching` goes by it."""
-
-    id: str
-    node: NodeId
-    renewed: int
-    ttl: int
-    process: None = None
 
 
 class Board(NamedTuple):
@@ -71,11 +60,11 @@ class SharedJobs:
     ) -> None:
         self._store, self._path, self._configuration, self._log = store, path, configuration, log
         self._board = Board()
-        self._bell: Bell | None = None
+        self._ear = Ear("fleet news")
         self._clone: Clone | None = None
         self._desk: SharedDesk | None = None
         self._polled = self._renewed = -3600.0
-        self._said = ""
+        self._fault = RepeatedWarning(log)
         self._mine: set[str] = set()
         self._again: dict[str, float] = {}
         """Until when jobs are left alone, by id; "": until when all of them are."""
@@ -89,23 +78,19 @@ class SharedJobs:
             return
         self._desk = SharedDesk(self._clone.ledger, self._store)
         self._changed = changed
-        self._bell = Bell()
         self._mine = {job.id for job in self._store.open_jobs() if job.fence}
         self._step()
-        self._ear = threading.Thread(target=self._listen, args=(self._bell,), name="fleet news", daemon=True)
-        self._ear.start()
+        self._ear.add(self._hear)
 
     def close(self) -> None:
         """Hear of nothing any more. What is ours stays ours as long as its leases live."""
-        if self._bell is None or self._clone is None:
+        if self._clone is None:
             return
-        self._bell.ring()
-        self._ear.join()
+        self._ear.drop(self._hear)
         self._polled = clock.elapsed()  # nobody waits for the hub now
         self._step()
-        self._bell.close()
         self._clone.close()
-        self._bell = self._clone = self._desk = None
+        self._clone = self._desk = None
 
     def offers(self) -> list[JobRecord]:
         """The jobs that could be taken, as queued ones."""
@@ -181,17 +166,16 @@ class SharedJobs:
         pause = self._board.pauses.get(pool or "")
         return pause if pause and pause.holds(clock.now()) else None
 
-    def _listen(self, bell: Bell) -> None:
-        while not bell.rung:
-            assert self._clone is not None
-            bell.arm([*self._clone.ledger.places(), self._store.bell])
-            before = self._board[1:], self._waits(), len(self.offers())
-            self._step()
-            if (self._board[1:], self._waits(), len(self.offers())) != before or self._due_again():
-                with suppress(RuntimeError):  # its loop is gone
-                    self._changed()
-            clock.wait(_BETWEEN)
-            bell.wait(self._pause())
+    def _hear(self, bell: Bell) -> float:
+        assert self._clone is not None
+        bell.arm([*self._clone.ledger.places(), self._store.bell])
+        before = self._board[1:], self._waits(), len(self.offers())
+        self._step()
+        if (self._board[1:], self._waits(), len(self.offers())) != before or self._due_again():
+            with suppress(RuntimeError):  # its loop is gone
+                self._changed()
+        clock.wait(_BETWEEN)
+        return self._pause()
 
     def _step(self) -> None:
         assert self._desk is not None
@@ -237,24 +221,9 @@ class SharedJobs:
 
     def _lapsed(self, board: Board) -> dict[str, LapsedLease]:
         assert self._desk is not None
-        found = self._desk
-        others = {
-            f"{job.id}-{job.lease.fence}": job for job in board.jobs if job.lease and not found.is_ours(job)
-        }
-        if not others:
-            return {}
-        ledger = found.ledger
-        watched = [
-            WatchedLease(name, job.lease.node, job.lease.renewed, job.ttl + job.ttl // 6)
-            for name, job in others.items()
-            if job.lease
-        ]
-        over = watching.over(watched, ledger.state, ledger.node.id, name=f"jobs-{found.place}", margin=0)
-        return {
-            others[name].id: LapsedLease(lost.fence, renewed)
-            for name, renewed in over.items()
-            if (lost := others[name].lease)
-        }
+        ours = self._desk
+        others = {job.id: job for job in board.jobs if job.lease and not ours.is_ours(job)}
+        return lapsed_leases.lapsed(others, ours.ledger, f"jobs-{ours.place}")
 
     def _keep(self) -> None:
         """Make records and ledger agree, renew what is ours, and let go of what is not. For who has the desk's turn."""
@@ -318,8 +287,4 @@ class SharedJobs:
         return max(0.0, min(due) - now)
 
     def _tell(self, error: Exception) -> None:
-        """Say it once."""
-        words = desk.again(error) if isinstance(error, FleetError) else str(error)
-        if words != self._said:
-            self._log.warning("%s", words)
-        self._said = words
+        self._fault.say(desk.again(error) if isinstance(error, FleetError) else str(error))

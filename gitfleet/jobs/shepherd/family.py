@@ -11,6 +11,8 @@ import os
 import signal
 from contextlib import suppress
 
+from gitfleet.base import identity
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,14 +35,18 @@ def processes() -> list[Member]:
     """Every process that can be seen."""
     if not _PROC:
         return list(_from_psutil())
-    return [found for name in os.listdir("/proc") if name.isdecimal() and (found := member(int(name)))]
+    return [found for pid in identity.pids() if (found := member(pid))]
 
 
 def member(pid: int) -> Member | None:
     """One process by its number; None where there is none."""
     if not _PROC:
         return next((one for one in _from_psutil() if one.pid == pid), None)
-    text = _read(f"/proc/{pid}/stat")
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            text = file.read()
+    except OSError:
+        return None
     fields = text.rpartition(b")")[2].split()
     if len(fields) < 20:
         return None
@@ -59,8 +65,8 @@ def marked(mark: str, since: int, everybody: Iterable[Member] | None = None) -> 
     if not mark:
         return []
     found = processes() if everybody is None else everybody
-    wanted = f"{MARK}={mark}".encode()
-    return [one for one in found if not one.zombie and one.start >= since and wanted in _environment(one.pid)]
+    young = (one for one in found if not one.zombie and one.start >= since)
+    return [one for one in young if identity.environment_values(one.pid, [MARK]).get(MARK) == mark]
 
 
 def send(pids: Iterable[int], number: int) -> None:
@@ -82,15 +88,8 @@ def send_group(group: int, number: int) -> None:
 
 def command(pid: int) -> str:
     """What a process was started as, for people; at most 200 characters, any of them."""
-    if _PROC:
-        text = _read(f"/proc/{pid}/cmdline").replace(b"\0", b" ").decode("utf-8", "replace").strip()
-        return text[:200]
-    import psutil  # only where there is no /proc
-
-    try:
-        return " ".join(psutil.Process(pid).cmdline())[:200]
-    except (psutil.Error, OSError):
-        return ""
+    words = os.fsencode(" ".join(identity.command_line(pid)))
+    return words.decode("utf-8", "replace").strip()[:200]
 
 
 def _threads(pid: int) -> int:
@@ -98,36 +97,6 @@ def _threads(pid: int) -> int:
         return len(os.listdir(f"/proc/{pid}/task"))
     except OSError:
         return 0
-
-
-def _environment(pid: int) -> list[bytes]:
-    if _PROC:
-        try:
-            if os.stat(f"/proc/{pid}").st_uid != os.geteuid():
-                return []
-        except OSError:
-            return []
-        return _read(f"/proc/{pid}/environ").split(b"\0")
-    import psutil  # only where there is no /proc
-
-    with suppress(psutil.Error, OSError):
-        one = psutil.Process(pid)
-        if one.uids().effective == os.geteuid():
-            pairs = one.environ().items()
-            return [f"{name}={value}".encode("utf-8", "surrogateescape") for name, value in pairs]
-    return []
-
-
-def _read(path: str) -> bytes:
-    text = b""
-    with suppress(OSError):
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            while part := os.read(handle, 1 << 16):
-                text += part
-        finally:
-            os.close(handle)
-    return text
 
 
 def _from_psutil() -> Iterator[Member]:

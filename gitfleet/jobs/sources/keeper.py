@@ -7,12 +7,13 @@ short, and does nothing twice that matters. A job whose task is another one's by
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
 from gitfleet.base import clock, files
+from gitfleet.base.listening import Ear
+from gitfleet.base.repeated_warning import RepeatedWarning
 from gitfleet.base.watching import Bell
 from gitfleet.codec import replace
 from gitfleet.dispatch import work
@@ -60,28 +61,21 @@ class TaskKeeper:
         self, desk: TaskDesk, configuration: Callable[[], Configuration], log: logging.Logger
     ) -> None:
         self._desk, self._store = desk, desk.store
-        self._configuration, self._log = configuration, log
+        self._configuration = configuration
         self._wanted: dict[str, JobRecord] = {}
-        self._bell: Bell | None = None
-        self._said = ""
+        self._changed: Callable[[], None] | None = None
+        self._ear = Ear("tasks", least=_LEAST, last=self._look_last)
+        self._fault = RepeatedWarning(log, "%s What is left to do about tasks is tried again.")
 
     def start(self, changed: Callable[[], None]) -> None:
         """Begin. `changed` is called, in a thread of ours, when a job may begin that could not."""
         self._changed = changed
-        self._bell, self._stopped = Bell(), threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(self._bell,), name="tasks", daemon=True)
-        self._thread.start()
+        self._ear.add(self._hear)
 
     def close(self) -> None:
         """End; what is at work just now may go on for a moment. Harmless where it has not started."""
-        if self._bell is None:
-            return
-        self._stopped.set()
-        self._bell.ring()
-        self._thread.join(_PATIENCE)
-        if not self._thread.is_alive():
-            self._bell.close()
-        self._bell = None
+        self._ear.drop(self._hear, _PATIENCE)
+        self._changed = None
 
     def refresh(self) -> None:
         """See `Hold`."""
@@ -97,20 +91,17 @@ class TaskKeeper:
             news.ring(self._desk.notes.folder)
         return _RENEWED
 
-    def _run(self, bell: Bell) -> None:
-        while not self._stopped.is_set():
-            folders = [files.folder(self._desk.notes.folder, mode=0o700), self._store.expecting]
-            pause = _DAY
-            try:
-                notes = list(self._desk.notes.each())
-                bell.arm([*folders, self._store.bell] if notes else folders)
-                if notes or self._wanted:
-                    pause = self.look()
-            except Exception as error:  # noqa: BLE001 - what is left to do stays so, and is looked at again
-                self._tell(error)
-                pause = _AGAIN
-            bell.wait(pause)
-            self._stopped.wait(_LEAST)
+    def _hear(self, bell: Bell) -> float:
+        folders = [files.folder(self._desk.notes.folder, mode=0o700), self._store.expecting]
+        try:
+            notes = list(self._desk.notes.each())
+            bell.arm([*folders, self._store.bell] if notes else folders)
+            return self.look() if notes or self._wanted else _DAY
+        except Exception as error:  # noqa: BLE001 - what is left to do stays so, and is looked at again
+            self._fault.say(str(error))
+            return _AGAIN
+
+    def _look_last(self) -> None:
         with suppress(Exception):  # what cannot be told now is told by the next manager
             self.look()
 
@@ -125,10 +116,10 @@ class TaskKeeper:
                 try:
                     pause = min(pause, self._looked(clone.ledger, note))
                 except SourceAway as error:
-                    self._tell(error)
+                    self._fault.say(str(error))
                     pause = min(pause, max(error.pause, _AGAIN))
                 except (FleetError, OSError, ValueError) as error:
-                    self._tell(error)
+                    self._fault.say(str(error))
                     pause = min(pause, _AGAIN)
         return pause
 
@@ -147,7 +138,7 @@ class TaskKeeper:
                     assert clone is not None
                     self._held(clone.ledger, note, self._store.get(note.job))
         except (FleetError, OSError, ValueError) as error:
-            self._tell(error)
+            self._fault.say(str(error))
 
     def _held(self, ledger: Ledger, note: TaskNote, job: JobRecord) -> TaskNote | None:
         """The note of a job that has its tasks; None where it has not, and is stopped for that."""
@@ -253,9 +244,10 @@ class TaskKeeper:
         self._heard()
 
     def _heard(self) -> None:
-        if self._bell is not None:
+        changed = self._changed
+        if changed is not None:
             with suppress(RuntimeError):  # its loop is gone
-                self._changed()
+                changed()
 
     def _mine(self, view: View, ledger: Ledger, note: TaskNote) -> list[HeldTask]:
         """The tasks of a note that the ledger says its job has."""
@@ -329,13 +321,6 @@ class TaskKeeper:
         over = work.find(ledger.current().view, known.source, known.ref)
         told = over if over is not None and over.end is not None else known
         self._desk.tell(ledger, asked, told, report)
-
-    def _tell(self, error: Exception) -> None:
-        """Say it once."""
-        words = f"{error} What is left to do about tasks is tried again."
-        if words != self._said:
-            self._log.warning("%s", words)
-        self._said = words
 
 
 def _begun(item: WorkItem, report: TaskReport, source: WorkSource) -> None:

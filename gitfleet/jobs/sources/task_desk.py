@@ -7,25 +7,24 @@ them, and taken away after the last, tells whoever comes after a crash what is l
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from gitfleet.base import clock, files
 from gitfleet.base.digests import sha256
-from gitfleet.base.names import NodeId
 from gitfleet.clone import Clone
 from gitfleet.codec import replace
 from gitfleet.dispatch import work
 from gitfleet.dispatch.rules import LapsedLease
 from gitfleet.dispatch.work import EndWork, GivenUp, HeldTask, TakenWork, TakeWork, TellWork, WorkTold
 from gitfleet.errors import Conflict, UsageError
-from gitfleet.gates import watching
 from gitfleet.git.repository import discover
 from gitfleet.jobs.definitions.schema import WorkSourceRules
 from gitfleet.jobs.records import work_item
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.records.work_item import WorkItem
+from gitfleet.jobs.shared import lapsed_leases
 from gitfleet.jobs.shepherd import lease, records
 from gitfleet.jobs.sources import standing, telling
 from gitfleet.jobs.sources.known_sources import KnownSources
@@ -41,16 +40,6 @@ class FreeTask(NamedTuple):
 
     task: FoundTask
     lapsed: LapsedLease | None = None
-
-
-class WatchedWork(NamedTuple):
-    """A lease of another job, as `watching` goes by it."""
-
-    id: str
-    node: NodeId
-    renewed: int
-    ttl: int
-    process: None = None
 
 
 class TaskDesk:
@@ -82,7 +71,7 @@ class TaskDesk:
             for one in known.values():
                 if one.end is not None and not one.told:
                     self._told(clone.ledger, asked, one)
-            lapsed = self._lapsed(clone.ledger, asked.source.id, known.values())
+            lapsed = lapsed_leases.lapsed(known, clone.ledger, f"work-{asked.source.id}")
             for ref in list(lapsed):
                 entry = standing.known(clone.current().view, known[ref].entry)
                 if standing.keeps_others_off(entry):
@@ -117,33 +106,14 @@ class TaskDesk:
                 )
             found.append(task)
         with Clone.open(self.path) as clone:
-            known = work.of_source(clone.current().view, asked.source.id)
-            lapsed = self._lapsed(clone.ledger, asked.source.id, known)
+            known = {one.ref: one for one in work.of_source(clone.current().view, asked.source.id)}
+            lapsed = lapsed_leases.lapsed(known, clone.ledger, f"work-{asked.source.id}")
         return [FreeTask(task, lapsed.get(task.ref)) for task in found]
 
     def _landed(self, asked: AskedSource, one: TakenWork) -> None:
         """Tell the source that the work of a task has landed whose node has not been heard of since."""
         job = one.lease.job if one.lease else ""
         asked.ask(lambda source: source.ended(one.ref, TaskReport(job, one.version, done=True)))
-
-    def _lapsed(self, ledger: Ledger, source: str, known: Iterable[TakenWork]) -> dict[str, LapsedLease]:
-        """The leases that are over, by the task's name."""
-        held = {f"{one.id}-{one.lease.fence}": one for one in known if one.lease}
-        watched = [
-            WatchedWork(name, one.lease.node, one.lease.renewed, one.ttl + one.ttl // 6)
-            for name, one in held.items()
-            if one.lease
-        ]
-        over = (
-            watching.over(watched, ledger.state, ledger.node.id, name=f"work-{source}", margin=0)
-            if held
-            else {}
-        )
-        return {
-            held[name].ref: LapsedLease(lost.fence, renewed)
-            for name, renewed in over.items()
-            if (lost := held[name].lease)
-        }
 
     # Taking.
 

@@ -11,7 +11,7 @@ import pytest
 
 from gitfleet.errors import Blocked, NoRepository, UsageError
 from gitfleet.git.repository import Repository, discover
-from gitfleet.githooks.agents import agent_hooks, settings
+from gitfleet.githooks.agents import agent_hooks, settings, uninstalling
 from tests.workbench import Git
 
 AGENTS = ["claude", "codex"]
@@ -183,7 +183,7 @@ def test_excludes_stay_while_another_worktree_has_the_hooks(
     agent_hooks.uninstall("claude", "project", here)
     assert git(tree, "status", "--porcelain", "-uall") == ""
     agent_hooks.install("codex", "project", here)
-    assert agent_hooks.uninstall_everywhere(here) == []
+    assert uninstalling.uninstall_everywhere(here) == []
     assert picture(repository) == before
     assert not (tree / ".claude").exists()
 

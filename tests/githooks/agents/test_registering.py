@@ -11,7 +11,7 @@ import pytest
 
 from gitfleet.errors import Blocked
 from gitfleet.git.repository import Repository, discover
-from gitfleet.githooks.agents import registering
+from gitfleet.githooks.agents import registering, uninstalling
 from gitfleet.githooks.agents.wanted import Scope
 from tests.workbench import Git
 
@@ -169,6 +169,6 @@ def test_a_new_worktree_follows_the_main_checkout(here: Repository, git: Git, tm
     registering.register("codex", "project", here)
     registering.follow(there)
     assert "gitfleet" in tomllib.loads((linked / ".codex/config.toml").read_text())["mcp_servers"]
-    assert registering.unregister_everywhere(here) == []
+    assert uninstalling.uninstall_everywhere(here) == []
     assert not (linked / ".codex/config.toml").exists()
     assert not (Path(str(here.worktree)) / ".codex/config.toml").exists()
