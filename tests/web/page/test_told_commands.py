@@ -86,6 +86,18 @@ def test_claims_of_another_clone_are_not_offered_for_release(fleets: Fleets) -> 
     assert 'data-act="release"' not in other
 
 
+def test_claim_that_the_hub_has_not_agreed_to_is_held_tentatively(fleets: Fleets) -> None:
+    fleets.claim("ada", "ada-1", "src/")
+    fleets.hub.rename(fleets.root / "gone.git")
+    fleets.claim("ada", "ada-1", "docs/")
+    with fleets.open("ada") as fleet:
+        agreed = blocks(fleet, "claims", claims.look, q="src/a.py")["answer"]
+        told = blocks(fleet, "claims", claims.look, q="docs/a.md")["answer"]
+    assert "tentative" not in agreed
+    assert "Held" in told
+    assert "tentative until the hub agrees" in told
+
+
 def test_review_has_the_evidence_of_the_queue(fleets: Fleets, git: Git) -> None:
     clone, name = fleets.clone("alone"), SessionId("worker")
     git(clone, *UNSEEN, "checkout", "--quiet", "-b", "work", "main")
