@@ -61,6 +61,7 @@ def _dispatch_kinds() -> Iterable[Kind[Any, Any]]:
 
 def _claim_kinds() -> Iterable[Kind[Any, Any]]:
     from gitfleet.claims import (
+        dismissals,
         ended_grants,
         handover,
         retained_claims,
@@ -72,6 +73,7 @@ def _claim_kinds() -> Iterable[Kind[Any, Any]]:
     first = (*session_rules.KINDS, *inbox.KINDS, *told_conflicts.KINDS)
     return (
         *first, *rules.KINDS, *turns.KINDS, *handover.KINDS, *retained_claims.KINDS, *ended_grants.KINDS,
+        *dismissals.KINDS,
     )  # fmt: skip
 
 

@@ -104,7 +104,8 @@ def run(
 
 
 def seen_now(clone: Path) -> None:
-    """Have a copied clone be one that has just seen its hub; the copy may be of a state that was fresh a while ago."""
+    """Have a copied clone be one that has just seen its hub, and was made where it is; the copy may be of a state that was fresh a while ago."""
+    (clone / ".git/gitfleet/place").unlink(missing_ok=True)
     with suppress(FileNotFoundError):
         os.utime(clone / ".git/gitfleet/seen")
 

@@ -47,8 +47,14 @@ def made_at(text: str) -> int:
 
 
 def named(word: str) -> str:
-    """A short id that says whose it is: `codex-7h3k9q2m`. Two are the same with probability 2^-40."""
-    return f"{word}-{''.join(ALPHABET[byte & 31] for byte in os.urandom(8)).lower()}"
+    """A short id that says whose it is: `codex-7h3k9q2m`. Two are the same with probability 2^-40.
+
+    It has a digit and a letter behind its dash, so that it looks neither like a word nor like a date that somebody chose.
+    """
+    while True:
+        end = "".join(ALPHABET[byte & 31] for byte in os.urandom(8)).lower()
+        if not end.isdecimal() and not end.isalpha():
+            return f"{word}-{end}"
 
 
 def is_ulid(text: str) -> bool:

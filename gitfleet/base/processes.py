@@ -95,6 +95,62 @@ def _communicate(
             raise
 
 
+def tell(
+    argv: Sequence[str], *, cwd: str, env: Mapping[str, str], data: bytes, timeout: float, most: int
+) -> Completed:
+    """Run a program that somebody else chose, for what it does: of its errors the first `most` bytes are kept, all else that it writes is passed over.
+
+    It is a session of its own; what it leaves running is not waited for, and ends with it only when its time is over. Raises TimedOut, OSError.
+    """
+    end, said = clock.elapsed() + timeout, bytearray()
+    with ExitStack() as stack:
+        given = stack.enter_context(_file())
+        given.write(data)
+        given.seek(0)
+        process = stack.enter_context(_Child(
+            list(argv), cwd=cwd, env=dict(env), stdin=given, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+        ))  # fmt: skip
+        try:
+            while process.poll() is None:
+                piece = _piece(process, end - clock.elapsed())
+                said += piece[: most - len(said)]
+        except BaseException as error:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise TimedOut(f"{argv[0]} took longer than {timeout:.0f} s") from error
+            raise
+        if not said:  # it ended before we looked
+            said += _there(process, most)
+    return Completed(tuple(argv), process.returncode, b"", bytes(said))
+
+
+def _piece(process: _Child, left: float) -> bytes:
+    """What it writes next to its errors, or b"" when it has ended. Raises TimeoutExpired after `left` seconds."""
+    assert process.stderr is not None
+    if left <= 0:
+        raise subprocess.TimeoutExpired(process.args, left)
+    with ExitStack() as stack:
+        handles, pause = [process.stderr.fileno()], min(left, 0.05)
+        with suppress(AttributeError, OSError):  # a system that has no such thing is asked now and then
+            handles.append(os.pidfd_open(process.pid))
+            stack.callback(os.close, handles[-1])
+            pause = left
+        ready = select.select(handles, [], [], pause)[0]
+    if process.stderr.fileno() not in ready:
+        return b""
+    piece = os.read(process.stderr.fileno(), 1 << 16)
+    if not piece:
+        process.wait(left)
+    return piece
+
+
+def _there(process: _Child, most: int) -> bytes:
+    assert process.stderr is not None
+    handle = process.stderr.fileno()
+    return os.read(handle, most) if select.select([handle], [], [], 0)[0] else b""
+
+
 def _file() -> IO[bytes]:
     import tempfile  # 5 ms, and only for what runs hooks of others
 

@@ -70,6 +70,8 @@ class Claim(Record):
 
     def check(self) -> None:
         """Raise Broken unless it says which units it has, as many as its pattern names, if that is a resource."""
+        if self.slots == () and self.capacity == 0 and language.plain_key(self.pattern):
+            return
         try:
             units = self.meant.units
         except FleetError as error:
@@ -95,6 +97,8 @@ class Claim(Record):
     @property
     def where(self) -> str:
         """Where it is filed."""
+        if key := language.plain_key(self.pattern):
+            return f"{ROOT}/={key.replace('/', '/=')}/@{self.id}.json"
         return f"{folder(self.meant.prefix_key)}/@{self.id}.json"
 
 

@@ -155,18 +155,27 @@ def end(view: View, operation: Operation, body: End, generation: int) -> Decisio
         return Refused(_goes_on(session))
     mine = model.held_by(view, session.id)
     kept = [claim for claim in _marked(mine, body.retain) if claim.retained]
+    changes, answer = ending(view, operation, session, kept, generation)
+    released = counted(len(answer.released), "claim")
+    subject = f"session {session.id} ends, releasing {released}{retaining(kept)}{given(answer.served)}"
+    return Accepted(changes, answer, one_line(subject))
+
+
+def ending(
+    view: View, operation: Operation, session: Session, kept: Sequence[Claim], generation: int
+) -> tuple[Changes, Ended]:
+    """What changes when a session goes whose claims `kept` stay, and the answer; the rest of its claims is released."""
     messages = inbox.read(view, session.id)
     unheard = [message.words for message in messages if message.name not in operation.heard]
-    released = [claim for claim in mine if claim.id not in {one.id for one in kept}]
+    stay = {one.id for one in kept}
+    released = [claim for claim in model.held_by(view, session.id) if claim.id not in stay]
     changes: Changes = dict.fromkeys(view.files(session_records.folder(session.id)))
     changes |= model.drop(view, operation.at, *released)
     changes |= model.stay(*kept)
     for ticket in tickets.of_session(tickets.line(view), session.id):
         changes[ticket.where] = None
     changes, served = waiting_line.serve(view, changes, generation, operation.at)
-    answer = Ended(session, tuple(released), tuple(kept), tuple(served), tuple(unheard))
-    subject = f"session {session.id} ends, releasing {counted(len(released), 'claim')}{_retaining(kept)}"
-    return Accepted(changes, answer, one_line(subject + given(served)))
+    return changes, Ended(session, tuple(released), tuple(kept), tuple(served), tuple(unheard))
 
 
 @operation("claim.retain", body=Retain, answer=Retained, paths=model.of_answer(lambda told: told.retained))
@@ -185,7 +194,7 @@ def retain(view: View, operation: Operation, body: Retain, generation: int) -> D
     changes: Changes = {}
     changes |= model.put(*marked)
     answer = Retained(tuple(marked))
-    return Accepted(changes, answer, one_line(f"claims of {session.id} are kept{_retaining(marked)}"))
+    return Accepted(changes, answer, one_line(f"claims of {session.id} are kept{retaining(marked)}"))
 
 
 @operation(
@@ -293,7 +302,7 @@ def _let_go(claim: Claim, keeper: Keeper, instead: Sequence[Keeping]) -> Claim:
     return after
 
 
-def _retaining(kept: Iterable[Claim]) -> str:
+def retaining(kept: Iterable[Claim]) -> str:
     """Who retains how many claims, for the log."""
     counts: dict[Keeper, int] = {}
     for claim in kept:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar
 
-from gitfleet.base import delivery, files
+from gitfleet.base import collecting, delivery, files
 from gitfleet.cli import render
 from gitfleet.cli.answer import Reply, Telling, Watching
 from gitfleet.errors import FleetError
@@ -25,6 +25,8 @@ def run(command: str, action: Callable[[], Reply | Watching | Telling], *, as_js
     """Run `action`, show what it answers or why it could not, and return the exit code."""
     try:
         answer = _ask(command, action, as_json=as_json)
+        if not isinstance(answer, Reply):
+            collecting.often()
         if isinstance(answer, Watching):
             return _watch(command, answer, as_json=as_json)
         if isinstance(answer, Telling):

@@ -73,4 +73,10 @@ def _words(row: HostCheckRow) -> str:
         return row["why"]
     memory = f"{text.amount(row['memory_available'])} of {text.amount(row['memory_total'])} free"
     hidden = "; the system hides processes from us" if row["hidden"] else ""
-    return f"{row['system']}, {text.counted(row['cores'], 'core')}, {memory}{hidden}"
+    return f"{row['system']}, {text.counted(row['cores'], 'core')}, {memory}{_protected(row)}{hidden}"
+
+
+def _protected(row: HostCheckRow) -> str:
+    if row["protects"] is None:
+        return "; what is protected there cannot be read, so everything is"
+    return f"; {text.counted(row['protects'], 'pattern')} protected" if row["protects"] else ""

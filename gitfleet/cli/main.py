@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
 from contextlib import suppress
 
+from gitfleet.base import collecting
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-ALLOCATIONS = 50_000
-"""Objects between two looks for garbage: more than a command makes, and few beside what a long one must not pile up."""
-
 
 def process() -> NoReturn:
     """Be the process of one command: run it, and end at once. To take the interpreter down in order costs a tenth of a claim."""
-    gc.set_threshold(ALLOCATIONS)
+    collecting.seldom()
     code = main()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # whoever wrote to it, or closed it, has seen to that

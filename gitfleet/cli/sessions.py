@@ -11,6 +11,7 @@ from gitfleet.cli import render, starting
 from gitfleet.cli.answer import Reply
 from gitfleet.cli.claiming import kept
 from gitfleet.cli.declaring import Argument, Option
+from gitfleet.cli.messages import as_session, person
 from gitfleet.cli.options import SessionFlag
 from gitfleet.errors import UNCHANGED, NoRepository, UsageError
 from gitfleet.fleet.fleet import Fleet
@@ -136,11 +137,18 @@ def end(
             complete="own_sessions",
         )] = None,
     session: SessionFlag = None,
+    lost: Annotated[bool, Option("--lost", help="It is of another clone, whose machine is lost (persons only).")] = False,
+    reason: Annotated[str, Option("--reason", metavar="TEXT", help="With --lost: why; it is in the log.")] = "",
 ) -> Reply:  # fmt: skip
     """End a session: its claims are released, and what it left is said.
 
-    Without ID it is the one that this command runs in, never another one that is at work in this worktree.
+    Without ID it is the one that this command runs in, never another one that is at work in this worktree. With --lost a
+    person ends one of another clone, unless that clone shows signs of life; what is retained by its branches stays.
     """
+    if lost:
+        return _dismiss(id_, session, reason)
+    if reason:
+        raise UsageError("--reason is for --lost.", hint="Leave it out.")
     if id_ is not None and session not in {None, id_}:
         raise UsageError("Two sessions were named.", hint="Name the one to end, once.")
     with Fleet.open(announce=render.note) as fleet:
@@ -157,6 +165,18 @@ def end(
         return Reply(
             starting_rows.ended(result, left, ended.running), lines, warnings=warnings, session=session
         )
+
+
+def _dismiss(id_: str | None, session: str | None, reason: str) -> Reply:
+    if id_ is None:
+        raise UsageError("--lost needs the session's ID.", hint="See `gitfleet session list`.")
+    _check_id(id_)
+    with as_session(session, person("ends sessions of other clones")) as (fleet, own):
+        result = fleet.dismiss_session(own, SessionId(id_), reason)
+        lines = [f"session {id_} of node {result.session.node} ended"]
+        lines += [f"released: {claim.pattern}" for claim in result.released]
+        lines += kept(result.retained)
+        return Reply(starting_rows.ended(result, []), lines, warnings=fleet.messages(own), session=own)
 
 
 def _check_id(id_: str | None) -> None:

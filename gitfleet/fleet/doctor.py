@@ -10,18 +10,18 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from gitfleet.base import files
-from gitfleet.base.advice import REPAIR, SYNC
+from gitfleet.base.advice import INIT, REPAIR, SYNC
 from gitfleet.base.text import counted, display, duration
 from gitfleet.claims import model
 from gitfleet.clients import confined
 from gitfleet.clone import OPERATIONS, Clone
 from gitfleet.errors import Damaged, FleetError, HubAlarm, HubError, LocalStorage
-from gitfleet.fleet import hooks
+from gitfleet.fleet import copies, hooks
 from gitfleet.git import fleetrefs, refs, ssh_sharing
 from gitfleet.git.objects import BulkObjects, open_objects
 from gitfleet.git.remote import Remote
 from gitfleet.githooks.agents import client_versions, ready
-from gitfleet.ledger import damage
+from gitfleet.ledger import damage, own_node
 from gitfleet.ledger.repair import Repairer
 from gitfleet.sessions import session_records
 from gitfleet.telling.claims_without_files import unmatched
@@ -52,6 +52,7 @@ class Diagnosis(NamedTuple):
 def examine(fleet: Clone) -> list[Finding]:
     """Look at everything once. Asks the hub; a hub that is out of reach is a finding, not an error."""
     looks = (
+        _copies,
         _hub,
         _trunk,
         _objects,
@@ -93,6 +94,16 @@ def repair(fleet: Clone) -> list[str]:
                 done += repairer.mend(alarm).words
         ledger.sync()
     return [*done, *hooks.put_again(fleet.repository)]
+
+
+def _copies(fleet: Clone) -> Iterator[Finding]:
+    """A clone that was copied; nothing of any other."""
+    node = fleet.ledger.node
+    if before := copies.original(fleet.repository.common_dir, node):
+        words = f"this clone is a copy of {display(before)}, and both act as the node {node.id}"
+        state = own_node.state_folder(fleet.repository.common_dir)
+        advice = f"Make the copy a node of its own: remove {display(state)} here, then {INIT}."
+        yield Finding("node", ok=False, words=words, advice=advice)
 
 
 def _hub(fleet: Clone) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from gitfleet.git.repository import discover
 
 if TYPE_CHECKING:
     from gitfleet.claims.model import Claim, Unreadable
+    from gitfleet.claims.retained_claims import Ended
     from gitfleet.fleet.doctor import Diagnosis
     from gitfleet.fleet.maintenance import Upkeep
     from gitfleet.fleet.presence import SessionBegun, SessionFinished
@@ -127,6 +128,14 @@ class Fleet(Clone):
         from gitfleet.fleet import presence  # only for who goes
 
         return presence.finish(self, session, timeout=timeout)
+
+    def dismiss_session(self, person: SessionId, gone: SessionId, reason: str) -> Ended:
+        """End a session of another clone, whose machine is lost: for sessions of persons only. Raises NoSession, PolicyRefused,
+        UsageError, and Conflict where that machine shows signs of life.
+        """
+        from gitfleet.fleet import dismissing  # as above
+
+        return dismissing.dismiss(self, person, gone, reason)
 
     @cached_property
     def worktrees(self) -> FleetWorktrees:

@@ -20,7 +20,7 @@ from gitfleet.base.names import NodeId
 from gitfleet.base.text import display
 from gitfleet.codec import replace
 from gitfleet.errors import UNCHANGED, Blocked, Corrupt, HubAlarm, HubUnreachable, NoFleet, UsageError
-from gitfleet.fleet import probe
+from gitfleet.fleet import copies, probe
 from gitfleet.gates import checkout, slots
 from gitfleet.git import fleetrefs, refs, sharing
 from gitfleet.git.advertisement import Shown
@@ -102,6 +102,7 @@ def _join(repository: Repository, hub: str | None) -> Joined:
     note_main(repository)
     if before is None:
         _note_beginning(repository)
+    copies.note(repository.common_dir, node)
     own_node.save(repository.common_dir, node)
     return Joined(node, before is None, findings, warnings, config)
 

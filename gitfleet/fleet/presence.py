@@ -85,4 +85,4 @@ def _left_behind(clone: Clone, session: SessionId) -> list[str]:
 
 def _running(clone: Clone, session: SessionId) -> Sequence[LeftRunning]:
     here = clone.sessions.local.get(session)
-    return left_running({session: here.worktree if here else ""})[session]
+    return left_running({session: here.worktree if here else ""}, [clone.repository.main])[session]

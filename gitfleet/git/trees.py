@@ -160,8 +160,11 @@ class Snapshot:
         """
         folder = self._walk(path.split("/") if path else [])
         level = [folder] if folder is not None else []
-        while level and not (len(level) > MANY and depth is None and self._list(path)):
+        while level:
             entries = [entry for one in level for entry in one.entries.values() if entry.oid]
+            folders = sum([entry.mode == FOLDER for entry in entries])
+            if folders > MANY and depth is None and self._list(path):
+                return
             if depth == 0:
                 entries = [entry for entry in entries if not entry.is_folder]
             self._objects.prefetch([entry.oid for entry in entries])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from gitfleet.base import text
-from gitfleet.codec import FLAG, WHOLE, Broken, One, Struct, Text, field
+from gitfleet.codec import FLAG, WHOLE, Broken, Maybe, One, Struct, Text, field
 from gitfleet.hosts.asking import HostAnswer, Reach
 from gitfleet.hosts.inventory import HostSpec
 from gitfleet.hosts.status import HostProblem, HostStatus
@@ -32,10 +32,13 @@ class HostMachine(Struct):
 
 
 class HostState(Struct):
-    """A machine, and why scans cannot be kept there ("": they can)."""
+    """A machine, why scans cannot be kept there ("": they can), and how many patterns protect something there (None: they cannot be read,
+    and everything is protected).
+    """
 
     facts: HostMachine = field(One(HostMachine), default=HostMachine())
     state: str = field(_WORD, default="")
+    protects: int | None = field(Maybe(WHOLE), default=0)
 
 
 class HostCheck(Struct):
@@ -45,6 +48,7 @@ class HostCheck(Struct):
     took: int
     greeting: HostGreeting
     machine: HostMachine
+    protects: int | None
     problem: HostProblem | None
 
 
@@ -68,4 +72,4 @@ def checked(answer: HostAnswer) -> HostCheck:
     if problem is None and state.state:
         words = f"scans cannot be kept there: {text.one_line(state.state)}"
         problem = HostProblem(HostStatus.BLOCKED, words, "See that your home folder there can be written to.")
-    return HostCheck(answer.spec, answer.took, greeting, state.facts, problem)
+    return HostCheck(answer.spec, answer.took, greeting, state.facts, state.protects, problem)

@@ -165,15 +165,19 @@ class Listeners:
     def tell(self, name: str, event: Struct) -> None:
         """Tell all of them, in the order in which they came. For the event loop's thread."""
         for listener in list(self._by_name.get(name, ())):
-            try:
-                answer = listener(event)
-            except Exception:  # noqa: BLE001 - whatever a listener does is its own affair
-                self._log.exception("a listener to %s failed", name)
-                continue
-            if inspect.isawaitable(answer):
-                task = asyncio.get_running_loop().create_task(self._awaited(name, answer))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+            self.call(name, listener, event)
+
+    def call(self, name: str, listener: Listener, event: Struct) -> None:
+        """Tell this one alone, under the same rules. For the event loop's thread."""
+        try:
+            answer = listener(event)
+        except Exception:  # noqa: BLE001 - whatever a listener does is its own affair
+            self._log.exception("a listener to %s failed", name)
+            return
+        if inspect.isawaitable(answer):
+            task = asyncio.get_running_loop().create_task(self._awaited(name, answer))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def settle(self) -> None:
         """Wait for the asynchronous ones that are at work, a while at most; not for who waits here itself."""

@@ -22,6 +22,7 @@ from gitfleet.jobs.accounts import FleetAccounts
 from gitfleet.jobs.actions import FleetActions
 from gitfleet.jobs.admission import Bounds
 from gitfleet.jobs.archives.archivist import Archivist
+from gitfleet.jobs.as_documented import raising
 from gitfleet.jobs.daemon import requests
 from gitfleet.jobs.daemon.requests import ManagerRequest
 from gitfleet.jobs.daemon.seat import ManagerSeat
@@ -39,6 +40,7 @@ from gitfleet.jobs.sources.keeper import TaskKeeper
 from gitfleet.jobs.sources.task_desk import TaskDesk
 from gitfleet.jobs.spare_room import SpareRoom
 from gitfleet.jobs.telling_people import PeopleTold
+from gitfleet.jobs.used_worktrees import WorktreesTidied
 from gitfleet.jobs.words import ManagerState
 from gitfleet.ledger import own_node
 
@@ -52,6 +54,7 @@ def state_folder(path: str = ".") -> str:
     return own_node.jobs_folder(discover(path).common_dir)
 
 
+@raising
 class FleetManager(FleetActions, FleetAccounts):
     """See the module. For one event loop at a time; use it as an async context manager, or `initialize`, `start` and `stop` it.
 
@@ -103,6 +106,7 @@ class FleetManager(FleetActions, FleetAccounts):
         )
         self._archivist = Archivist(self.store, self._near, self._current, self._log)
         self._people = PeopleTold(self.store, self._near, self._log)
+        self._tidied = WorktreesTidied(self.store, self._log)
         self._listeners.add("job:needs_input", lambda _: self._people.stir())
         self._state, self._since = ManagerState.UNINITIALIZED, 0.0
         self._configuration: Configuration | None = None
@@ -158,6 +162,7 @@ class FleetManager(FleetActions, FleetAccounts):
         self._keeper.start(self._dispatcher.heard)
         await self._ticker.start()
         self._archivist.start()
+        self._tidied.start()
         await asyncio.to_thread(self._people.start)
         self._seat.listen()
 
@@ -177,6 +182,7 @@ class FleetManager(FleetActions, FleetAccounts):
             last.push_async_callback(self._seat.leave, reason)
             last.push_async_callback(asyncio.to_thread, self._archivist.close)
             last.push_async_callback(asyncio.to_thread, self._people.close)
+            last.push_async_callback(self._tidied.close)
             last.push_async_callback(self._dispatcher.close)
             last.push_async_callback(asyncio.to_thread, self._keeper.close)
 
@@ -192,7 +198,8 @@ class FleetManager(FleetActions, FleetAccounts):
         """Start nothing more; wait for the jobs that run, at most `timeout` (None: for ever), then cancel them. What waits stays.
 
         With `leave_running` none is waited for or cancelled: they go on, and the next manager takes them up. `on_progress` hears
-        how many still run, whenever that changes. Called again while it stops, it hurries that up, and comes back with it.
+        how many still run, whenever that changes; it may be asynchronous, and one that raises is logged, as listeners are.
+        Called again while it stops, it hurries that up, and comes back with it.
         Harmless where nothing runs. Raises ConfigurationError for what is no length of time.
         """
         limit = options.time_limit(timeout)
@@ -232,7 +239,7 @@ class FleetManager(FleetActions, FleetAccounts):
         running = self._dispatcher.running
         while running and (until is None or clock.elapsed() < until):
             if on_progress is not None:
-                on_progress(StopProgress(len(running)))
+                self._listeners.call("the progress of stop", on_progress, StopProgress(len(running)))
             left = None if until is None else max(0.0, until - clock.elapsed())
             await asyncio.wait(running.values(), timeout=left, return_when=asyncio.FIRST_COMPLETED)
 

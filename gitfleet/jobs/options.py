@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from gitfleet.base.text import display
 from gitfleet.jobs.admission import Bounds
@@ -22,7 +23,7 @@ def bounds(own: Bounds, concurrency: Mapping[str, int] | None, history: Mapping[
         ("concurrency", concurrency, _CONCURRENCY),
         ("history", history, _HISTORY),
     ):
-        for name, value in (options or {}).items():
+        for name, value in _group(group, options).items():
             if name not in known:
                 raise _wrong(f"{group}.{name}", f"there is no such option; there are: {', '.join(known)}")
             given[known[name]] = value
@@ -36,7 +37,7 @@ def bounds(own: Bounds, concurrency: Mapping[str, int] | None, history: Mapping[
 
 def check_interval(scheduler: Mapping[str, int | str] | None) -> int:
     """How long schedules sleep at most between two looks at the clock, in milliseconds, by the option `scheduler`. Raises ConfigurationError."""
-    given = dict(scheduler or {})
+    given = _group("scheduler", scheduler)
     try:
         every = milliseconds(given.pop("check_interval", CHECK_INTERVAL))
     except ValueError as error:
@@ -44,6 +45,12 @@ def check_interval(scheduler: Mapping[str, int | str] | None) -> int:
     if given:
         raise _wrong(f"scheduler.{next(iter(given))}", "there is no such option; there is: check_interval")
     return every
+
+
+def _group(name: str, options: Mapping[str, Any] | None) -> dict[str, Any]:
+    if not isinstance(options or {}, Mapping):
+        raise _wrong(name, "must be a mapping of options")
+    return dict(options or {})
 
 
 def time_limit(timeout: int | str | None) -> float | None:

@@ -10,6 +10,7 @@ from gitfleet.codec import replace
 from gitfleet.jobs import outputs, submission, waiting
 from gitfleet.jobs.archives import everywhere
 from gitfleet.jobs.archives.everywhere import Replay
+from gitfleet.jobs.as_documented import documented
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.errors import ArgumentError
 from gitfleet.jobs.logs.streaming import LogStreams
@@ -103,7 +104,9 @@ class FleetQueries(LogStreams):
         return self._replayed(job_id)
 
     async def _replayed(self, job_id: str) -> AsyncIterator[str]:
-        for piece in await asyncio.to_thread(self._written, job_id):
+        with documented():
+            pieces = await asyncio.to_thread(self._written, job_id)
+        for piece in pieces:
             yield piece
 
     def _written(self, job_id: str) -> list[str]:

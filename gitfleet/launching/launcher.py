@@ -237,7 +237,8 @@ class Launcher:
         """
         session = launch.id
         how = "was interrupted" if end.interrupted else f"ended with exit code {end.code}"
-        behind = left_running.left_running({session: self._place.path if self._place.made else ""})[session]
+        own: dict[str, str] = {session: self._place.path if self._place.made else ""}
+        behind = left_running.left_running(own, [self._place.path, repository.main])[session]
         words: list[str] = []
         try:
             common = Repository(repository.common_dir, repository.common_dir, repository.main)

@@ -183,6 +183,16 @@ def _message(generation: int, node: str, operations: Sequence[Operation], subjec
     return "\n".join(lines)
 
 
+def subjects(tip: Tip, count: int) -> list[str]:
+    """What a commit's message says of each of its `count` operations, in their order; "" where it does not."""
+    if count == 1:
+        return [tip.subject]
+    lines = tip.message.split("\n")[2 : count + 3]
+    return (
+        [one_line(line) for line in lines[:-1]] if len(lines) == count + 1 and not lines[-1] else [""] * count
+    )
+
+
 def as_bytes(tree: str, parent: str | None, node: str, at: int, message: str) -> bytes:
     """A commit by `node` as git stores it; `at` in seconds since 1970."""
     who = f"gitfleet <{one_line(node, 64)}@nodes.gitfleet.invalid> {at} +0000"

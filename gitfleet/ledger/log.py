@@ -15,6 +15,8 @@ from gitfleet.ledger.commits import Tip
 from gitfleet.ledger.model import NODE, Accepted, operation_from
 from gitfleet.ledger.operations import Registry
 
+REPLAYED = 2000
+"""Records changed that one look at the log decides anew, at most, to tell what operations that do not name their paths were about."""
 UNREADABLE = "unreadable"
 """The kind of a line that stands for a commit whose transaction cannot be read."""
 
@@ -44,7 +46,11 @@ def lines(
     and by a test of their patterns; of these `generations` alone. Costs three objects a generation, one where it is passed over. Raises
     Corrupt at a commit that is none; one whose transaction cannot be read is a line of its own, of the kind UNREADABLE, whatever is
     asked for.
+
+    Operations that do not name their paths (a release of all, a partial claim) are decided anew, which takes as long as they are large:
+    without a test of patterns at most `REPLAYED` changes of them, and those beyond have no `paths`.
     """
+    effort = _Effort(REPLAYED if meets is None else None)
     link: Tip | None = tip
     first, end = (generations.start, generations.stop) if generations is not None else (0, tip.generation + 1)
     while link is not None and link.generation >= end:
@@ -58,32 +64,25 @@ def lines(
             yield Line(
                 link.generation, link.oid, 0, NodeId("?"), SessionId(""), UNREADABLE, "", (), error.message
             )
-        decided = _Decided(objects, kinds, parent, link)
-        for raw in reversed(carried):
+        decided = _Decided(objects, kinds, parent, link, effort)
+        subjects = commits.subjects(link, len(carried))
+        for raw, subject in zip(reversed(carried), reversed(subjects), strict=True):
             if session and _session(raw) != session:
                 continue
             if kind and not f"{raw.get('kind')}.".startswith(f"{kind}."):
                 continue
-            line = _line(decided, kinds, parent, link, raw, alone=len(carried) == 1)
+            line = _line(decided, kinds, link, raw, subject)
             if meets is None or any(meets(path) for path in line.paths):
                 yield line
         link = parent
 
 
-def _line(
-    decided: _Decided,
-    kinds: Registry,
-    parent: Tip | None,
-    link: Tip,
-    raw: Mapping[str, Any],
-    *,
-    alone: bool,
-) -> Line:
-    named, subject = _named(kinds, raw, link.oid), link.subject
+def _line(decided: _Decided, kinds: Registry, link: Tip, raw: Mapping[str, Any], said: str) -> Line:
+    named, subject = _named(kinds, raw, link.oid), said
     paths: Sequence[str] = named or ()
-    if parent is not None and (named is None or not alone):
+    if named is None or not said:
         touched, own = decided.of(str(raw.get("id")))
-        paths, subject = touched if named is None else paths, own or subject
+        paths, subject = touched if named is None else paths, own or said or link.subject
     at = raw.get("at")
     return Line(
         generation=link.generation, commit=link.oid, at=at if isinstance(at, int) else 0, node=NodeId(str(raw.get("node"))),
@@ -107,11 +106,28 @@ def _named(kinds: Registry, raw: Mapping[str, Any], where: str) -> Sequence[str]
         return ()
 
 
-class _Decided:
-    """What a commit's operations came to, decided anew all together, for those of which only that tells."""
+class _Effort:
+    """How many changes may yet be made by deciding anew; None: any number."""
 
-    def __init__(self, objects: Objects, kinds: Registry, parent: Tip | None, link: Tip) -> None:
+    def __init__(self, left: int | None) -> None:
+        self._left = left
+
+    def is_spent(self) -> bool:
+        return self._left is not None and self._left <= 0
+
+    def spend(self, changes: int) -> None:
+        if self._left is not None:
+            self._left -= changes
+
+
+class _Decided:
+    """What a commit's operations came to, decided anew in order, as far as the effort goes, for those of which only that tells."""
+
+    def __init__(
+        self, objects: Objects, kinds: Registry, parent: Tip | None, link: Tip, effort: _Effort
+    ) -> None:
         self._asked = objects, kinds, parent, link
+        self._effort = effort
 
     def of(self, operation_id: str) -> tuple[Sequence[str], str]:
         """What an operation touched, and its subject; nothing where it cannot be replayed."""
@@ -121,10 +137,15 @@ class _Decided:
     def _all(self) -> dict[str, tuple[Sequence[str], str]]:
         objects, kinds, parent, link = self._asked
         found: dict[str, tuple[Sequence[str], str]] = {}
+        if parent is None or self._effort.is_spent():
+            return found
         with suppress(FleetError):
-            for operation, decision in replay.decisions(objects, kinds, parent, link) if parent else ():
+            for operation, decision in replay.decisions(objects, kinds, parent, link):
                 kind = kinds.get(operation.kind)
                 if isinstance(decision, Accepted) and kind is not None:
                     paths = kind.paths(kind.read(operation), decision.answer) or ()
                     found[operation.id] = paths, decision.subject
+                    self._effort.spend(len(decision.changes))
+                if self._effort.is_spent():
+                    break
         return found

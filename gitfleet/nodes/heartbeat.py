@@ -184,8 +184,8 @@ class NodeRef:
         )
         return (
             f"another clone uses the id of this node, {node.id}, too ({where}); was this clone copied? Nothing of it was "
-            f"overwritten, and other nodes see that clone's heartbeat. {advice.UNINSTALL} and {advice.INIT} in the copy "
-            "give it an id of its own"
+            "overwritten, and other nodes see that clone's heartbeat. In the copy, remove the folder gitfleet in its git "
+            f"directory, then {advice.INIT}: that gives it an id of its own"
         )
 
     def _look(self) -> Sequence[Detail]:

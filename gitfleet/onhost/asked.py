@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import Any, Sequence
 
-from gitfleet.onhost import candidate_form, facts, procfs, redaction, scanning, state
+from gitfleet.onhost import candidate_form, facts, procfs, protection, redaction, scanning, state
 from gitfleet.onhost.acting import slowing
 from gitfleet.onhost.records import KEEP, ScanRequest, TriageCandidate
 from gitfleet.onhost.serving import Body, OpRefused, Tell
@@ -25,13 +25,14 @@ _WORD = re.compile(r"[0-9A-Za-z_.:@+-]{1,128}\Z")
 
 
 def check(request: Body, tell: Tell) -> Body:
-    """The machine, and whether scans can be kept here."""
+    """The machine, whether scans can be kept here, and how many patterns of its owner protect something (None: they cannot be read)."""
     _demand_proc()
-    found = facts.gather(os.getuid())
+    found, patterns = facts.gather(os.getuid()), protection.protected()
     hides = candidate_form.redactor(redaction.SAFE, b"", found)
     return {
         "facts": {**candidate_form.facts_form(found, hides), "host_name": "", "user": ""},
         "state": _writable(),
+        "protects": None if protection.UNREADABLE in patterns else len(patterns),
     }
 
 

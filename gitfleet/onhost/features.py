@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from gitfleet.onhost import likelihoods as model
 from gitfleet.onhost.categories import MCP_SERVER
-from gitfleet.onhost.records import HostProcess, Origin, ProcessGroup
-from gitfleet.onhost.signatures import ProcessKind
+from gitfleet.onhost.records import HostProcess, Origin, ProcessGroup, ProcessTable
+from gitfleet.onhost.signatures import ProcessKind, kind_of
+from gitfleet.onhost.supervisors import reaps
 
 _KIN = frozenset(["parent", "child", "group", "cgroup"])
 _AGES = ((0.1, "young"), (1.0, "within its life"), (3.0, "past its life"), (10.0, "far past its life"))
 _CPU = ((0.0, "none"), (0.001, "under 0.1 %"), (0.01, "under 1 %"), (0.1, "under 10 %"), (0.5, "under 50 %"))
 
 
-def observe(group: ProcessGroup, origin: Origin, kind: ProcessKind) -> tuple[dict[str, str], tuple[str, ...]]:
+def observe(
+    group: ProcessGroup, origin: Origin, kind: ProcessKind, table: ProcessTable
+) -> tuple[dict[str, str], tuple[str, ...]]:
     """The bin of each feature that is known, and the names of those that apply and are not known."""
     found: dict[str, str | None] = {
         "provenance of a worker" if kind.worker else "provenance": provenance(
-            origin, idle_worker=kind.worker and _works_for_nobody(group, kind)
+            origin, idle_worker=kind.worker and _works_for_nobody(group, kind, table)
         ),
         "folder": _folder(group),
         "terminal": "a terminal" if any(one.terminal for one in group.members) else "none",
@@ -62,14 +65,30 @@ def _ended(origin: Origin, *, idle_worker: bool) -> str:
     return model.ENDED_KIN if origin.by in _KIN else model.ENDED_PLACE
 
 
-def _works_for_nobody(group: ProcessGroup, kind: ProcessKind) -> bool:
-    """Whether nobody can give a worker work: it listens nowhere, and nobody holds what it reads from.
+def _works_for_nobody(group: ProcessGroup, kind: ProcessKind, table: ProcessTable) -> bool:
+    """Whether nobody can give a worker work: who started it has ended, it listens nowhere, and nobody holds what it reads from.
 
     An MCP server may have been started for good, with nothing to read: of one it takes a line that has been let go of.
     """
     if group.client is not False or any(one.listening is None or one.listening for one in _alive(group)):
         return False
-    return let_go(group) or not (group.mcp or kind.category == MCP_SERVER)
+    if group.mcp or kind.category == MCP_SERVER:
+        return let_go(group)
+    return not _has_runner(group, table)
+
+
+def _has_runner(group: ProcessGroup, table: ProcessTable) -> bool:
+    """Whether what they work for may be there still: a process above one of them that has not only taken it over, or a program
+    among them that is no worker and that none of them has started.
+    """
+    inside = {one.identity.pid for one in group.members}
+    for one in _alive(group):
+        above = table.processes.get(one.ppid)
+        if one.ppid in inside:
+            continue
+        if not kind_of(one).worker or (above is not None and not above.zombie and not reaps(above)):
+            return True
+    return False
 
 
 def let_go(group: ProcessGroup) -> bool:

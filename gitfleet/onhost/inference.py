@@ -52,7 +52,7 @@ def judge(
         return _zombie(kind)
     kept = _kept(group, origin, kind, table, protect, myself)
     kept = kept or _held(group, holders(table) if holding is None else holding)
-    observed, missing = observe(group, origin, kind)
+    observed, missing = observe(group, origin, kind, table)
     posterior = posterior_of(observed, kind.category)
     careful = kind.category == UNKNOWN or (kind.category != TEST_RUNNER and hard_at_work(group))
     awaited = kind.category == LANGUAGE_SERVER and not (let_go(group) and group.client is False)

@@ -1,17 +1,20 @@
 """In which session's worktree a process works: told by the folder itself, not by its name.
 
 A worktree may have been removed and made anew at the same path; what worked in the old one does not work in the new one. So
-working directories are compared by device and inode, walking up from where the process really is.
+working directories are compared by device and inode, walking up from where the process really is. The
+walk ends at a repository that is no place itself: a clone inside of a worktree is another's, with sessions of its own.
 """
 
 from __future__ import annotations
 
 import os
+import re
 
 from gitfleet.onhost import procfs, silent_disks
 from gitfleet.onhost.records import HostProcess, ProcessTable
 
 _DEEPEST = 64
+_SUBMODULE = re.compile(rb"\.git/(worktrees/[^/]+/)?modules/")
 
 
 def placed(table: ProcessTable, places: dict[str, str], root: str = procfs.PROC) -> dict[int, str]:
@@ -70,10 +73,21 @@ def _upwards(path: str, one: HostProcess, inodes: dict[tuple[int, int], str]) ->
             return None  # it has gone elsewhere, or is another process by now
         if inode in inodes:
             return inodes[inode]
-        if inode == before:
+        if inode == before or _is_apart(path + "/.git"):
             return None
         before, path = inode, path + "/.."
     return None
+
+
+def _is_apart(git: str) -> bool:
+    """Whether this is the `.git` of a repository or worktree by itself; that of a submodule belongs to what is around it."""
+    if not os.path.isfile(git):
+        return os.path.lexists(git)
+    try:
+        with open(git, "rb") as file:
+            return not _SUBMODULE.search(file.read(4096))
+    except OSError:
+        return True
 
 
 def _by_name(path: str, places: dict[str, str]) -> str | None:

@@ -20,11 +20,12 @@ _LONGEST = 1 << 16
 
 
 def files() -> tuple[str, ...]:
-    """Where the patterns are: for the whole machine, and for this user."""
-    home = os.environ.get("XDG_CONFIG_HOME", "")
-    if not os.path.isabs(home):
-        home = os.path.join(os.path.expanduser("~"), ".config")
-    return "/etc/gitfleet/protect", os.path.join(home, "gitfleet", "protect")
+    """Where the patterns are: for the whole machine, and for this user. `~/.config` counts wherever `XDG_CONFIG_HOME` points, and the other
+    way round: a login by ssh often has another environment than the one in which the file was written.
+    """
+    homes = os.path.join(os.path.expanduser("~"), ".config"), os.environ.get("XDG_CONFIG_HOME", "")
+    own = [os.path.join(home, "gitfleet", "protect") for home in homes if os.path.isabs(home)]
+    return tuple(dict.fromkeys(["/etc/gitfleet/protect", *own]))
 
 
 def protected(asked: Iterable[str] = (), paths: Sequence[str] | None = None) -> tuple[str, ...]:
@@ -32,7 +33,7 @@ def protected(asked: Iterable[str] = (), paths: Sequence[str] | None = None) -> 
     found = list(asked)
     for path in files() if paths is None else paths:
         try:
-            with open(path, encoding="utf-8") as file:
+            with open(path, encoding="utf-8-sig") as file:
                 text = file.read(_LONGEST + 1)
         except FileNotFoundError:
             continue

@@ -19,7 +19,8 @@ NOBODYS = "-"
 _SCOPE = re.compile(r"gitfleet-(.+)-[0-9]+\.scope\Z")
 _DESKTOP_APP = re.compile(r"app-.+\.scope\Z")
 """What a desktop starts for its user is often a child of the user's service manager, and no orphan."""
-_MADE_UP = re.compile(r"-[0-9a-hjkmnp-tv-z]{8}\Z")
+_MADE_UP = re.compile(r"-(?![a-z]+\Z)(?![0-9]+\Z)[0-9a-hjkmnp-tv-z]{8}\Z")
+"""The end of an id that was made up (`base.ids.named`); `api-database` and `review-20261130` were chosen."""
 _UNUSUAL = re.compile(r"[^A-Za-z0-9:_.-]+")
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from gitfleet.errors import BadPath, BadPattern
     from gitfleet.patterns.wildmatch import Elements
 
-__all__ = ["LONGEST", "ROOT", "Pattern", "key", "literal", "matches", "parse"]
+__all__ = ["LONGEST", "ROOT", "Pattern", "key", "literal", "matches", "parse", "plain_key"]
 
 LONGEST = 4096
 """Bytes of UTF-8 that a path or pattern may have."""
@@ -51,6 +51,8 @@ DEEPEST = 256
 _WILD = frozenset("*?[\\")
 _SPECIAL = frozenset("*?[\\{")
 _SAYS_NOTHING = frozenset({"", "."})
+_NO_NAMES = frozenset({"", ".", "..", ".git"})
+_SAYS_MORE = ("!", resources.PREFIX, ROOT)
 _set = object.__setattr__
 
 
@@ -185,6 +187,22 @@ def parse(text: str) -> tuple[Pattern, ...]:
         return tuple(dict.fromkeys(_shallow(_read(spelled, text), text) for spelled in expand(text)))
     except NoPattern as problem:
         raise _bad_pattern(text, problem.why, problem.hint) from None
+
+
+def plain_key(text: str) -> str:
+    """The comparison key of the path that `text` is, where it is one in ASCII, as `parse` would spell it; "" where only that can tell.
+
+    For who reads very many: it takes a fifth of the time.
+    """
+    if not (
+        text.isascii() and text.isprintable() and _SPECIAL.isdisjoint(text) and len(text) <= LONGEST // 4
+    ):
+        return ""
+    if text.startswith(_SAYS_MORE):
+        return ""
+    key_ = text.lower()
+    names = key_.split("/")
+    return key_ if _NO_NAMES.isdisjoint(names) and len(names) <= DEEPEST else ""
 
 
 def _shallow(pattern: Pattern, given: str) -> Pattern:

@@ -48,15 +48,20 @@ class LeftRunning(Struct):
         return f"{self.pid} {one_line(self.command, 60)} ({amount(self.memory)}{more}{listens}, since {duration(int(self.age))})"
 
 
-def left_running(sessions: Mapping[str, str]) -> dict[str, tuple[LeftRunning, ...]]:
+def left_running(
+    sessions: Mapping[str, str], around: Sequence[str | None] = ()
+) -> dict[str, tuple[LeftRunning, ...]]:
     """What runs of each of these sessions, given with their worktrees ("": none): all but who asks, what is above it, and what
     serves an agent that still talks to it. Nothing where the system does not show its processes.
+
+    `around` are other folders of their clone (None: not known). What has the mark of a session whose name somebody chose is told only where it works
+    in one of all these: another clone of this machine may have a session of that name.
     """
     nothing: dict[str, tuple[LeftRunning, ...]] = dict.fromkeys(sessions, ())
     if not sessions or not os.path.exists(f"{procfs.PROC}/self/stat"):
         return nothing
     try:
-        return {**nothing, **_found(sessions)}
+        return {**nothing, **_found(sessions, around)}
     except OSError:  # to look is not worth an end that fails
         return nothing
 
@@ -73,9 +78,10 @@ def told(session: str, running: Sequence[LeftRunning]) -> list[str]:
     ]
 
 
-def _found(sessions: Mapping[str, str]) -> dict[str, tuple[LeftRunning, ...]]:
+def _found(sessions: Mapping[str, str], around: Sequence[str | None]) -> dict[str, tuple[LeftRunning, ...]]:
     table = snapshot.take(0, connected=False)
-    placed = places.placed(table, {path: session for session, path in sessions.items() if path})
+    theirs = {path: session for session, path in sessions.items() if path}
+    placed = places.placed(table, {**{path: provenance.NOBODYS for path in around if path}, **theirs})
     known = provenance.origins(table, dict.fromkeys(sessions, provenance.ENDED), placed, own_pid=os.getpid())
     above = frozenset(provenance.line(table.processes, os.getpid()))
     if not any(origin.session in sessions and pid not in above for pid, origin in known.items()):
@@ -86,13 +92,15 @@ def _found(sessions: Mapping[str, str]) -> dict[str, tuple[LeftRunning, ...]]:
     for group in grouping.groups(table, known):
         origin = provenance.of_group(group.members, known)
         living = [one for one in group.members if not one.zombie]
-        if origin.session is None or origin.session not in sessions or not living or _is_in_use(group, above):
+        if origin.session not in sessions or origin.state != provenance.ENDED or not living:
+            continue
+        if _is_in_use(group, above):
             continue
         if origin.by == "place" and not _is_orphan(
             living, table
         ):  # somebody's shell or editor, who works there too
             continue
-        found.setdefault(origin.session, []).append(_told(living, origin.by, hides))
+        found.setdefault(origin.session or "", []).append(_told(living, origin.by, hides))
     return {session: tuple(some) for session, some in found.items()}
 
 

@@ -36,7 +36,10 @@ class KnownSessions(Struct):
 
 
 def known(clone: Clone) -> KnownSessions:
-    """All that is known here, without the network. A session whose process has ended counts as ended. Raises NoFleet, Corrupt."""
+    """All that is known here, without the network. A session whose process has ended counts as ended. Raises NoFleet, Corrupt.
+
+    Where sessions of other clones have ended is left out: another one may be at work there by now that is not known here yet.
+    """
     state, node = clone.current(), clone.ledger.node.id
     states: dict[str, str] = {}
     places: dict[str, tuple[bool, str]] = {}
@@ -47,11 +50,13 @@ def known(clone: Clone) -> KnownSessions:
                 continue
             ended = liveness.liveness(session, node, peers).word == DEAD
             states[session.id] = ENDED if ended else LIVE
+            if ended and session.node != node:
+                continue
             _settle(places, shared, session.worktree, (session.node == node, session.id))
-    for session_id, worktree in _before(clone):
+    for session_id, worktree in _before(clone, node):
         if len(states) < MOST:
             states.setdefault(session_id, ENDED)
-        if worktree.startswith("/") and worktree not in places:
+        if worktree and worktree not in places:
             places[worktree] = False, session_id
     found = {path: NOBODYS if path in shared else one for path, (_, one) in places.items()}
     main = clone.repository.main
@@ -84,8 +89,8 @@ def _settle(places: dict[str, tuple[bool, str]], shared: set[str], path: str, on
         shared.add(path)
 
 
-def _before(clone: Clone) -> Iterator[tuple[str, str]]:
-    """The sessions that the chain tells of, newest first, each with where it worked ("": not told)."""
+def _before(clone: Clone, node: str) -> Iterator[tuple[str, str]]:
+    """The sessions that the chain tells of, newest first, each with where it worked ("": not told, or not in this clone, which is `node`)."""
     tip = clone.ledger.tip()
     objects = clone.ledger.objects
     for _ in range(GENERATIONS):
@@ -97,14 +102,13 @@ def _before(clone: Clone) -> Iterator[tuple[str, str]]:
         except FleetError:
             return
         for raw in reversed(carried):
-            yield from _named(raw)
+            yield from _named(raw, node)
 
 
-def _named(raw: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _named(raw: dict[str, Any], node: str) -> Iterator[tuple[str, str]]:
     actor, body = raw.get("actor"), raw.get("body")
     session_id = actor.get("id") if isinstance(actor, dict) and actor.get("kind") == "session" else None
     if isinstance(session_id, str) and session_id:
-        worktree = (
-            body.get("worktree") if raw.get("kind") == "session.start" and isinstance(body, dict) else ""
-        )
-        yield session_id, worktree if isinstance(worktree, str) else ""
+        started = raw.get("kind") == "session.start" and raw.get("node") == node
+        worktree = body.get("worktree") if started and isinstance(body, dict) else ""
+        yield session_id, worktree if isinstance(worktree, str) and worktree.startswith("/") else ""

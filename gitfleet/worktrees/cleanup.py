@@ -155,7 +155,7 @@ class Cleaner:
     @cached_property
     def _running(self) -> dict[str, tuple[LeftRunning, ...]]:
         """What the sessions of the worktrees have left running, from one look just before the first of them goes."""
-        return left_running.left_running(self._looked)
+        return left_running.left_running(self._looked, [self._worktrees.repository.main])
 
     def _users(self, paths: Sequence[str]) -> dict[str, list[liveness.User]]:
         return liveness.users(paths, sessions=LocalSessions(self._worktrees.state).all())

@@ -231,3 +231,20 @@ def test_claim_that_matches_a_file_of_another_branch_or_worktree_is_not_named(
     fleet.claims.claim(ADA_1, ["only/", "loose.txt"])
     monkeypatch.setattr(claims_without_files, "A_WHILE", -1)
     assert claims_without_files.unmatched(fleet) == []
+
+
+def test_doctor_tells_a_copy_beside_its_original_and_nothing_of_a_clone_that_was_moved(
+    fleets: Fleets,
+) -> None:
+    ada = fleets.clone("ada").resolve()
+    copy, moved = ada.with_name("copy"), ada.with_name("moved")
+    Fleet.join(str(ada)).close()
+    shutil.copytree(ada, copy, symlinks=True)
+    Fleet.join(str(copy)).close()  # it stays known as one
+    with Fleet.open(str(copy)) as fleet, Fleet.open(str(ada)) as original:
+        assert str(ada) in problems(fleet)["node"]
+        assert "node" not in problems(original)
+    shutil.move(ada, moved)
+    for there in (copy, moved):
+        with Fleet.open(str(there)) as fleet:
+            assert "node" not in problems(fleet)

@@ -17,7 +17,9 @@ from tests.workbench import Gitfleet
 def test_hosts_are_checked_with_what_is_to_be_done_about_each(
     hosts: Hosts, gitfleet: Gitfleet, tmp_path: Path
 ) -> None:
-    hosts.start("installed")
+    installed = hosts.start("installed")
+    (installed.home / ".config/gitfleet").mkdir(parents=True)
+    (installed.home / ".config/gitfleet/protect").write_text("npm run demo\n")
     hosts.start("bare", tool=None, banner="BEWARE\n", login="echo noise\n")
     hosts.start("ancient", tool=ANCIENT)
     hosts.start("refusing", accepts=False)
@@ -37,6 +39,7 @@ def test_hosts_are_checked_with_what_is_to_be_done_about_each(
         "down": "unreachable",
     }
     assert rows["installed"]["cores"] > 0
+    assert rows["installed"]["protects"] == 1
     assert all(row["next"] for row in rows.values() if row["status"] != "ready")
     assert answer["data"]["merged"] == [{"host_id": "installed", "places": ["line 2", "line 7"]}]
 

@@ -31,9 +31,18 @@ def test_the_versions_are_those_of_the_official_library() -> None:
 async def whole_round(client: Client | ClientSession) -> None:
     """Claim, check, tell, list: what comes back is held against the declared schemas by the client itself."""
     listed = await client.list_tools()
-    assert {"claim", "release", "wait", "check", "status", "queue", "queue_add", "messages", "tell"} == {
-        tool.name for tool in listed.tools
-    }
+    assert {
+        "claim",
+        "release",
+        "wait",
+        "check",
+        "status",
+        "queue",
+        "queue_add",
+        "messages",
+        "message_verify",
+        "tell",
+    } == {tool.name for tool in listed.tools}
     done: Any = await client.call_tool("claim", {"paths": ["src/a.py"]})
     assert not done.is_error
     assert [claim["pattern"] for claim in done.structured_content["data"]["granted"]] == ["src/a.py"]

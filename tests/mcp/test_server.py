@@ -136,6 +136,20 @@ def test_texts_that_look_like_options_are_texts(serve: Serve, cli: Cli) -> None:
     assert again["messages"] == []
 
 
+def test_a_message_is_checked_and_read_whole_by_its_id_and_an_unknown_one_fails(
+    serve: Serve, cli: Cli
+) -> None:
+    client, long = serve(), ("read me " * 100).strip()
+    sent = client.call(1, "tell", to=str(cli.clone.other), text=long)["structuredContent"]["data"]["message"]
+    found = client.call(2, "message_verify", id=sent)
+    assert not found["isError"]
+    assert found["structuredContent"]["data"]["text"] == long
+    assert found["structuredContent"]["data"]["sender"] == cli.clone.session
+    unknown = client.call(3, "message_verify", id=f"{sent[:-1]}{'0' if sent[-1] != '0' else '1'}")
+    assert unknown["isError"]
+    assert unknown["structuredContent"]["code"] == 13
+
+
 def test_a_held_path_is_refused_with_its_holder_and_check_answers_without_failing(
     serve: Serve, cli: Cli
 ) -> None:

@@ -252,7 +252,8 @@ def test_copy_of_a_clone_is_warned_and_overwrites_nothing(fleets: Fleets, git: G
     warned = exchange(copy)
     assert len(warned) == 1
     assert node(ada) in warned[0]
-    assert advice.UNINSTALL in warned[0]
+    assert advice.INIT in warned[0]
+    assert advice.UNINSTALL not in warned[0]  # it would end the sessions of the original
     assert git(fleets.hub, "rev-parse", ref) == theirs
     assert warned[0] in look(copy)[1]
     assert exchange(ada) == []

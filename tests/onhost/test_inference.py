@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gitfleet.onhost import likelihoods as model
+from gitfleet.onhost.inference import judge
 from gitfleet.onhost.records import (
     ABANDONED,
     ACTIONS,
@@ -21,9 +22,10 @@ from gitfleet.onhost.records import (
     ZOMBIE,
     HostProcess,
     Origin,
+    ProcessGroup,
 )
 from gitfleet.triage.selection import ALPHA, select
-from tests.onhost.tables import DAY, HOUR, OF_A_USER, OF_NOBODY, judged, of_session, process
+from tests.onhost.tables import DAY, HOUR, OF_A_USER, OF_NOBODY, host, judged, of_session, process
 
 RUNAWAY: dict[str, Any] = {"cpu": 1.0, "cpu_total": 6 * HOUR, "age": 7 * HOUR}
 
@@ -107,6 +109,35 @@ def test_orphaned_worker_of_nobody_is_ended(command: str) -> None:
     assert found.action == TERMINATE
     assert found.log_e >= log2(400 / 0.05)
     assert judged(OF_A_USER, one).action == KEEP
+
+
+POOL = "python -c 'from multiprocessing.spawn import spawn_main; spawn_main(tracker_fd=5)' --multiprocessing-fork"
+XDIST = "python -u -c 'import sys;exec(eval(sys.stdin.readline()))'"
+
+
+@pytest.mark.parametrize(
+    "runner", ["python crunch.py", "python -c 'import crunch'", "./crunch", "python run_tests.py"]
+)
+@pytest.mark.parametrize("worker", [POOL, XDIST])
+def test_program_that_was_left_running_with_its_workers_is_no_orphaned_worker(
+    runner: str, worker: str
+) -> None:
+    """`nohup` it, and log out: it works for itself, and its workers for it."""
+    above = process(runner, 100, age=DAY)
+    below = [process(worker, pid, ppid=100, pgid=100) for pid in (101, 102)]
+
+    assert judged(OF_NOBODY, above, *below).action == KEEP
+    assert judged(OF_NOBODY, below[0], above, below[1]).action == KEEP
+    assert judged(OF_NOBODY, *(replace(one, ppid=1) for one in below)).action == TERMINATE
+
+
+def test_worker_below_a_program_of_another_group_is_no_orphaned_worker() -> None:
+    runner, worker = process("python crunch.py", 100), process(POOL, 101, ppid=100)
+    group = ProcessGroup(worker, (worker,), 101, client=False)
+
+    assert judge(group, OF_NOBODY, host(runner, worker)).action == KEEP
+    assert judge(group, OF_NOBODY, host(replace(runner, zombie=True), worker)).action == TERMINATE
+    assert judge(group, OF_NOBODY, host(worker)).action == TERMINATE
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,23 @@ def test_file_of_the_host_is_read_line_by_line_after_what_was_asked(tmp_path: Pa
     assert protected(["x"], [str(tmp_path / "none"), str(file)]) == ("x", "vite", "node keep.js*")
 
 
+def test_file_that_another_system_has_marked_as_text_is_read_from_its_first_line(tmp_path: Path) -> None:
+    file = tmp_path / "protect"
+    file.write_bytes(b"\xef\xbb\xbfnpm run demo\r\nvite\r\n")
+
+    assert protected([], [str(file)]) == ("npm run demo", "vite")
+
+
+def test_users_file_counts_with_and_without_the_variable_that_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for where in ("", "relative", str(tmp_path / "elsewhere")):
+        monkeypatch.setenv("XDG_CONFIG_HOME", where)
+        assert str(tmp_path / ".config/gitfleet/protect") in files()
+    assert str(tmp_path / "elsewhere/gitfleet/protect") in files()
+
+
 @pytest.mark.parametrize(
     "content", [b"\xff\xfe", b"x" * 70_000, None], ids=["no text", "too long", "a folder"]
 )
@@ -62,8 +79,8 @@ def test_scan_keeps_what_the_user_of_the_host_protects(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    Path(files()[1]).parent.mkdir()
-    Path(files()[1]).write_text("node server.js\n")
+    Path(files()[-1]).parent.mkdir()
+    Path(files()[-1]).write_text("node server.js\n")
     one = process("node server.js", 2**22 + 7)
     table, group = host(one), ProcessGroup(one, (one,), one.pgid)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from gitfleet.base import ids
 from gitfleet.onhost import places, provenance, snapshot, supervisors
 from gitfleet.onhost.records import HostProcess, Identity, Origin, ProcessTable
 from tests.onhost.starting import LEAK, Programs, table_when
@@ -126,13 +127,21 @@ def test_what_was_taken_over_is_not_of_the_session_of_who_took_it() -> None:
     assert of(5, init(), manager, process("node s.js", 5, ppid=4)).session is None
 
 
-@pytest.mark.parametrize(("placed", "state"), [({}, "unknown"), ({5: "ada-1"}, "ended"), ({5: "-"}, "ended")])
+@pytest.mark.parametrize("name", ["ada-1", "api-database", "review-20261130"])
+@pytest.mark.parametrize(("placed", "state"), [(None, "unknown"), ("own", "ended"), ("-", "ended")])
 def test_chosen_name_of_an_ended_session_is_believed_only_in_a_place_of_the_fleet(
-    placed: dict[int, str], state: str
+    name: str, placed: str | None, state: str
 ) -> None:
-    table = host(init(), process("node s.js", 5, marker="ada-1"))
-    assert provenance.origins(table, {"ada-1": "ended"}, placed)[5].state == state
-    assert provenance.origins(table, {"ada-1": "live"}, placed)[5].state == "live"
+    table = host(init(), process("node s.js", 5, marker=name))
+    where = {5: name if placed == "own" else placed} if placed else {}
+    assert provenance.origins(table, {name: "ended"}, where)[5].state == state
+    assert provenance.origins(table, {name: "live"}, where)[5].state == "live"
+
+
+def test_name_that_was_made_up_is_believed_wherever_it_works() -> None:
+    for name in (ids.named("codex") for _ in range(200)):
+        table = host(init(), process("node s.js", 5, marker=name))
+        assert provenance.origins(table, {name: "ended"}, {})[5].state == "ended", name
 
 
 SHELL = process("bash", 4, terminal=34816, sid=4, pgid=4)
@@ -323,6 +332,32 @@ def test_place_is_told_by_the_folder_that_a_process_works_in(
     found = places.placed(snapshot.take(0), {str(tree): LIVE})
     assert found.get(inside.pid) == LIVE
     assert outside.pid not in found
+
+
+@pytest.mark.parametrize(
+    ("git", "inside"),
+    [
+        ("", False),  # a folder
+        ("gitdir: /elsewhere/.git/worktrees/s1\n", False),
+        ("gitdir: ../.git/modules/lib\n", True),
+        ("gitdir: /r/.git/worktrees/s1/modules/lib\n", True),
+    ],
+    ids=["clone", "worktree", "submodule", "submodule-of-a-worktree"],
+)
+def test_clone_inside_of_a_place_is_another_place(
+    start: Programs, tmp_path: Path, git: str, *, inside: bool
+) -> None:
+    inner = tmp_path / "vendor" / "other"
+    inner.mkdir(parents=True)
+    (tmp_path / ".git").mkdir()
+    if git:
+        (inner / ".git").write_text(git)
+    else:
+        (inner / ".git").mkdir()
+    one = start(["/bin/sleep", "600"], cwd=inner)
+    table = snapshot.take(0)
+    assert (one.pid in places.placed(table, {str(tmp_path): "-"})) is inside
+    assert places.placed(table, {str(tmp_path): "-", str(inner): ENDED})[one.pid] == ENDED
 
 
 def test_worktree_made_anew_at_the_same_path_is_not_the_place_of_what_worked_in_the_old_one(

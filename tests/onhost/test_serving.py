@@ -115,6 +115,15 @@ def test_check_tells_of_the_machine_without_names() -> None:
     assert (body["facts"]["user"], body["facts"]["host_name"], body["state"]) == ("", "", "")
 
 
+@pytest.mark.parametrize(("content", "count"), [(b"# ours\nvite\nnpm *\n", 2), (b"\xff", None)])
+def test_check_tells_how_much_the_owner_protects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, count: int | None
+) -> None:
+    monkeypatch.setattr("gitfleet.onhost.protection.files", lambda: [str(tmp_path / "protect")])
+    (tmp_path / "protect").write_bytes(content)
+    assert told({"op": "check"})[1][1]["protects"] == count
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 def test_secrets_of_a_real_process_are_in_no_answer_of_a_scan(
     start: Programs, tmp_path: Path, profile: str

@@ -20,7 +20,7 @@ from gitfleet.errors import BadPath, BadPattern
 from gitfleet.patterns import automaton, casefold
 from gitfleet.patterns.braces import expand
 from gitfleet.patterns.charsets import accepts
-from gitfleet.patterns.language import DEEPEST, LONGEST, Pattern, key, literal, matches, parse
+from gitfleet.patterns.language import DEEPEST, LONGEST, Pattern, key, literal, matches, parse, plain_key
 from tests.patterns import bruteforce
 from tests.sampling import examples
 from tests.workbench import ROOT, Git
@@ -795,3 +795,28 @@ sys.stdout.write("\\n".join(sys.modules.keys() - before))
         [sys.executable, "-I", "-S", "-c", script], capture_output=True, text=True, check=True
     )
     assert {name for name in done.stdout.split() if not name.startswith("gitfleet.")} <= {"__future__"}
+
+
+# --- paths that are known as such at a glance
+
+
+@pytest.mark.parametrize("text", ["src/a.py", "README", "a", "A/b.C/d e", "x" * 200, "/".join("d" * DEEPEST)])
+def test_plain_key_of_a_path_as_it_is_spelled_is_the_key_that_parse_finds(text: str) -> None:
+    found = one(text)
+    assert plain_key(text) == "/".join(found.prefix_key) != ""
+    assert (found.text, found.shape, found.subtree, found.units) == (text, "path", True, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", ".", "a/", "./a", "a//b", "/a", "a/../b", "a/.GIT/b", "*.py", "a[b]", "a{b,c}", "!a", "res:gpu", ":/res:gpu", "a\\*", "é", "a\nb",
+     "x" * LONGEST, "/".join("d" * (DEEPEST + 1))],
+)  # fmt: skip
+def test_plain_key_of_anything_else_is_left_to_parse(text: str) -> None:
+    assert plain_key(text) == ""
+
+
+@given(st.text(alphabet="aA./:!*{}[] gitres\\é\n", max_size=12))
+def test_plain_key_where_there_is_one_agrees_with_parse(text: str) -> None:
+    if found := plain_key(text):
+        assert (parse(text)[0].text, "/".join(one(text).prefix_key)) == (text, found)

@@ -61,6 +61,19 @@ def test_group_whose_starter_has_ended_is_told_once(start: Programs, session: st
     assert (str(found.pid), found.by) == (start.said, "marker")
 
 
+def test_mark_that_another_clone_may_have_chosen_too_is_told_only_in_folders_of_this_one(
+    start: Programs, tmp_path: Path
+) -> None:
+    session = f"s-{os.getpid()}"
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    mine = start.python(SLEEP, env=marked(session), cwd=here)
+    start.python(SLEEP, env=marked(session), cwd=there)
+    for found in (left_running({session: str(here)}), left_running({session: ""}, [None, str(here)])):
+        assert [one.pid for one in found[session]] == [mine.pid]
+
+
 def test_who_asks_and_what_is_above_it_are_not_left(start: Programs, session: str) -> None:
     script = (
         "import subprocess, sys; from gitfleet.sessions.left_running import left_running;"

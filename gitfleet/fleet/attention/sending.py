@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from gitfleet.trunk.notify_policy import NotifyPolicy
 
 TIME = 15.0
 """Seconds that a program, or a server, may take."""
+_UNFIT = "the address of the webhook, or a header, cannot be used"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -52,9 +54,7 @@ def _run(command: Sequence[str], message: PeopleMessage, folder: str) -> None:
     env = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "GITFLEET_"))}
     data = f"{message.title}\n{message.text}\n".encode()
     try:
-        done = processes.run(
-            [command[0], *words], cwd=folder, env=env, data=data, timeout=TIME, own_session=True
-        )
+        done = processes.tell([command[0], *words], cwd=folder, env=env, data=data, timeout=TIME, most=4096)
     except processes.TimedOut as error:
         raise Doubtful(f"{name} took longer than {TIME:.0f} s") from error
     except OSError as error:
@@ -65,6 +65,46 @@ def _run(command: Sequence[str], message: PeopleMessage, folder: str) -> None:
 
 
 def _post(rules: NotifyPolicy, message: PeopleMessage) -> None:
+    """Post it, on a thread of its own: no single wait of a connection knows how long all of them take together."""
+    url, (kind, data) = _filled(rules.webhook), _body(rules, message)
+    headers = {"User-Agent": "gitfleet", "Content-Type": kind}
+    if rules.format == "text":
+        headers["Title"] = message.title.encode("ascii", "replace").decode()
+    headers |= {name: _filled(text) for name, text in rules.headers.items()}
+    if not _is_safe(url):
+        raise NotSent("the address of the webhook is not an https one")
+    outcomes: list[Exception | None] = []
+
+    def deliver() -> None:
+        try:
+            _request(url, data, headers)
+        except (NotSent, Doubtful) as error:
+            outcomes.append(error)
+        else:
+            outcomes.append(None)
+
+    thread = threading.Thread(target=deliver, daemon=True)
+    thread.start()
+    thread.join(TIME + 1)
+    outcome = outcomes[0] if outcomes else Doubtful(f"the webhook did not answer within {TIME:.0f} s")
+    if outcome is not None:
+        raise outcome
+
+
+def _is_safe(url: str) -> bool:
+    """Whether nobody on the way can read what is posted there. Raises NotSent for what is no address."""
+    from urllib.parse import urlsplit  # as below
+
+    try:
+        found = urlsplit(url)
+    except ValueError:
+        raise NotSent(_UNFIT) from None
+    is_here = found.scheme == "http" and found.hostname in {"localhost", "127.0.0.1", "::1"}
+    return found.scheme == "https" or is_here
+
+
+def _request(url: str, data: bytes, headers: Mapping[str, str]) -> None:
+    """One request. Raises NotSent, Doubtful."""
     from http.client import HTTPException  # 30 ms, of use to webhooks alone
     from urllib.error import HTTPError, URLError
     from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -73,15 +113,8 @@ def _post(rules: NotifyPolicy, message: PeopleMessage) -> None:
         def redirect_request(self, *_: Any) -> None:
             return None
 
-    url, (kind, data) = _filled(rules.webhook), _body(rules, message)
-    headers = {"User-Agent": "gitfleet", "Content-Type": kind}
-    if rules.format == "text":
-        headers["Title"] = message.title.encode("ascii", "replace").decode()
-    headers |= {name: _filled(text) for name, text in rules.headers.items()}
-    if not url.startswith(("https://", "http://localhost", "http://127.0.0.1", "http://[::1]")):
-        raise NotSent("the address of the webhook is not an https one")
     try:
-        request = Request(url, data=data, headers=headers, method="POST")  # noqa: S310 - see above
+        request = Request(url, data=data, headers=dict(headers), method="POST")  # noqa: S310 - see above
         with build_opener(Stay).open(request, timeout=TIME):
             return
     except HTTPError as error:
@@ -95,7 +128,7 @@ def _post(rules: NotifyPolicy, message: PeopleMessage) -> None:
     except (OSError, HTTPException) as error:
         raise Doubtful(f"the connection to the webhook broke ({type(error).__name__})") from None
     except ValueError:  # its text would show the address
-        raise NotSent("the address of the webhook, or a header, cannot be used") from None
+        raise NotSent(_UNFIT) from None
 
 
 def _filled(text: str) -> str:

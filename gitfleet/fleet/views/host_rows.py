@@ -33,6 +33,8 @@ class HostCheckRow(TypedDict):
     memory_available: int
     hidden: bool
     """Whether the system hides processes from us."""
+    protects: int | None
+    """How many patterns its owner has there that protect something; null: they cannot be read, and everything is protected."""
 
 
 class MergedHostRow(TypedDict):
@@ -66,6 +68,7 @@ def check_row(found: HostCheck) -> HostCheckRow:
         "memory_total": machine.memory_total,
         "memory_available": machine.memory_available,
         "hidden": machine.hidden,
+        "protects": found.protects,
     }
 
 

@@ -20,7 +20,6 @@ from gitfleet.fleet.views.asking_rows import AskingRow
 from gitfleet.fleet.views.daemon_rows import JobsGist
 from gitfleet.fleet.views.inbox_rows import InboxTop
 from gitfleet.fleet.views.records import ClaimRecord, Mode
-from gitfleet.fleet.views.rows import row_of
 from gitfleet.fleet.views.session_rows import SessionRow, known
 from gitfleet.ledger.ledger import State
 from gitfleet.ledger.model import View
@@ -202,7 +201,7 @@ def _status(
         "idle": idle,
         "last_activity": detail.active_at if detail else session.renewed_at,
         "claim_count": len(held),
-        "claims": [row_of(ClaimGist, claim) for claim in held],
+        "claims": [{"pattern": claim.pattern, "mode": claim.mode, "token": claim.token} for claim in held],
         "conflicts": [],
         "log_tail": list(log_tails.shown(detail.log_tail, tail)) if detail else [],
     }

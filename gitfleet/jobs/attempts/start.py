@@ -15,6 +15,7 @@ from gitfleet.clone import Clone
 from gitfleet.codec import replace
 from gitfleet.errors import Conflict, FleetError, UsageError
 from gitfleet.git import refs
+from gitfleet.jobs import used_worktrees
 from gitfleet.jobs.adapters.protocol import Adapter, Task
 from gitfleet.jobs.adapters.runtimes import for_runtime
 from gitfleet.jobs.archives import at_work
@@ -90,6 +91,7 @@ def _placed(store: JobStore, job: JobRecord, agent: Agent) -> JobRecord:
         tree = job.back.tree or (before.session if before else attempt.session)
         wish = Wish(agent=agent.name, base=agent.base or "", session=tree, pid=os.getpid())
         managed = clone.worktrees.ensure(wish).managed
+        used_worktrees.note(store, clone, managed)
         base = _base(clone, job, managed)
     facts = {"worktree": managed.path, "branch": managed.branch, "base": base}
     placed = replace(attempt, **facts)

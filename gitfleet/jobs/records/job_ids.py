@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 from gitfleet.base import advice, ids
 from gitfleet.base.digests import sha256
 from gitfleet.base.text import display
@@ -23,8 +25,10 @@ def derived(milliseconds: int, seed: str) -> str:
     return PREFIX + ids.at(milliseconds, digest[:10]).lower()
 
 
-def is_id(text: str) -> bool:
+def is_id(text: object) -> TypeGuard[str]:
     """Whether `text` is the id of a job in full, and hence safe in a path."""
+    if not isinstance(text, str):  # a library's user may have anything
+        return False
     word = text.removeprefix(PREFIX)
     return text.startswith(PREFIX) and word == word.lower() and ids.is_ulid(word.upper())
 
@@ -44,9 +48,9 @@ def made_at(text: str) -> int:
 def missing(text: str) -> JobNotFoundError:
     """The error for an id that names no job here."""
     return JobNotFoundError(
-        f"There is no job '{display(text[:80])}' here.",
+        f"There is no job '{display(str(text)[:80])}' here.",
         hint=f"List the jobs: {advice.JOBS}. One of another clone is known here after an exchange with the hub: run {advice.SYNC}.",
-        job_id=text[:200],
+        job_id=str(text)[:200],
     )
 
 

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from threading import Lock
 from weakref import WeakKeyDictionary
 
 from gitfleet.base import shellwords
+from gitfleet.base.names import SessionId
 from gitfleet.codec import Struct
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import holding
 from gitfleet.fleet.views.claim_tree import IN_A_FOLDER, MOST, ClaimTrees, Folding, ResourceShown, TreeRow
 from gitfleet.fleet.views.holding import Word
 from gitfleet.fleet.views.waiting_lines import LinePlace, WaitingLines
+from gitfleet.ledger.ledger import State
 from gitfleet.obstacles import Obstacle
+from gitfleet.sessions import session_records
 from gitfleet.web.page.page import PageQuery
 
 ASKS = ("q", "open", "rows")
 """`q` is the path that is asked about; `open` the folders that are turned, by name with a dot between; `rows` how many of each are shown."""
 MOST_LINES = 200
+SHOWN = 3
+"""Holders that an answer names."""
 _FOLD = re.compile(r"[0-9a-f]{12}")
 
 
 class HolderLine(Struct):
-    """A claim that meets the path that was asked about. `until` 0: no lease counts. `kept`: the branch or worktree that it stays with."""
+    """A claim that meets the path that was asked about. `until` 0: no lease counts. `kept`: the branch or worktree that it stays with.
+
+    `own`: its session is one of this clone, so that it can be released from here.
+    """
 
     pattern: str
     session: str
@@ -34,6 +42,7 @@ class HolderLine(Struct):
     gone: bool
     ends: str
     problem: str
+    own: bool
 
 
 class AnswerLine(Struct):
@@ -96,10 +105,11 @@ def look(fleet: Fleet, asked: PageQuery) -> ClaimsView:
     rows = _rows(asked.get("rows"))
     folding = Folding(frozenset(_FOLD.findall(asked.get("open"))), rows)
     tree = _trees(fleet).tree(state, lines, folding, hits, way)
-    found = lines.lines()
+    holders = {str(one.session) for answer in answers for one in answer.found[:SHOWN] if one.session}
+    found, here = lines.lines(), {one for one in holders if _own(fleet, state, one)}
     return ClaimsView(
         tree=tree.rows, claims=tree.claims, units=sum(one.taken for one in tree.resources), waiting=len({one.session for one in lines.tickets}),
-        answers=[_answer(one, moment.at) for one in answers],
+        answers=[_answer(one, moment.at, here) for one in answers],
         lines=[LineRow(one.pattern, one.pattern, one.holders, one.places[:5], max(0, len(one.places) - 5)) for one in found[:MOST_LINES]],
         resources=tree.resources, asked=text, cut=tree.cut, may_change=asked.may_change,
     )  # fmt: skip
@@ -119,21 +129,34 @@ def _rows(asked: str) -> int:
     )
 
 
-def _answer(found: holding.Held, now: int) -> AnswerLine:
-    shown = found.found[:3]
+def _answer(found: holding.Held, now: int, here: Collection[str]) -> AnswerLine:
+    shown = found.found[:SHOWN]
     return AnswerLine(
-        key=found.asked, asked=found.asked, quoted=_quoted(found.asked), word=found.word, holders=[_holder(one) for one in shown],
+        key=found.asked, asked=found.asked, quoted=_quoted(found.asked), word=found.word, holders=[_holder(one, here) for one in shown],
         others=len(found.found) - len(shown), more=found.more, waiting=found.waiting,
         seen_at=now - found.age if found.age is not None else 0, why=found.why,
     )  # fmt: skip
 
 
-def _holder(one: Obstacle) -> HolderLine:
+def _holder(one: Obstacle, here: Collection[str]) -> HolderLine:
     kept = next((keeper.get("branch") or keeper.get("worktree", "") for keeper in one.retained), "")
     until = 0 if one.problem or (kept and not one.renewed) else one.renewed_at + one.ttl
     return HolderLine(
-        one.held, str(one.session or ""), one.title or one.agent, until, kept, one.gone, one.ends, one.problem
+        one.held,
+        str(one.session or ""),
+        one.title or one.agent,
+        until,
+        kept,
+        one.gone,
+        one.ends,
+        one.problem,
+        not one.problem and one.session in here,
     )
+
+
+def _own(fleet: Fleet, state: State, session: str) -> bool:
+    found = session_records.find(state.view, SessionId(session))
+    return found is not None and found.node == fleet.ledger.node.id
 
 
 def _quoted(path: str) -> str:

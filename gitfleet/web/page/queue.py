@@ -93,15 +93,21 @@ def _panel(
         return None
     row = found["entry"]
     when = next((one.when for one in (*told.line, *told.aside) if one.key == row["id"]), "finished")
-    evidence: EvidenceRow = {**found["evidence"]}
-    if "hunks" in evidence:
-        evidence["hunks"] = evidence["hunks"][:MOST_LOG]
-    if "log" in evidence:
-        evidence["log"] = evidence["log"][-MOST_LOG:]
+    evidence = bounded(found["evidence"])
     return EntryPanel(
         key=row["id"], row=row, agent=agents.get(row["session"], ""), when=when, evidence=evidence, task=found["task"], runs=found["runs"],
         needs=_named(state, row["needs"]), above=_named(state, found["above"]),
     )  # fmt: skip
+
+
+def bounded(evidence: EvidenceRow) -> EvidenceRow:
+    """As much of the evidence as a panel shows: the beginning of a conflict, the end of a log. Pure."""
+    shown: EvidenceRow = {**evidence}
+    if "hunks" in shown:
+        shown["hunks"] = shown["hunks"][:MOST_LOG]
+    if "log" in shown:
+        shown["log"] = shown["log"][-MOST_LOG:]
+    return shown
 
 
 def _named(state: State, ids: Sequence[str]) -> list[tuple[str, str]]:

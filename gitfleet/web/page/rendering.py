@@ -15,7 +15,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from gitfleet.base import clock, commands, resources, text
+from gitfleet.base import clock, commands, resources, shellwords, text
 from gitfleet.codec import Struct
 from gitfleet.web.page import words
 from gitfleet.web.page.queue_acts import possible
@@ -108,7 +108,7 @@ def _environment() -> jinja2.Environment:
     )  # fmt: skip
     found.filters.update(
         amount=text.amount, json=words.as_json, tabbed=words.tabbed, counted=text.counted, duration=text.duration, iso=clock.iso, some=text.some,
-        spoken=words.spoken, took=words.length, stepped=commands.spoken,
+        spoken=words.spoken, step=words.only_step, took=words.length, stepped=commands.spoken, word=shellwords.word,
     )  # fmt: skip
     found.globals.update(possible_acts=possible, state_of=words.state, path_parts=words.path_parts)
     return found

@@ -7,13 +7,14 @@ from typing import Literal
 
 from gitfleet.base.names import SessionId
 from gitfleet.codec import Struct
-from gitfleet.errors import NoSession
+from gitfleet.errors import NoEntry, NoSession, UsageError
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import review_rows
+from gitfleet.fleet.views import queue, review_rows
 from gitfleet.fleet.views.gate_rows import GateStatusAnswer
-from gitfleet.fleet.views.queue import QueueEntryRow
+from gitfleet.fleet.views.queue import EvidenceRow, QueueEntryRow, QueueShowAnswer, RunRow
 from gitfleet.fleet.views.review_rows import ReviewAnswer, ReviewFileRow, ReviewJobRow
 from gitfleet.fleet.views.status import ToldConflict
+from gitfleet.web.page.queue import bounded
 
 MOST_LINES = 3000
 """Lines of a diff that are shown, of all files together."""
@@ -47,7 +48,7 @@ class DiffFile(Struct):
 
 
 class ReviewView(Struct):
-    """All that is known of a session's work but the files. `spent` in dollars, of the jobs that tell; `gaps` do not."""
+    """All that is known of a session's work but the files. `evidence` and `runs` are what the queue has found of its entry, and tests it in. `spent` in dollars, of the jobs that tell; `gaps` do not."""
 
     session: str
     branch: str
@@ -60,6 +61,8 @@ class ReviewView(Struct):
     cut: bool
     gate: GateStatusAnswer | None
     entry: QueueEntryRow | None
+    evidence: EvidenceRow
+    runs: Sequence[RunRow]
     conflicts: Sequence[ToldConflict]
     jobs: Sequence[ReviewJobRow]
     spent: float
@@ -74,18 +77,28 @@ def look(fleet: Fleet, session: str) -> tuple[ReviewView | None, Sequence[DiffFi
     """The review of a session, and the files of its diff; None where there is no such session. Raises GitFailed, Corrupt, NewerFormat."""
     try:
         found = review_rows.review(fleet, SessionId(session), diff=True)
-    except NoSession:
+    except (NoSession, UsageError):  # none is called so, or could be
         return None, ()
-    return _view(found), files(found["files"], found["diff"] or "")
+    return _view(found, _queued(fleet, found)), files(found["files"], found["diff"] or "")
 
 
-def _view(found: ReviewAnswer) -> ReviewView:
+def _queued(fleet: Fleet, found: ReviewAnswer) -> QueueShowAnswer | None:
+    """What the queue knows of its entry."""
+    if found["entry"] is None:
+        return None
+    try:
+        return queue.shown(fleet, found["entry"]["id"])
+    except NoEntry:  # it has just gone
+        return None
+
+
+def _view(found: ReviewAnswer, queued: QueueShowAnswer | None) -> ReviewView:
     spent = [job["dollars"] for job in found["jobs"]]
     return ReviewView(
         session=found["session"]["id"], branch=found["branch"], head=found["head"], base=found["base"],
         files=len(found["files"]), added=sum(one["added"] or 0 for one in found["files"]),
         removed=sum(one["removed"] or 0 for one in found["files"]), dirty=found["dirty"] or 0, cut=found["cut"],
-        gate=found["gate"], entry=found["entry"], conflicts=found["conflicts"], jobs=found["jobs"],
+        gate=found["gate"], entry=found["entry"], evidence=bounded(queued["evidence"]) if queued else {}, runs=queued["runs"] if queued else (), conflicts=found["conflicts"], jobs=found["jobs"],
         spent=sum(one for one in spent if one is not None), gaps=spent.count(None), why=found["why"], next=found["next"],
         person=found["session"]["person"],
         ready=bool(found["head"] and found["ahead"]) and (found["entry"] is None or found["entry"]["head"] != found["head"]),

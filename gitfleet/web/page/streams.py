@@ -7,6 +7,7 @@ import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
+from weakref import WeakValueDictionary
 
 from starlette.concurrency import run_in_threadpool
 
@@ -17,7 +18,7 @@ from gitfleet.web.page import failing, frame, rendering
 from gitfleet.web.page.moment import PageMemory, PageMoment
 from gitfleet.web.page.page import Page, PageQuery, asked
 from gitfleet.web.page.rendering import PageParts, Rendered
-from gitfleet.web.page.waking import LEAST, PageWaking
+from gitfleet.web.page.waking import LEAST, MOST, PageWaking
 
 SIGN_OF_LIFE = 30.0
 """Seconds after which a comment is sent, so that a connection that is gone is noticed."""
@@ -35,7 +36,8 @@ class PageStreams:
         self._templates: dict[str, Rendered] = {}
         self._shown: OrderedDict[object, tuple[int, PageParts]] = OrderedDict()
         self._versions: OrderedDict[str, PageParts] = OrderedDict()
-        self._turn = asyncio.Lock()
+        self._turns: WeakValueDictionary[object, asyncio.Lock] = WeakValueDictionary()
+        """By page: one that takes long keeps no other waiting."""
 
     def close(self) -> None:
         """End every stream."""
@@ -83,12 +85,12 @@ class PageStreams:
     async def _at(self, turn: int, page: Page, query: PageQuery) -> PageParts:
         """The page in that turn: rendered by the first who asks."""
         key = page.name, query.may_change, tuple(sorted(query.fields.items()))
-        async with self._turn:
+        async with self._turns.setdefault(key, asyncio.Lock()):
             known = self._shown.get(key)
             if known is None or known[0] != turn:
                 begun = clock.elapsed()
                 known = turn, await run_in_threadpool(self._render, page, query)
-                self._waking.pause = max(LEAST, 4 * (clock.elapsed() - begun))
+                self._waking.pause = min(max(LEAST, 4 * (clock.elapsed() - begun)), MOST)
                 self._shown[key] = known
                 self._versions[known[1].id] = known[1]
                 for kept in (self._shown, self._versions):

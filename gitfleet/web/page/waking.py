@@ -18,6 +18,8 @@ from gitfleet.web.page.moment import HereSessions, PageMemory, PageMoment, git_s
 
 LEAST = 0.25
 """Seconds between two moments, however much happens; or four times what the last one took to show."""
+MOST = 2.0
+"""Seconds between two moments however long a page takes, so that the others are not held up by it."""
 LOOK_AGAIN = 60.0
 """Seconds after which one looks again although nothing was told: leases run out, other machines may share this disk."""
 

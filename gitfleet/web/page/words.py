@@ -85,6 +85,12 @@ def spoken(step: str) -> str:
     return commands.spoken(step).strip("`") if step else ""
 
 
+def only_step(hint: str) -> str:
+    """A hint as the command line has it where it is a command and no more; "" where it is a sentence, which nobody is to run."""
+    said = commands.spoken(hint)
+    return "" if said == hint or "`" in said else said
+
+
 def tabbed(line: str) -> str:
     """A line of a file with spaces for its tabs, which would be shown as control characters."""
     return line.expandtabs(8) if "\t" in line else line

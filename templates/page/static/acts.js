@@ -37,6 +37,9 @@ function write(form) {
   $('[data-copy]', form).dataset.copy = code.textContent;
 }
 
+// A release of what was let go before is no error, and did nothing.
+const nothing = data => Boolean(data?.not_held?.length) && !data.released?.length;
+
 /* Dialogs */
 async function open(name, fields, from) {
   opener = from;
@@ -67,7 +70,7 @@ async function send(form) {
   const done = await post(form.dataset.path, body);
   sending = false;
   button.removeAttribute('aria-disabled');
-  if (done.ok) { dialog.close(); say(form.dataset.done + done.after); return; }
+  if (done.ok) { dialog.close(); say(nothing(done.told.data) ? 'Nothing was changed: it holds nothing of that any more' : form.dataset.done + done.after); return; }
   no.textContent = done.words;
   no.hidden = false;
 }
@@ -97,7 +100,8 @@ document.addEventListener('click', event => {
 
 /* Read and unread: known to this clone, so done at once */
 async function toggle(row) {
-  if (!row?.dataset.item || document.body.dataset.looks !== undefined) return;
+  if (!row?.dataset.item) return;
+  if (document.querySelector('[data-block=frame_mode]').textContent) { say('Only looking is allowed here'); return; }
   const kind = row.dataset.item.startsWith('kind-') ? row.dataset.kind : '';
   const unread = row.classList.contains('read');
   if (kind && unread) { say('Mark them one by one: ' + kind); return; }

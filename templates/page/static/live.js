@@ -1,6 +1,8 @@
 // The stream of a page: server-sent events over fetch, since those can carry the token. What was shown last is named, so that only the difference comes.
 import { ask } from './store.js';
 
+const tabs = new BroadcastChannel('gitfleet');
+
 export class Live {
   // `take(kind, data)` has what comes; `tell(state, since)` the state of the connection: live, lost or token.
   constructor(take, tell) {
@@ -14,7 +16,9 @@ export class Live {
     // A page that the browser keeps for the way back would keep its connection, of which there are only six.
     addEventListener('pagehide', () => this.stop());
     addEventListener('pageshow', event => { if (event.persisted && this.path) this.run(); });
-    // So does one that nobody has looked at for a while; it has its connection back when it is seen.
+    // So does one in a tab that is not seen, once another tab of this server wants one: the newest goes first, or with six tabs the seventh stays empty.
+    tabs.onmessage = () => { this.spare = true; this.yields(); };
+    // And one that nobody has looked at for a while; it has its connection back when it is seen.
     document.addEventListener('visibilitychange', () => {
       clearTimeout(this.sleep);
       if (document.hidden) this.sleep = setTimeout(() => this.stop(), 300000);
@@ -32,6 +36,9 @@ export class Live {
 
   stop() { this.running++; this.control?.abort(); clearTimeout(this.timer); this.state = ''; }
 
+  // A tab that is not seen gives its connection away once it shows something.
+  yields() { if (this.spare && this.id && document.hidden) this.stop(); }
+
   // Do not wait for the next try.
   again() { if (this.state === 'lost') { this.tries = 0; this.run(); } }
 
@@ -39,20 +46,24 @@ export class Live {
     this.control?.abort();
     clearTimeout(this.timer);
     const turn = ++this.running;
+    let begun = Infinity;
+    this.spare = false;
+    tabs.postMessage('stream');
     const control = this.control = new AbortController();
     try {
       const answer = await ask(this.path, { signal: control.signal, headers: this.id ? { 'Last-Event-ID': this.id } : {}, cache: 'no-store' });
       if (turn !== this.running) return;
       if (answer.status === 401) { this.said('token'); return; }
       if (!answer.ok) throw new Error('HTTP ' + answer.status);
-      this.tries = 0;
       this.said('live');
+      begun = Date.now();
       await this.read(answer.body.pipeThrough(new TextDecoderStream()).getReader(), turn);
     } catch (error) {
       if (turn !== this.running || error.name === 'AbortError') return;
       if (!/fetch|network|HTTP|load/i.test(error.message)) console.error(error);
     }
     if (turn !== this.running) return;
+    if (Date.now() - begun > 5000) this.tries = 0; // one that breaks off each time is not asked more and more
     if (!this.lostAt) this.lostAt = Date.now();
     const wait = Math.min(15000, 500 * 2 ** this.tries++) * (0.75 + Math.random() / 2);
     this.said('lost');
@@ -85,6 +96,7 @@ export class Live {
     if (!kind) return;
     this.id = id;
     this.take(kind, JSON.parse(data));
+    this.yields();
   }
 
   said(state) {

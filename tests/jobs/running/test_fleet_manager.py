@@ -24,6 +24,7 @@ from gitfleet.jobs.errors import (
     JobNotFoundError,
     ScheduleNotFoundError,
 )
+from gitfleet.jobs.events import StopProgress
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.words import JobStatus
 from tests.workbench import ROOT, overlaid
@@ -268,3 +269,38 @@ def test_job_that_nobody_can_look_after_keeps_no_manager_from_its_end(
             assert other.get_job(job.id).status is JobStatus.COMPLETED
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_progress_of_stop_that_fails_or_is_asynchronous_does_not_keep_it_from_stopping(
+    place: Path, tmp_path: Path, fails: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    done = tmp_path / "done"
+    agent(place, "waits", f"echo ready; while ! test -e {done}; do sleep 0.05; done")
+    told: list[int] = []
+
+    def heard(progress: StopProgress) -> None:
+        told.append(progress.pending_jobs)
+        done.touch()
+
+    async def later(progress: StopProgress) -> None:
+        await asyncio.sleep(0)
+        heard(progress)
+
+    def broken(progress: StopProgress) -> None:
+        heard(progress)
+        raise RuntimeError("boom")
+
+    async def main() -> tuple[str, str]:
+        fleet, ready = manager(place), asyncio.Event()
+        await fleet.initialize()
+        await fleet.start()
+        fleet.on("job:output", lambda _: ready.set())
+        job = await fleet.trigger("waits")
+        await ready.wait()
+        await fleet.stop(timeout=None, on_progress=broken if fails else later)
+        return fleet.state, fleet.get_job(job.id).status
+
+    assert asyncio.run(main()) == ("stopped", "completed")
+    assert told == [1]
+    assert ("progress of stop" in caplog.text) == fails

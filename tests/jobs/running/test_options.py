@@ -46,6 +46,8 @@ def test_option_in_its_group_is_the_same_as_by_its_own_name(
         ({"scheduler": {"check_interval": 0}}, "scheduler.check_interval: 0 is too short"),
         ({"scheduler": {"check_interval": "x"}}, "no length of time"),
         ({"scheduler": {"interval": 5}}, "scheduler.interval: there is no such option"),
+        ({"scheduler": 5}, "scheduler: must be a mapping of options"),
+        ({"concurrency": [2]}, "concurrency: must be a mapping of options"),
     ],
 )
 def test_option_that_cannot_be_is_refused(tmp_path: Path, more: dict[str, Any], words: str) -> None:

@@ -68,4 +68,4 @@ def test_dialog_of_hostile_words_is_a_form_and_nothing_else() -> None:
     assert found.form["data-fixed"] == '{"entry": "</textarea><script>x</script>\\u202e\'\\"&"}'
     assert list(found.fields) == ["text", "mode", "floor"]
     assert (found.fields["floor"]["max"], found.fields["floor"]["data-usual"]) == ("9", "5")
-    assert form.command == "gitfleet queue hold '</textarea><script>x</script>\u202e'\"'\"'\"&'"
+    assert form.command == "gitfleet queue hold $'</textarea><script>x</script>\\u202e\\'\"&'"

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from pathlib import Path
 
+import pytest
+
 from gitfleet.nodes import checkouts
+from gitfleet.web.page import pages
 from gitfleet.web.page.moment import PageMemory, PageMoment
+from gitfleet.web.page.page import Page, PageQuery, asked
+from gitfleet.web.page.rendering import PageParts
+from gitfleet.web.page.streams import PageStreams
 from tests.cli.conftest import Cli
-from tests.workbench import run
+from tests.workbench import PATIENCE, run
 
 
 def test_a_worktree_is_looked_at_again_once_somebody_stages_or_the_page_is_opened(
@@ -49,3 +57,29 @@ def test_a_time_that_was_reckoned_stays_the_same_while_its_cause_does(cli: Cli) 
         memory = PageMemory(fleet)
         assert [memory.steady("a", 100), memory.steady("a", 103), memory.steady("b", 103)] == [100, 100, 103]
         assert memory.steady("a", 160) == 160
+
+
+def test_a_page_that_takes_long_keeps_no_other_page_waiting(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, went = threading.Event(), threading.Event()
+
+    def render(_: PageStreams, page: Page, __: PageQuery) -> PageParts:
+        if page.name == "claims":
+            went.set()
+            assert held.wait(PATIENCE)
+        return PageParts(page.name, page.name, {}, {})
+
+    async def both() -> list[str]:
+        slow, quick = (next(one for one in pages.PAGES if one.name == name) for name in ("claims", "queue"))
+        query = [asked(page, [], may_change=True, moment=PageMoment(fleet)) for page in (slow, quick)]
+        first = asyncio.create_task(streams._at(1, slow, query[0]))
+        await asyncio.to_thread(went.wait, PATIENCE)
+        found = [(await asyncio.wait_for(streams._at(1, quick, query[1]), PATIENCE)).id]
+        held.set()
+        return [*found, (await first).id]
+
+    monkeypatch.setattr(PageStreams, "_render", render)
+    with cli.clone.open() as fleet:
+        streams = PageStreams(fleet, read_only=False)
+        assert asyncio.run(both()) == ["queue", "claims"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -189,3 +190,24 @@ def test_nothing_is_loaded_from_elsewhere_and_the_policy_of_the_page_is_kept(
         shown.at(f"/{name}", scheme=scheme)
         assert shown.page.said == [], name
         assert all(one.startswith((f"{url}/static/", f"{url}/page/")) for one in shown.page.asked), name
+
+
+def test_more_tabs_than_a_browser_has_connections_all_show_the_fleet(show: Show, cli: Cli) -> None:
+    shown = show(cli)
+    url = f"{shown.site.started['data']['url']}/sessions"
+    tabs = [shown.page.call("Target.createTarget", url=url, background=True)["targetId"] for _ in range(8)]
+
+    def titles() -> list[str]:
+        told = shown.page.call("Target.getTargets")["targetInfos"]
+        return [str(one["title"]) for one in told if one["targetId"] in tabs]
+
+    try:
+        end = time.monotonic() + PATIENCE
+        while not all("Sessions" in title for title in titles()):
+            assert time.monotonic() < end, titles()
+        cli("claim", "src/").ok()
+        shown.page.press("g", "s")
+        shown.page.until(f"{ROWS}.some(row => row.querySelector('.c5').textContent.startsWith('1'))")
+    finally:
+        for tab in tabs:
+            shown.page.call("Target.closeTarget", targetId=tab)
