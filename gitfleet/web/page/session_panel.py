@@ -99,7 +99,7 @@ def look(fleet: Fleet, moment: PageMoment, session: str, states: Mapping[str, st
     held = [_held(moment, one) for one in readable[:CLAIMS]]
     entry = moment.of_ledger("entries", lambda: _entries(fleet)).get(row["branch"])
     job, tail = ("", _tail(fleet, row)) if row["log"] or row["log_tail"] else _of_job(fleet, session)
-    quiet = "" if row["quiet_for"] is None else "its node has not moved for a while"
+    quiet = "" if row["quiet_for"] is None else "its node has been silent for a while"
     return SessionPanel(
         session, False, states[session], row["title"] or row["branch"] or session, _call(moment, row, states[session]), row,
         quiet or row["liveness"], moment.active_at(row),
@@ -127,7 +127,7 @@ def _call(moment: PageMoment, row: SessionStatus, state: str) -> CallLine | None
         words = f"Its branch will conflict with {one['branch']}{more}."
         return CallLine("a", words, ", ".join(one["paths"][:5]), advice.RADAR)
     if state == "quiet":
-        words = "Its node has not moved for a while; whether it lives cannot be told from here."
+        words = "Its node has been silent for a while, so this clone cannot tell whether it is alive."
         return CallLine("a", words, f"Look after it on {row['node']}.", "")
     return None
 
