@@ -14,7 +14,7 @@ class Grid(Struct):
     """A table: `head` and `rows` of equal length. Text in it is made safe when it is shown.
 
     `colours` gives a colour to cells of the column `coloured` by their first word. A terminal that is too narrow goes
-    without the columns in `optional`, the first of them first.
+    without the columns in `optional`, the first of them first, and cuts cells of others short, those in `kept` last.
     """
 
     head: tuple[str, ...]
@@ -22,6 +22,7 @@ class Grid(Struct):
     coloured: str = ""
     colours: Mapping[str, str] = {}
     optional: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 class Reply(Struct):

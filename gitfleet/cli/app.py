@@ -23,11 +23,14 @@ through the hub. Start with `gitfleet init` in a clone, or `gitfleet demo` to wa
 
 COMPLETING = "_GITFLEET_COMPLETE"
 """Set where a shell asks for completion, without arguments."""
+SCRIPT = "--show-completion"
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line; its exit code. Usage errors end with 2."""
     words = list(arguments)
+    if len(words) == 2 and words[0] == SCRIPT:  # for a shell that is named, from wherever we are started
+        os.environ[COMPLETING], words = f"source_{words[1]}", []
     if COMPLETING not in os.environ:
         words = _verb_first(helping.asked(words))
         code = _plain(words)

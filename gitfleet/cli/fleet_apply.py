@@ -91,7 +91,7 @@ def apply(
     person = sys.stdin.isatty() and sys.stderr.isatty()
     if not yes and not person:
         raise UsageError(
-            "There is nobody here to ask whether it is to be done.",
+            "Nobody can be asked here whether to do it: this is no terminal.",
             hint=f"Have the plan looked at ({advice.FLEET_SHOW.of(session)}), then say --yes.",
         )
     with Fleet.open(announce=render.note) as fleet:

@@ -14,7 +14,7 @@ WIDTH = 80
 NAMES = ("-h", "--help")
 COMPLETION = {
     "--install-completion": "Install completion for the current shell.",
-    "--show-completion": "Show completion for the current shell, to copy it or customize the installation.",
+    "--show-completion": "Show it, to copy or change it; `--show-completion SHELL` for bash, zsh or fish.",
 }
 """The options of the framework's own."""
 

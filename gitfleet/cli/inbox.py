@@ -94,7 +94,10 @@ def _tried(fleet: Fleet) -> NotifyRound:
 
 def _check(kind: str) -> None:
     if kind and kind not in ITEM_KINDS:
-        raise UsageError(f"'{display(kind[:40])}' is no kind.", hint=f"One of {', '.join(ITEM_KINDS)}.")
+        raise UsageError(
+            f"There is no kind of item called '{display(kind[:40])}'.",
+            hint=f"One of {', '.join(ITEM_KINDS)}.",
+        )
 
 
 def _lines(found: InboxLook, *, whole: bool, unread: bool) -> Iterator[str | Grid]:

@@ -24,7 +24,7 @@ def grid(found: InboxLook, rows: Sequence[AttentionItem | ItemFold]) -> Grid:
         else _cells(inbox_rows.row(one, read=one.id in found.read))
         for one in rows
     ]
-    return Grid(_HEAD, cells, coloured="STATE", colours=_COLOURS, optional=("SINCE", "ID"))
+    return Grid(_HEAD, cells, coloured="STATE", colours=_COLOURS, optional=("SINCE", "ID"), kept=("NEXT",))
 
 
 def top(found: InboxTop) -> Iterator[str | Grid]:
@@ -35,7 +35,7 @@ def top(found: InboxTop) -> Iterator[str | Grid]:
     rows = [(not one["urgent"], _cells(one)) for one in found["items"]]
     rows += [(not one["urgent"], _fold(one)) for one in found["folded"]]
     cells = [cells for _, cells in sorted(rows, key=lambda row: row[0])]
-    yield Grid(_HEAD, cells, coloured="STATE", colours=_COLOURS, optional=("SINCE", "ID"))
+    yield Grid(_HEAD, cells, coloured="STATE", colours=_COLOURS, optional=("SINCE", "ID"), kept=("NEXT",))
     more = found["unread"] - len(found["items"]) - sum(one["unread"] for one in found["folded"])
     if more:
         yield f"and {more} more: `gitfleet inbox`"

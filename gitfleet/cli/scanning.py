@@ -85,8 +85,8 @@ def _write(path: str, found: HostLook) -> None:
 def _groups(answer: ScanAnswer, *, everything: bool) -> Iterator[str | Grid]:
     yield from _host(answer["host"])
     shown = [row for row in answer["groups"] if everything or _is_to_be_seen(row)]
-    dead = sum(row["zombie"] and row not in shown for row in answer["groups"])
-    left_out = len(answer["groups"]) - len(shown) - dead
+    dead = [row["parent"] for row in answer["groups"] if row["zombie"] and row not in shown]
+    left_out = len(answer["groups"]) - len(shown) - len(dead)
     counts = text.counted(answer["processes"], "process")
     yield f"{counts} of this user in {text.counted(len(answer['groups']), 'group')}"
     if shown:
@@ -101,7 +101,8 @@ def _groups(answer: ScanAnswer, *, everything: bool) -> Iterator[str | Grid]:
             optional=("BY", "PORTS", "N"),
         )
     if dead:
-        yield f"ended, and waiting for their parents to ask how: {dead}"
+        parents = text.some([str(parent) for parent in sorted(set(dead))])
+        yield f"ended, and waiting for their parents to ask how: {len(dead)} (parents: {parents})"
     if left_out:
         yield f"looked after by somebody, started by no session, and not listed (--all): {left_out}"
 
@@ -125,7 +126,7 @@ def _cells(row: ScanGroupRow) -> tuple[str, ...]:
         row["session"] or "",
         row["session_state"] if row["session"] else "",
         row["origin"] if row["session"] else "",
-        "zombie" if row["zombie"] else "orphan" if row["orphan"] else "",
+        f"zombie of {row['parent']}" if row["zombie"] else "orphan" if row["orphan"] else "",
         found["category"] if found else "",
         f"{found['posterior']['abandoned']:.2f}, {found['action']}" if found else "",
         text.one_line(row["command"], 120),

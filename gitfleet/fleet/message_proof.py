@@ -45,8 +45,8 @@ def prove(clone: Clone, message: str) -> MessageProof:
     wanted = message.strip().upper()
     if not ids.is_ulid(wanted):
         raise UsageError(
-            f"'{one_line(message, 40)}' is no id of a message.",
-            hint="Copy the 26 characters that stand behind the word message.",
+            f"'{one_line(message, 40)}' is not the id of a message.",
+            hint="Copy the 26 characters after the word 'message'.",
         )
     state = clone.current()
     link = carriers.find(clone.ledger.objects, state.tip, [wanted]).get(wanted)

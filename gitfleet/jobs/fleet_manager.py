@@ -32,6 +32,7 @@ from gitfleet.jobs.dispatcher import Dispatcher
 from gitfleet.jobs.errors import ConfigurationError, InvalidStateError
 from gitfleet.jobs.events import Listener, Listeners, StopProgress
 from gitfleet.jobs.money.budgets import BudgetHold
+from gitfleet.jobs.money.others_spending import OthersSpending
 from gitfleet.jobs.predecessors import Predecessors
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.schedules.ticker import Ticker
@@ -89,9 +90,10 @@ class FleetManager(FleetActions, FleetAccounts):
         self._shared = SharedJobs(self.store, self._near, self._current, self._log)
         self._tasks = TaskDesk(self.store, self._near)
         self._keeper = TaskKeeper(self._tasks, self._current, self._log)
+        self._others = OthersSpending(self.store, self._near, self._current, self._log)
         holds = (
             Predecessors(self.store),
-            BudgetHold(self.store, self._current),
+            BudgetHold(self.store, self._current, self._others.refresh),
             SpareRoom(lambda: self._current().fleet.free, self.store.folder),
             self._shared,
             self._keeper,

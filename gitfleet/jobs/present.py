@@ -43,8 +43,8 @@ def of(store: JobStore, jobs: Collection[JobRecord]) -> dict[str, JobNow]:
 
 
 def _gone(store: JobStore, job: JobRecord) -> str:
-    """The phase of one that counts as running, and whose attempt had begun, and has no shepherd any more; else ""."""
-    if job.status is not JobStatus.RUNNING or not job.attempts:
+    """The phase of one that counts as running here, and whose attempt had begun, and has no shepherd any more; else ""."""
+    if job.status is not JobStatus.RUNNING or job.node or not job.attempts:
         return ""
     folder = store.attempt_folder(job.id, len(job.attempts))
     state = control.state(folder)

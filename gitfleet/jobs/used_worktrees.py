@@ -60,7 +60,8 @@ def _due(store: JobStore, ttl: int) -> Mapping[str, Sequence[str]]:
     due = [name for name in files.names(folder) if files.changed_at(os.path.join(folder, name)) <= latest]
     if not due:
         return found
-    trees = {os.path.basename(one.worktree) for job in store.open_jobs() for one in job.attempts}
+    attempts = [one for job in store.open_jobs() for one in job.attempts]
+    trees = {name for one in attempts for name in (one.session, os.path.basename(one.worktree))}
     for name in [name for name in due if name not in trees][:_AT_ONCE]:
         place = os.fsdecode(files.read(os.path.join(folder, name)) or b"")
         found.setdefault(place, []).append(name)

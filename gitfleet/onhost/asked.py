@@ -123,6 +123,7 @@ def decoded(raw: Any) -> ScanRequest:
         raise OpRefused("bad-request", "the session id is none")
     return ScanRequest(
         sessions=_table(known.get("sessions"), ("live", "ended")), places=_places(known.get("places")),
+        ends=_times(known.get("ends")),
         protect=_list(known.get("protect")), key=bytes.fromhex(key), profile=profile, seconds=float(seconds),
         session_id=session_id,
     )  # fmt: skip
@@ -135,6 +136,16 @@ def _table(raw: Any, words: tuple[str, ...]) -> dict[str, str]:
         _WORD.match(name) and state in words for name, state in raw.items()
     ):
         raise OpRefused("bad-request", "sessions were expected")
+    return dict(raw)
+
+
+def _times(raw: Any) -> dict[str, int]:
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict) or not all(
+        _WORD.match(name) and type(at) is int and 0 < at < 1 << 40 for name, at in raw.items()
+    ):
+        raise OpRefused("bad-request", "the ends of sessions were expected")
     return dict(raw)
 
 

@@ -8,7 +8,8 @@ readable environment without a marker, and is never given a session because some
 from __future__ import annotations
 
 import re
-from typing import Callable, Iterable, NamedTuple
+from types import MappingProxyType
+from typing import Callable, Iterable, Mapping, NamedTuple
 
 from gitfleet.onhost import supervisors
 from gitfleet.onhost.records import HostProcess, Origin, ProcessTable
@@ -17,6 +18,8 @@ LIVE, ENDED, UNKNOWN = "live", "ended", "unknown"
 NOBODYS = "-"
 """What a place is given to that is the fleet's, but no session's alone."""
 _SCOPE = re.compile(r"gitfleet-(.+)-[0-9]+\.scope\Z")
+_SLACK = 60.0
+"""Seconds by which the clocks of hosts may differ, and by which the end of a session may be told late."""
 _DESKTOP_APP = re.compile(r"app-.+\.scope\Z")
 """What a desktop starts for its user is often a child of the user's service manager, and no orphan."""
 _MADE_UP = re.compile(r"-(?![a-z]+\Z)(?![0-9]+\Z)[0-9a-hjkmnp-tv-z]{8}\Z")
@@ -42,13 +45,14 @@ def origins(
     sessions: dict[str, str],
     placed: dict[int, str],
     *,
+    ends: Mapping[str, int] = MappingProxyType({}),
     alive: Callable[[int], bool] = lambda pid: True,
     own_pid: int = 0,
 ) -> dict[int, Origin]:
     """The origin of each process of the asking user. `sessions`: id to live or ended; `placed`: pid to the session whose worktree
-    it works in; `alive` answers of a pid that is not in the table whether it exists; `own_pid` is who asks.
+    it works in; `ends`: when a session ended, as far as that is known; `alive` answers of a pid that is not in the table whether it exists; `own_pid` is who asks.
     """
-    family = Family(table, sessions, placed, alive)
+    family = Family(table, sessions, placed, alive, ends)
     ours = set(family.line(own_pid)) if own_pid else set()
     found = {}
     for pid, one in table.processes.items():
@@ -119,9 +123,10 @@ class Family:
         sessions: dict[str, str],
         placed: dict[int, str],
         alive: Callable[[int], bool],
+        ends: Mapping[str, int],
     ) -> None:
         self.processes, self.sessions, self._placed, self._alive = table.processes, sessions, placed, alive
-        self._uid = table.facts.uid
+        self._uid, self._taken, self._ends = table.facts.uid, table.taken, ends
         self._children: dict[int, list[HostProcess]] = {}
         self._groups: dict[int, list[HostProcess]] = {}
         self._terminals: dict[int, list[HostProcess]] = {}
@@ -152,7 +157,22 @@ class Family:
         """
         told = self.sessions.get(session or "", UNKNOWN)
         chosen = session is not None and not _MADE_UP.search(session)
-        return UNKNOWN if told == ENDED and chosen and one.identity.pid not in self._placed else told
+        if told == ENDED and (
+            (chosen and one.identity.pid not in self._placed) or self._came_after(session, one)
+        ):
+            return UNKNOWN
+        return told
+
+    def _came_after(self, session: str | None, one: HostProcess) -> bool:
+        """Whether it was started after the end of the session, and by nothing that was there before: another clone has that name too, or
+        somebody goes on working with its mark. What has a leak above it, or in its group, is part of that.
+        """
+        end = self._ends.get(session or "")
+        if end is None:
+            return False
+        above = [self.processes[pid] for pid in self.line(one.identity.pid) if pid != 1]
+        kin = [other for other in (*above, *self._groups.get(one.pgid, ())) if other.marker == session]
+        return all(self._taken - other.age > end + _SLACK for other in (one, *kin))
 
     # whose it is
 

@@ -212,12 +212,13 @@ class ScanRequest:
     """What the asker says for a scan: sessions by state, where their worktrees are, who asks, and how it is to be redacted.
 
     `sessions` maps a session id to live or ended; `places` an absolute path to a session id,
-    or to `-` where a place is the fleet's, but no session's alone. `key` is the fleet's redaction key
+    or to `-` where a place is the fleet's, but no session's alone. `ends` says when a session ended, in seconds since 1970. `key` is the fleet's redaction key
     (HMAC-SHA256); it is never kept on the host. `protect` are patterns of command lines that are never judged.
     """
 
     sessions: dict[str, str] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
+    ends: dict[str, int] = field(default_factory=dict)
     protect: list[str] = field(default_factory=list)
     key: bytes = b""
     profile: str = "safe"

@@ -53,6 +53,13 @@ _SECRET_NEXT = {
     "ldapsearch": ("-w",),
     "ldapmodify": ("-w",),
     "ldapadd": ("-w",),
+    **dict.fromkeys(
+        ("mongo", "mongosh", "mongodump", "mongorestore", "mongoexport", "mongoimport", "ncftp", "rdesktop"),
+        ("-p",),
+    ),
+    **dict.fromkeys(("sqlcmd", "ipmitool", "mosquitto_sub", "mosquitto_pub"), ("-P",)),
+    **dict.fromkeys(("snmpget", "snmpwalk", "snmpset", "snmptrap"), ("-A", "-X", "-c")),
+    "lftp": ("-u",),
 }
 """What a program is told a secret by, which means something else to others."""
 _DASHES = "\u2013\u2014\u2212"

@@ -34,7 +34,9 @@ def look(request: ScanRequest, root: str = procfs.PROC) -> ScanFindings:
     """All processes of this user in groups, with where they come from and what is thought of them."""
     table = snapshot.take(request.seconds, root)
     placed = places.placed(table, request.places, root)
-    known = provenance.origins(table, request.sessions, placed, alive=exists, own_pid=os.getpid())
+    known = provenance.origins(
+        table, request.sessions, placed, ends=request.ends, alive=exists, own_pid=os.getpid()
+    )
     groups = tuple(grouping.groups(table, known))
     candidates, judged = judging.candidates(table, groups, known, request, root)
     if root == procfs.PROC:

@@ -9,9 +9,9 @@ import math
 import re
 
 NAMED = re.compile(
-    r"(?:^|[-_])pass(?:$|[-_0-9])|pass(?:w(?:or)?d|wd|phrase|code)|pwd|secret|token|credential|api[-_]?key|access[-_]?key|private[-_]?key"
+    r"(?:^|[-_.])pass(?:$|[-_.0-9])|pass(?:w(?:or)?d|wd|phrase|code)|pwd|secret|token|credential|api[-_.]?key|access[-_.]?key|private[-_.]?key|^sas$"
     r"|auth|bearer|cookie|session[-_]?(?:key|id)|signature|salt|dsn|conn(?:ection)?[-_]?str|jwt|otp|\bpin\b|webhook"
-    r"|database[-_]?url|redis[-_]?url|(?:^|[-_])key$|account[-_]?key|(?:^|[-_])(?:db|my)?pw$|userpass|mnemonic",
+    r"|database[-_]?url|redis[-_]?url|(?:^|[-_.])key$|account[-_]?key|(?:^|[-_])(?:db|my)?pw$|userpass|mnemonic",
     re.IGNORECASE,
 )
 """Names of options and variables whose value is one."""

@@ -109,6 +109,11 @@ STANDING = (
         "ssh-agent gpg-agent scdaemon gnome-keyring-daemon keyboxd dirmngr ssh-pageant keychain",
     ),
     one(SYSTEM, "web server", "nginx apache2 httpd caddy haproxy traefik envoy"),
+    one(
+        SYSTEM,
+        "mounted files",
+        "sshfs s3fs gcsfuse goofys juicefs gocryptfs encfs securefs cryfs bindfs fuse-overlayfs squashfuse mount.davfs ntfs-3g mutagen unison",
+    ),
     one(SYSTEM, "backup", "restic borg duplicity rclone syncthing"),
     one(
         DESKTOP,

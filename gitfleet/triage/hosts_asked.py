@@ -12,10 +12,11 @@ from gitfleet.triage.planning import ScanReply
 
 
 class ScanOrder(Struct):
-    """What every host is asked: sessions by state, the places of this machine's worktrees, the key and profile of redaction."""
+    """What every host is asked: sessions by state, when those that have ended did, the places of this machine's worktrees, the key and profile of redaction."""
 
     sessions: Mapping[str, str]
     places: Mapping[str, str]
+    ends: Mapping[str, int]
     key: bytes
     profile: str
     seconds: float = 1.0
@@ -25,6 +26,7 @@ class ScanOrder(Struct):
         asked = {
             "sessions": dict(self.sessions),
             "places": dict(self.places) if spec.is_local else {},
+            "ends": dict(self.ends),
             "protect": [],
             "key": self.key.hex(),
             "profile": self.profile,

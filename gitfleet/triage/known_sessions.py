@@ -29,10 +29,13 @@ MOST = 10_000
 
 
 class KnownSessions(Struct):
-    """`states`: by id, live or ended. `places`: by absolute path the session that works there, or was the last to, or NOBODYS."""
+    """`states`: by id, live or ended. `places`: by absolute path the session that works there, or was the last to, or NOBODYS. `ends`: of
+    those that have ended, and said so, when (seconds since 1970, by the clock of where it was).
+    """
 
     states: dict[str, str]
     places: dict[str, str]
+    ends: dict[str, int]
 
 
 def known(clone: Clone) -> KnownSessions:
@@ -44,6 +47,7 @@ def known(clone: Clone) -> KnownSessions:
     states: dict[str, str] = {}
     places: dict[str, tuple[bool, str]] = {}
     shared: set[str] = set()
+    ends: dict[str, int] = {}
     with clone.peers() as peers:
         for session in session_records.everyone(state.view):
             if isinstance(session, FleetError):
@@ -53,14 +57,15 @@ def known(clone: Clone) -> KnownSessions:
             if ended and session.node != node:
                 continue
             _settle(places, shared, session.worktree, (session.node == node, session.id))
-    for session_id, worktree in _before(clone, node):
-        if len(states) < MOST:
-            states.setdefault(session_id, ENDED)
+    for session_id, worktree, end in _before(clone, node):
+        if session_id not in states and len(states) < MOST:
+            states[session_id] = ENDED
+            ends |= {session_id: end} if end else {}
         if worktree and worktree not in places:
             places[worktree] = False, session_id
     found = {path: NOBODYS if path in shared else one for path, (_, one) in places.items()}
     main = clone.repository.main
-    return KnownSessions(states, {main: NOBODYS, **found} if main else found)
+    return KnownSessions(states, {main: NOBODYS, **found} if main else found, ends)
 
 
 def demand_ended(known: KnownSessions, session: str) -> None:
@@ -89,8 +94,10 @@ def _settle(places: dict[str, tuple[bool, str]], shared: set[str], path: str, on
         shared.add(path)
 
 
-def _before(clone: Clone, node: str) -> Iterator[tuple[str, str]]:
-    """The sessions that the chain tells of, newest first, each with where it worked ("": not told, or not in this clone, which is `node`)."""
+def _before(clone: Clone, node: str) -> Iterator[tuple[str, str, int]]:
+    """What the chain tells of sessions, newest first: each with where it worked ("": not told, or not in this clone, which is `node`),
+    and when it ended (0: that is something else).
+    """
     tip = clone.ledger.tip()
     objects = clone.ledger.objects
     for _ in range(GENERATIONS):
@@ -105,10 +112,12 @@ def _before(clone: Clone, node: str) -> Iterator[tuple[str, str]]:
             yield from _named(raw, node)
 
 
-def _named(raw: dict[str, Any], node: str) -> Iterator[tuple[str, str]]:
+def _named(raw: dict[str, Any], node: str) -> Iterator[tuple[str, str, int]]:
     actor, body = raw.get("actor"), raw.get("body")
     session_id = actor.get("id") if isinstance(actor, dict) and actor.get("kind") == "session" else None
     if isinstance(session_id, str) and session_id:
         started = raw.get("kind") == "session.start" and raw.get("node") == node
         worktree = body.get("worktree") if started and isinstance(body, dict) else ""
-        yield session_id, worktree if isinstance(worktree, str) and worktree.startswith("/") else ""
+        end = raw.get("at") if raw.get("kind") == "session.end" else 0
+        place = worktree if isinstance(worktree, str) and worktree.startswith("/") else ""
+        yield session_id, place, end if isinstance(end, int) and 0 < end < 1 << 40 else 0

@@ -214,7 +214,7 @@ class FleetPlans:
         known: known_sessions.KnownSessions,
     ) -> list[ScanReply]:
         order = hosts_asked.ScanOrder(
-            known.states, known.places,
+            known.states, known.places, known.ends,
             redaction_key.derived(secret, "redaction"), options.profile,
         )  # fmt: skip
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(clock.now()))

@@ -37,7 +37,7 @@ def look(*, profile: str, seconds: float, path: str = ".") -> HostLook:
         )
     known, problem = _known(path)
     request = ScanRequest(
-        sessions=dict(known.states), places=dict(known.places), key=os.urandom(32), profile=profile,
+        sessions=dict(known.states), places=dict(known.places), ends=dict(known.ends), key=os.urandom(32), profile=profile,
         seconds=seconds,
     )  # fmt: skip
     findings = scanning.look(request)
@@ -47,7 +47,7 @@ def look(*, profile: str, seconds: float, path: str = ".") -> HostLook:
 
 
 def _known(path: str) -> tuple[KnownSessions, str]:
-    nothing = KnownSessions({}, {})
+    nothing = KnownSessions({}, {}, {})
     try:
         with Clone.open(path, bulk=True) as clone:
             return known_sessions.known(clone), ""

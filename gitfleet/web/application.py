@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.applications import Starlette
@@ -24,6 +25,8 @@ from gitfleet.web.routes import API, ROUTES, WebRoute
 
 MOST_BYTES = 1 << 20
 """Bytes of a body."""
+BODY = 30.0
+"""Seconds in which a body must have come."""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -73,11 +76,17 @@ async def _body(request: Request) -> bytes:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise HTTPException(415, "The body must be application/json.")
-    found = bytearray()
-    async for piece in request.stream():
-        found += piece
-        if len(found) > MOST_BYTES:
-            raise HTTPException(413, f"The body is larger than {MOST_BYTES} bytes.")
+    found, large = bytearray(), HTTPException(413, f"The body is larger than {MOST_BYTES} bytes.")
+    if int(request.headers.get("content-length", "0")) > MOST_BYTES:
+        raise large
+    try:
+        async with asyncio.timeout(BODY):
+            async for piece in request.stream():
+                found += piece
+                if len(found) > MOST_BYTES:
+                    raise large
+    except TimeoutError:
+        raise HTTPException(408, f"The body did not come within {BODY:.0f} seconds.") from None
     return bytes(found)
 
 

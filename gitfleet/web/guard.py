@@ -52,7 +52,7 @@ class RequestGuard:
         method = scope["method"]
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
-            hint = "Ask by the address that the server told when it started."
+            hint = "Ask by the address that the server told when it started, or another one of this machine."
             return answers.failed("wrong-host", 403, "This server has no such name.", hint)
         if method in LOOKING and self._is_open(scope["path"], headers.get("accept", "")):
             return None

@@ -27,6 +27,7 @@ _FAILURES = {
 }
 _OF_CHANGES = {
     "202": "Accepted here; tentative until the hub agrees.",
+    "408": "The body did not come in time.",
     "409": f"Somebody else holds it. {UNCHANGED}",
     "410": "What was asked about has gone to another session.",
     "412": "The claim behind this work now belongs to another session.",

@@ -5,6 +5,7 @@ Unknown fields are refused, since a misspelled one would be passed over without 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -112,8 +113,17 @@ def of_query(kind: type[_Asked], pairs: Sequence[tuple[str, str]]) -> _Asked:
 
 
 def of_body(kind: type[_Asked], data: bytes) -> _Asked:
-    """The body of a request, a JSON object. Raises UsageError."""
-    return _checked(lambda: kind.model_validate_json(data))
+    """The body of a request, a JSON object. Raises UsageError, also for a name that stands in it twice."""
+    found = _checked(lambda: kind.model_validate_json(data))
+    json.loads(data, object_pairs_hook=_once)
+    return found
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"'{name[:80]}' was given twice.", hint="Say it once.")
 
 
 def _checked(read: Callable[[], _Asked]) -> _Asked:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
 from collections.abc import Callable, Sequence
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
@@ -20,6 +22,8 @@ from gitfleet.web.tokens import Tokens
 ENDING = 3
 """Seconds that requests have to end in when the server is stopped."""
 AT_ONCE = 200
+FIRST = 10.0
+"""Seconds that a connection has for its first request: who says nothing keeps nobody else from being answered."""
 
 
 class WebServer:
@@ -41,13 +45,13 @@ class WebServer:
         guarded = RequestGuard(
             application(fleet, self._events, self._streams),
             self.tokens,
-            ["localhost", host, *names],
+            ["localhost", host, *names, *([] if loopback else [socket.gethostname()])],
             is_open=documents.is_document,
             loopback=loopback,
             read_only=read_only,
         )
         self._config = uvicorn.Config(
-            guarded, loop="asyncio", http="h11", ws="none", lifespan="off", log_config=None, log_level="critical",
+            guarded, loop="asyncio", http=PatientConnection, ws="none", lifespan="off", log_config=None, log_level="critical",
             access_log=False, proxy_headers=False, server_header=False, limit_concurrency=AT_ONCE,
             timeout_graceful_shutdown=ENDING,
         )  # fmt: skip
@@ -59,6 +63,24 @@ class WebServer:
     def close(self) -> None:
         """Listen no more."""
         self._socket.close()
+
+
+class PatientConnection(H11Protocol):
+    """A connection that is closed unless a whole request comes on it in time."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """See `asyncio.Protocol`."""
+        super().connection_made(transport)
+        self._waiting = self.loop.call_later(FIRST, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        self._waiting.cancel()
+        super().connection_lost(exc)
+
+    def _give_up(self) -> None:
+        if getattr(self, "cycle", None) is None:  # it is declared as if it were always there
+            self.transport.close()
 
 
 class _EndingServer(uvicorn.Server):

@@ -58,7 +58,7 @@ def test_shell_completes_a_command(shell: str, tmp_path: Path, gitfleet: Gitflee
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -P -m gitfleet "$@"\n')
     program.chmod(0o700)
-    script = gitfleet(tmp_path, env={"_GITFLEET_COMPLETE": f"source_{shell}"}).ok().stdout
+    script = gitfleet(tmp_path, "--show-completion", shell).ok().stdout
     argv, settings = SHELLS[shell]
     rc = tmp_path / (".zshrc" if shell == "zsh" else "rc")
     before = "autoload -Uz compinit; compinit -u -D\n" if shell == "zsh" else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,19 @@ def test_scan_outside_of_a_repository_shows_processes_and_knows_no_session(
     mine = next(row for row in data["groups"] if left in row["pids"])
     assert (mine["session"], mine["origin"], mine["session_state"]) == ("codex-7h3k9q2m", "marker", "unknown")
     assert data["host"]["cores"] >= 1
+
+
+def test_scan_tells_whose_a_zombie_is(gitfleet: Gitfleet, tmp_path: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)  # and it stays a zombie
+    try:
+        data = scan(gitfleet, tmp_path)
+        mine = next(row for row in data["groups"] if row["pids"] == [dead.pid])
+        assert (mine["zombie"], mine["parent"]) == (True, os.getpid())
+        shown = gitfleet(tmp_path, "scan", "--seconds", "0", "--all").ok().stdout
+        assert f"zombie of {os.getpid()}" in shown
+    finally:
+        dead.wait()
 
 
 def test_scan_in_a_fleet_tells_a_live_session_from_one_that_has_ended(cli: Cli, start: Programs) -> None:

@@ -138,6 +138,33 @@ def test_chosen_name_of_an_ended_session_is_believed_only_in_a_place_of_the_flee
     assert provenance.origins(table, {name: "live"}, where)[5].state == "live"
 
 
+NOW = 1_700_000_000  # when tables by hand are taken
+
+
+@pytest.mark.parametrize(
+    ("age", "ended", "beside", "state"),
+    [
+        (50.0, NOW - 3600, [], "unknown"),
+        (7200.0, NOW - 3600, [], "ended"),
+        (3590.0, NOW - 3600, [], "ended"),  # clocks differ a little
+        (50.0, None, [], "ended"),
+        (50.0, NOW - 3600, [process("nodemon", 4, marker=ENDED, age=7200.0)], "ended"),
+        (50.0, NOW - 3600, [process("nodemon", 4, marker=ENDED, age=60.0)], "unknown"),
+        (50.0, NOW - 3600, [process("nodemon", 4, marker=OTHER, age=7200.0)], "unknown"),
+        (50.0, NOW - 3600, [process("old", 6, pgid=5, marker=ENDED, age=7200.0)], "ended"),
+    ],
+)
+def test_what_was_started_after_the_end_of_its_session_is_of_one_that_is_not_known(
+    age: float, ended: int | None, beside: list[HostProcess], state: str
+) -> None:
+    one = process(
+        "node s.js", 5, ppid=4 if beside and beside[0].identity.pid == 4 else 1, marker=ENDED, age=age
+    )
+    ends = {} if ended is None else {ENDED: ended}
+    assert origins(init(), one, *beside, ends=ends)[5].state == state
+    assert provenance.origins(host(one), {ENDED: "live"}, {}, ends=ends)[5].state == "live"
+
+
 def test_name_that_was_made_up_is_believed_wherever_it_works() -> None:
     for name in (ids.named("codex") for _ in range(200)):
         table = host(init(), process("node s.js", 5, marker=name))

@@ -93,6 +93,7 @@ def test_conversation_is_hello_answers_and_an_end() -> None:
         ({"op": "scan", "asked": {"sessions": {"x": "maybe"}}}, "bad-request"),
         ({"op": "scan", "asked": {"places": {"relative": "x"}}}, "bad-request"),
         ({"op": "scan", "asked": {"protect": [1]}}, "bad-request"),
+        ({"op": "scan", "asked": {"ends": {"codex-7h3k9q2m": "soon"}}}, "bad-request"),
         ({"op": "scan", "asked": {"session_id": "../../etc", "seconds": 0}}, "bad-request"),
     ],
 )

@@ -150,6 +150,7 @@ KINDS: list[tuple[list[str], str, str]] = [
     (["python", "vite_report.py"], "interpreter", "Python"),
     (["cat", "vite"], "interpreter", "small tool"),
     (["grep", "-r", "jest", "."], "interpreter", "small tool"),
+    (["sshfs", "h:/srv", "/mnt"], "system", "mounted files"),
     (["mcphail"], "unknown", "unknown"),
 ]
 

@@ -19,6 +19,7 @@ from gitfleet.web.requests import ClaimBody, QueueBody, StatusQuery, of_body, of
         b'{"session_id": "\\ud800", "paths": ["x"]}', b'{"session_id": "a", "paths": []}',
         b'{"session_id": "a", "paths": "x"}', b'{"session_id": "a", "paths": [""]}',
         b'{"session_id": "a", "paths": ["x"], "mode": "none"}', b'{"session_id": "a", "paths": ["x"], "more": 1}',
+        b'{"session_id": "a", "paths": ["x"], "paths": ["y"]}',
     ],
 )  # fmt: skip
 def test_of_body_that_is_no_such_request_raises_usage_error(body: bytes) -> None:

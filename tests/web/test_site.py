@@ -110,6 +110,12 @@ def test_a_body_that_is_not_what_it_should_be_is_refused_and_changes_nothing(ser
     assert site.get("/claims").json["data"]["claims"] == []
 
 
+def test_a_body_that_is_announced_as_too_large_is_refused_before_it_comes(serve: Serve, cli: Cli) -> None:
+    site = serve(cli)
+    kind = {"Content-Type": "application/json", "Content-Length": str(1 << 40)}
+    assert site.ask("POST", f"{API}/claims", kind).status == 413
+
+
 def test_what_is_no_route_is_told_in_the_same_form(serve: Serve, cli: Cli) -> None:
     site = serve(cli)
     assert site.get("/nothing").status == 404

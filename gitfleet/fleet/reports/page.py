@@ -1,7 +1,7 @@
-"""Pages from templates. Whatever was written by others is text in them: never markup, never a control character, never a link.
+"""Pages from templates. Whatever was written by others is text in them: never markup, never a control character, never a link (`base.markup`).
 
-One door: each value that a template puts into the page is made displayable, then escaped. A policy in the page's head
-forbids scripts and whatever would be loaded, and styles other than its own; so what got past that door would do nothing.
+A policy in the page's head forbids scripts and whatever would be loaded, and styles other than its own; so what got past that door
+would do nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import jinja2
 
-from gitfleet.base import clock, files, resources, text
+from gitfleet.base import files, markup, resources, text
 from gitfleet.errors import Blocked
 
 _MARK = b"<!doctype html>\n<!-- gitfleet report -->\n"
@@ -48,23 +48,17 @@ def write(path: str, page: str) -> None:
 
 @cache
 def _environment() -> jinja2.Environment:
-    found = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(os.path.join(resources.folder("templates"), "report")),
-        autoescape=True, undefined=jinja2.StrictUndefined, finalize=_plain, trim_blocks=True, lstrip_blocks=True,
-        auto_reload=False,
-    )  # fmt: skip
+    found = markup.environment("report")
     found.filters.update(
-        amount=text.amount, counted=text.counted, duration=text.duration, iso=clock.iso, some=_some, slug=_slug,
-        two=_two, rough="{:.2g}".format, share=_share, probability=_probability, width=_width,
-    )  # fmt: skip
+        some=_some,
+        slug=_slug,
+        two=_two,
+        rough="{:.2g}".format,
+        share=_share,
+        probability=_probability,
+        width=_width,
+    )
     return found
-
-
-def _plain(value: Any) -> Any:
-    """What stands in the page for a value: markup of our own templates as it is, all else as displayable text."""
-    if hasattr(value, "__html__"):
-        return value
-    return "" if value is None else text.display(str(value))
 
 
 def _slug(word: str) -> str:

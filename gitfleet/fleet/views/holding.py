@@ -33,7 +33,7 @@ Word = Literal["free", "held", "shared", "unknown", "wrong"]
 class Held(Struct):
     """An answer about one path. `found` are claims that meet it, at most `MOST_SHOWN`; `more`: there are others.
 
-    `ids` are those of all that were found; `waiting`: how many stand in line behind the first; `age`: seconds since the hub was seen, None where there is none.
+    `ids` are those of all that were found, `tentative` of those that the hub has not agreed to yet; `waiting`: how many stand in line behind the first; `age`: seconds since the hub was seen, None where there is none.
     """
 
     asked: str
@@ -45,6 +45,7 @@ class Held(Struct):
     keys: Sequence[str] = ()
     waiting: int = 0
     why: str = ""
+    tentative: Sequence[str] = ()
 
 
 def ask(fleet: Fleet, state: State, lines: WaitingLines, text: str) -> list[Held]:
@@ -75,9 +76,12 @@ def _answer(fleet: Fleet, state: State, lines: WaitingLines, wanted: Pattern) ->
         word = "unknown" if old or looked.ended_early else "free"
         why = _why(state, looked) if word == "unknown" else ""
     first = met[0].held if met else None
+    claims = [one.held for one in met if isinstance(one.held, Claim)]
+    tentative = [claim.id for claim in claims if claim.operation in state.tentative]
     return Held(
         asked=wanted.text, word=word, found=found, ids=ids, more=len(met) > MOST_SHOWN or looked.ended_early, age=state.age,
         keys=wanted.prefix_key, waiting=len(lines.behind(first)) if isinstance(first, Claim) else 0, why=why,
+        tentative=tentative,
     )  # fmt: skip
 
 

@@ -62,6 +62,8 @@ class ScanGroupRow(TypedDict):
     """Processes that belong together. Times in seconds, memory in bytes, `cpu` in cores; null: not known."""
 
     leader: int
+    parent: int
+    """The parent of the leader; of a zombie who has to ask how it ended. 0: there is none, or it is not to be seen."""
     pids: list[int]
     pgid: int
     """The process group if they are all of it, else 0."""
@@ -166,6 +168,7 @@ def group_row(
     numbers = candidate_form.numbers(group.members, leader)
     return {
         "leader": leader.identity.pid,
+        "parent": leader.ppid,
         "pids": [one.identity.pid for one in group.members],
         "pgid": group.pgid,
         "command": hides.command(leader.command or (leader.name,)),

@@ -3,8 +3,8 @@
 from gitfleet.base import advice
 from gitfleet.base.names import SessionId
 from gitfleet.claims import model
+from gitfleet.clone import Clone
 from gitfleet.errors import FleetError, NoSession
-from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import knowledge, records
 from gitfleet.fleet.views.knowledge import Knowledge
 from gitfleet.fleet.views.records import ClaimRecord, SessionRecord
@@ -47,7 +47,7 @@ def known(session: Session, liveness: Liveness) -> SessionRow:
     }
 
 
-def everyone(fleet: Fleet) -> tuple[SessionListAnswer, list[str]]:
+def everyone(fleet: Clone) -> tuple[SessionListAnswer, list[str]]:
     """All sessions of the fleet; and warnings."""
     state, node = fleet.current(), fleet.ledger.node.id
     rows, warnings = [], []
@@ -61,7 +61,7 @@ def everyone(fleet: Fleet) -> tuple[SessionListAnswer, list[str]]:
     return {"sessions": rows, **knowledge.knowledge(state)}, [*warnings, *peers.warnings]
 
 
-def one(fleet: Fleet, session_id: SessionId) -> SessionShowAnswer:
+def one(fleet: Clone, session_id: SessionId) -> SessionShowAnswer:
     """One session and its claims. Raises NoSession, BadName, Corrupt, NewerFormat."""
     state = fleet.current()
     session = session_records.find(state.view, session_id)

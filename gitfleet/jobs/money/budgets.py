@@ -96,16 +96,25 @@ def of_today(store: JobStore, known: Configuration) -> list[BudgetToday]:
 
 
 class BudgetHold:
-    """A `Hold`: nothing is started for which a budget is spent. A look reads what is new in the file of the day."""
+    """A `Hold`: nothing is started for which a budget is spent. A look reads what is new in the file of the day.
 
-    def __init__(self, store: JobStore, configuration: Callable[[], Configuration]) -> None:
-        self._store, self._configuration = store, configuration
+    `others` puts there what other nodes have spent, as far as that is due.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        configuration: Callable[[], Configuration],
+        others: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store, self._configuration, self._others = store, configuration, others
         self._day = DaySpending("")
         self._known: dict[str, tuple[str, SpendLimit | None]] = {}
         """Of agents that were asked about: why none of their jobs may start, and what each job may spend."""
 
     def refresh(self) -> None:
         """See `Hold`."""
+        self._others()
         path = spending.path_of(self._store.folder, spending.today())
         if path != self._day.path:
             self._day = DaySpending(path)

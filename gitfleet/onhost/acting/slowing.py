@@ -53,7 +53,10 @@ def throttle(order: WorkOrder, crowd: Muster) -> ActEnd:
         cores = _thread_values(crowd, _cores_of)
         if not folder and all(len(mask) < 2 for mask in cores.values()):
             return ActEnd(SKIPPED, "they have one core only already")
-        before = {"cgroup": folder, "max": _read(f"{folder}/cpu.max")} if folder else {"cores": cores}
+        limit = _read(f"{folder}/cpu.max") if folder else None
+        if folder and _is_tighter(limit, order.request.options.share):
+            return ActEnd(SKIPPED, "their control group has no more of a core already")
+        before = {"cgroup": folder, "max": limit} if folder else {"cores": cores}
         order.around("throttle", lambda: _set_limit(before, order.request.options.share), **before)
     if before.get("cgroup"):
         held = _read(f"{before['cgroup']}/cpu.max") != before["max"]
@@ -128,9 +131,20 @@ def own_cgroup(members: Iterable[HostProcess]) -> str:
     try:
         with open(f"{folder}/cgroup.procs", encoding="ascii") as file:
             inside = {int(line) for line in file.read(1 << 20).split()}
+        with os.scandir(folder) as entries:  # what is in groups below it would be limited, too
+            below = any(entry.is_dir(follow_symlinks=False) for entry in entries)
     except (OSError, ValueError):
         return ""
-    return folder if inside <= pids and os.access(f"{folder}/cpu.max", os.W_OK) else ""
+    return folder if inside <= pids and not below and os.access(f"{folder}/cpu.max", os.W_OK) else ""
+
+
+def _is_tighter(limit: str | None, share: float) -> bool:
+    """Whether a `cpu.max` leaves no more than `share` of a core already; unreadable ones do."""
+    words = (limit or "").split()
+    try:
+        return words[0] != "max" and int(words[0]) <= share * int(words[1])
+    except (IndexError, ValueError):
+        return True
 
 
 def _set_nice(before: Mapping[str, Any], nice: int) -> None:

@@ -43,6 +43,7 @@ class HolderLine(Struct):
     ends: str
     problem: str
     own: bool
+    tentative: bool
 
 
 class AnswerLine(Struct):
@@ -132,13 +133,13 @@ def _rows(asked: str) -> int:
 def _answer(found: holding.Held, now: int, here: Collection[str]) -> AnswerLine:
     shown = found.found[:SHOWN]
     return AnswerLine(
-        key=found.asked, asked=found.asked, quoted=_quoted(found.asked), word=found.word, holders=[_holder(one, here) for one in shown],
+        key=found.asked, asked=found.asked, quoted=_quoted(found.asked), word=found.word, holders=[_holder(one, here, found.tentative) for one in shown],
         others=len(found.found) - len(shown), more=found.more, waiting=found.waiting,
         seen_at=now - found.age if found.age is not None else 0, why=found.why,
     )  # fmt: skip
 
 
-def _holder(one: Obstacle, here: Collection[str]) -> HolderLine:
+def _holder(one: Obstacle, here: Collection[str], tentative: Collection[str]) -> HolderLine:
     kept = next((keeper.get("branch") or keeper.get("worktree", "") for keeper in one.retained), "")
     until = 0 if one.problem or (kept and not one.renewed) else one.renewed_at + one.ttl
     return HolderLine(
@@ -151,6 +152,7 @@ def _holder(one: Obstacle, here: Collection[str]) -> HolderLine:
         one.ends,
         one.problem,
         not one.problem and one.session in here,
+        one.claim in tentative,
     )
 
 

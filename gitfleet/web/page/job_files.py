@@ -6,6 +6,7 @@ import os
 
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.git import fleetrefs
+from gitfleet.ledger import own_node
 
 MOST = 64
 """Jobs at work whose output is watched."""
@@ -18,7 +19,7 @@ def folders(fleet: Fleet) -> list[str]:
 
 def written(fleet: Fleet) -> list[str]:
     """Files: what the agents of jobs at work write, and what is spent today."""
-    state = os.path.join(fleet.repository.common_dir, "gitfleet", "jobs")
+    state = own_node.jobs_folder(fleet.repository.common_dir)
     if not os.path.isdir(state):
         return []
     from gitfleet.jobs import waiting  # 15 ms, and only where there are jobs

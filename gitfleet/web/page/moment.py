@@ -15,7 +15,7 @@ from gitfleet.codec import Struct
 from gitfleet.fleet.attention.people_inbox import InboxLook, PeopleInbox
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import status
-from gitfleet.fleet.views.status import FleetStatus
+from gitfleet.fleet.views.status import FleetStatus, SessionStatus
 from gitfleet.git import fleetrefs
 from gitfleet.git.program import Git
 from gitfleet.ledger.log import Line
@@ -160,6 +160,12 @@ class PageMoment:
     def log(self) -> Sequence[Line]:
         """The newest operations that the fleet has agreed."""
         return self.of_ledger("log", lambda: self.fleet.log(limit=LOG_LINES))
+
+    def active_at(self, row: SessionStatus) -> int:
+        """When a session was last active, by this machine's clock: another node's own would be no use. What that node said, where it cannot be told."""
+        if row["node"] == self.status.answer["ledger"]["node"] or row["idle"] is None:
+            return row["last_activity"]
+        return self.memory.steady(("active", row["id"], row["last_activity"]), self.at - row["idle"])
 
     def of_ledger(self, name: str, make: Callable[[], _Found]) -> _Found:
         """What `make` makes of the ledger, kept under this name until that changes."""

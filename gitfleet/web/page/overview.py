@@ -10,6 +10,7 @@ from gitfleet.fleet.attention.item import WORDS, AttentionItem, ItemFold, ItemKi
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import queue_line, queue_stats
 from gitfleet.fleet.views.queue_line import QueueLine
+from gitfleet.ledger import own_node
 from gitfleet.web.page import inbox_links, sessions
 from gitfleet.web.page.moment import PageMoment
 from gitfleet.web.page.page import PageQuery
@@ -105,7 +106,7 @@ def look(fleet: Fleet, asked: PageQuery) -> OverviewView:
 
 def _today(fleet: Fleet, moment: PageMoment, told: QueueLine) -> TodayFigures:
     stats = moment.of_ledger("queue-stats", lambda: queue_stats.stats(fleet))
-    jobs = os.path.join(fleet.repository.common_dir, "gitfleet", "jobs")
+    jobs = own_node.jobs_folder(fleet.repository.common_dir)
     spends = os.path.isdir(jobs)
     spent = None
     if spends:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
 from gitfleet.fleet.views.asking_rows import AskingRow
+from gitfleet.ledger import own_node
 from gitfleet.web.page.moment import PageMoment
 
 
@@ -16,7 +16,7 @@ def by_session(moment: PageMoment) -> Mapping[str, AskingRow]:
         return {}
     from gitfleet.jobs.records.store import JobStore  # only where an agent asks
 
-    store = JobStore(os.path.join(moment.fleet.repository.common_dir, "gitfleet", "jobs"))
+    store = JobStore(own_node.jobs_folder(moment.fleet.repository.common_dir))
     found: dict[str, AskingRow] = {}
     for job in store.those(sorted(asking)):
         if job.attempts and (session := job.attempts[-1].session):

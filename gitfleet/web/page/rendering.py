@@ -1,21 +1,18 @@
-"""Views become HTML here, once for first paint and for patches. Whatever was written by others is text: never markup, never a control character.
+"""Views become HTML here, once for first paint and for patches. Whatever was written by others is text: never markup, never a control character (`base.markup`).
 
-One door: each value that a template puts into a page is made displayable, then escaped. The policy that goes with the page
-forbids scripts and styles other than its own files, and whatever would be loaded from elsewhere.
+The policy that goes with the page forbids scripts and styles other than its own files, and whatever would be loaded from elsewhere.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
-from gitfleet.base import clock, commands, resources, shellwords, text
+from gitfleet.base import commands, markup, shellwords, text
 from gitfleet.codec import Struct
 from gitfleet.web.page import words
 from gitfleet.web.page.queue_acts import possible
@@ -101,23 +98,10 @@ def document(template: str, **values: Any) -> str:
 
 @cache
 def _environment() -> jinja2.Environment:
-    found = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(os.path.join(resources.folder("templates"), "page")),
-        autoescape=True, undefined=jinja2.StrictUndefined, finalize=_plain, trim_blocks=True, lstrip_blocks=True,
-        auto_reload=False,
-    )  # fmt: skip
+    found = markup.environment("page")
     found.filters.update(
-        amount=text.amount, json=words.as_json, tabbed=words.tabbed, counted=text.counted, duration=text.duration, iso=clock.iso, some=text.some,
+        json=words.as_json, tabbed=words.tabbed, some=text.some,
         spoken=words.spoken, step=words.only_step, took=words.length, stepped=commands.spoken, word=shellwords.word,
     )  # fmt: skip
     found.globals.update(possible_acts=possible, state_of=words.state, path_parts=words.path_parts)
     return found
-
-
-def _plain(value: Any) -> Any:
-    """What stands in the page for a value: markup of our own templates as it is, all else as displayable text."""
-    if type(value) is Markup:
-        return value
-    if type(value) is str and value.isascii() and value.isprintable():
-        return value
-    return "" if value is None else text.display(str(value))

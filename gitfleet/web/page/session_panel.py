@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 
 from gitfleet.base import advice
@@ -20,6 +21,7 @@ from gitfleet.web.page.moment import PageMoment
 
 TAIL = 60
 EVENTS = 8
+CLAIMS = 50
 
 
 class CallLine(Struct):
@@ -62,7 +64,7 @@ class EventLine(Struct):
 
 
 class SessionPanel(Struct):
-    """All of it. `gone`: there is no such session now, and only `key` and `events` say something."""
+    """All of it. `gone`: there is no such session now, and only `key` and `events` say something. `job`: the one whose output the tail is, or "". `others`: claims that are not shown."""
 
     key: str
     gone: bool = False
@@ -74,8 +76,10 @@ class SessionPanel(Struct):
     active_at: int = 0
     entry: str = ""
     entry_state: str = ""
+    job: str = ""
     tail: Sequence[str] = ()
     claims: Sequence[HeldLine] = ()
+    others: int = 0
     wanted: Sequence[WantedLine] = ()
     events: Sequence[EventLine] = ()
 
@@ -91,13 +95,15 @@ def look(fleet: Fleet, moment: PageMoment, session: str, states: Mapping[str, st
     if row is None:
         return SessionPanel(session, gone=True, events=events)
     claims, _ = claim_rows.listing(fleet, session=SessionId(session))
-    held = [_held(moment, one) for one in claims["claims"] if "problem" not in one]
+    readable = [one for one in claims["claims"] if "problem" not in one]
+    held = [_held(moment, one) for one in readable[:CLAIMS]]
     entry = moment.of_ledger("entries", lambda: _entries(fleet)).get(row["branch"])
-    quiet = "" if row["quiet_for"] is None else "its node has not moved for a while"
+    job, tail = ("", _tail(fleet, row)) if row["log"] or row["log_tail"] else _of_job(fleet, session)
+    quiet = "" if row["quiet_for"] is None else "its node has been silent for a while"
     return SessionPanel(
         session, False, states[session], row["title"] or row["branch"] or session, _call(moment, row, states[session]), row,
-        quiet or row["liveness"], moment.memory.steady(("panel", session, row["last_activity"]), moment.at - (row["idle"] or 0)),
-        entry.id if entry else "", entry.state if entry else "", _tail(fleet, row), held, _wanted(moment, session), events,
+        quiet or row["liveness"], moment.active_at(row),
+        entry.id if entry else "", entry.state if entry else "", job, tail, held, len(readable) - len(held), _wanted(moment, session), events,
     )  # fmt: skip
 
 
@@ -121,7 +127,7 @@ def _call(moment: PageMoment, row: SessionStatus, state: str) -> CallLine | None
         words = f"Its branch will conflict with {one['branch']}{more}."
         return CallLine("a", words, ", ".join(one["paths"][:5]), advice.RADAR)
     if state == "quiet":
-        words = "Its node has not moved for a while; whether it lives cannot be told from here."
+        words = "Its node has been silent for a while, so this clone cannot tell whether it is alive."
         return CallLine("a", words, f"Look after it on {row['node']}.", "")
     return None
 
@@ -165,12 +171,26 @@ def _entries(fleet: Fleet) -> Mapping[str, model.QueueEntry]:
 
 
 def _tail(fleet: Fleet, row: SessionStatus) -> Sequence[str]:
-    if not row["log"] and not row["log_tail"]:
-        return ()
     try:
         return session_log_rows.tail(fleet, row["id"], TAIL)
     except FleetError:  # it has just ended
         return ()
+
+
+def _of_job(fleet: Fleet, session: str) -> tuple[str, Sequence[str]]:
+    """The job of this clone that a session works for, and the end of what its agent wrote: such a session has no log of its own."""
+    if not os.path.isdir(os.path.join(fleet.repository.common_dir, "gitfleet", "jobs")):
+        return "", ()
+    from gitfleet.fleet.views import job_board, job_tail  # only where there are jobs
+
+    cards = job_board.look(fleet).cards
+    card = next((one for one in cards if one.session == session and not one.node), None)
+    store = job_board.sources(fleet).store
+    job = next(iter(store.those([card.id])), None) if card else None
+    if job is None or not job.attempts:
+        return "", ()
+    pieces = job_tail.end(store, job.id, job.attempts[-1].number)
+    return job.id, [one.text for one in pieces[-TAIL:]]
 
 
 def _own(subject: str, session: str) -> str:

@@ -81,10 +81,8 @@ def listed(moment: PageMoment) -> Sequence[SessionLine]:
     """Every session as a line, those that need a person first."""
     found = states(moment)
     waits = Counter(str(ticket.session) for ticket in moment.line)
-    own = moment.status.answer["ledger"]["node"]
     lines = [
-        _line(row, found[row["id"]], waits, active(moment, row, own=own))
-        for row in moment.status.answer["sessions"]
+        _line(row, found[row["id"]], waits, moment.active_at(row)) for row in moment.status.answer["sessions"]
     ]
     return sorted(lines, key=lambda one: (ORDER.index(one.state), not one.trouble, one.key))
 
@@ -114,14 +112,6 @@ def state_of(row: SessionStatus, *, waits: Collection[str], asking: Collection[s
         (row["idle"] is not None and row["idle"] < WORKING_FOR, "working"),
     )
     return next((state for holds, state in table if holds), "idle")
-
-
-def active(moment: PageMoment, row: SessionStatus, *, own: str) -> int:
-    """When it was last active, by this machine's clock: another node's own would be no use."""
-    if row["node"] == own or row["idle"] is None:
-        return row["last_activity"]
-    key = "active", row["id"], row["last_activity"]
-    return moment.memory.steady(key, moment.at - row["idle"])
 
 
 def _line(row: SessionStatus, state: ShownAs, waits: Mapping[str, int], active_at: int) -> SessionLine:

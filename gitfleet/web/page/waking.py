@@ -12,7 +12,9 @@ from typing import Any
 from gitfleet.base import clock, files
 from gitfleet.base.watching import Bell
 from gitfleet.errors import FleetError
+from gitfleet.fleet import seen_changes
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.ledger import own_node
 from gitfleet.web.page import job_files
 from gitfleet.web.page.moment import HereSessions, PageMemory, PageMoment, git_stamp, stamp
 
@@ -127,18 +129,9 @@ def _rest(bell: Bell, seconds: float) -> None:
 
 def _places(fleet: Fleet) -> list[str]:
     """The folders in which something changes when what pages show does."""
-    state, jobs = fleet.ledger.state, os.path.join(fleet.repository.common_dir, "gitfleet", "jobs")
-    own = [
-        state,
-        *(
-            os.path.join(state, *name)
-            for name in (("inbox", "read"), ("maintainer",), ("sessions",), ("radar",))
-        ),
-        jobs,
-    ]
+    jobs = own_node.jobs_folder(fleet.repository.common_dir)
     below = [os.path.join(jobs, name) for name in files.names(jobs)] if os.path.isdir(jobs) else []
-    own += job_files.folders(fleet)
-    return [*fleet.ledger.places(), *own, *(path for path in below if os.path.isdir(path))]
+    return [*seen_changes.places(fleet), *job_files.folders(fleet), *filter(os.path.isdir, below)]
 
 
 def _signature(fleet: Fleet, places: Sequence[str], here: HereSessions) -> object:

@@ -13,6 +13,7 @@ import pytest
 
 from gitfleet.base.names import SessionId
 from gitfleet.clone import Clone
+from gitfleet.codec import replace
 from gitfleet.errors import Conflict, NoRepository, UsageError
 from gitfleet.jobs import present
 from gitfleet.jobs.attempts import (
@@ -223,6 +224,8 @@ def test_attempt_whose_shepherd_was_killed_is_interrupted_and_nothing_of_it_runs
     shepherd.wait(PATIENCE)
     shepherd.close()
     assert present.of(bench.store, [job])[job.id].phase == present.UNWATCHED
+    taken_over = replace(job, node="another-node")
+    assert present.of(bench.store, [taken_over])[job.id].phase == ""
     job = bench.conclude(job)
     assert (job.status, job.outcome) == (JobStatus.INTERRUPTED, AttemptOutcome.INTERRUPTED)
     assert control.leftovers(bench.folder(job)) == []

@@ -24,6 +24,7 @@ from gitfleet.jobs.errors import ArgumentError, InvalidStateError
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
 from gitfleet.jobs.schedules import known, plans
+from gitfleet.jobs.shared import lapsed_leases
 from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.sources.task_desk import TaskDesk
 from gitfleet.jobs.words import EndCause, JobStatus
@@ -389,7 +390,12 @@ def test_work_that_waits_to_land_keeps_its_task_from_others_and_is_told_of_by_th
     assert rules is not None
     source = desk.source(rules).source.id
     with Clone.open(str(bob)) as clone:
-        while not desk._lapsed(clone.ledger, source, work.of_source(clone.current().view, source)):
+
+        def over() -> bool:
+            known = {one.ref: one for one in work.of_source(clone.current().view, source)}
+            return bool(lapsed_leases.lapsed(known, clone.ledger, f"work-{source}"))
+
+        while not over():
             clock.wait(0.05)
     assert desk.look(rules) == []
     assert server.labels(1) == ["in-progress"]

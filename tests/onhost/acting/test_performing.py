@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from gitfleet.onhost import facts
-from gitfleet.onhost.acting import act_journal, after_acts, grip, sighting
+from gitfleet.onhost.acting import act_journal, after_acts, grip, sighting, slowing
 from gitfleet.onhost.acting.act_journal import ActJournal, ActKey
 from gitfleet.onhost.acting.muster import muster
 from gitfleet.onhost.acting.performing import pause_between, perform
@@ -318,6 +318,57 @@ def test_throttle_leaves_one_core_and_is_undone(living: Living, tmp_path: Path) 
     assert len(os.sched_getaffinity(child.pid)) == 1
     (row,) = after_acts.undo(str(tmp_path / "journal"), OID, [])
     assert (row["undo"], os.sched_getaffinity(child.pid)) == ("undone", cores)
+
+
+@pytest.fixture
+def own_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A control group (v2) of the user's own, made of files: machines for tests have none with a cpu controller."""
+    monkeypatch.setattr(slowing, "_CGROUPS", str(tmp_path / "cgroups"))
+    monkeypatch.setattr(slowing, "_cgroup", lambda pid: "/user/run-1.scope")
+    folder = tmp_path / "cgroups/user/run-1.scope"
+    folder.mkdir(parents=True)
+    (folder / "cpu.max").write_text("max 100000\n")
+    return folder
+
+
+def test_throttle_by_an_own_control_group_limits_it_and_is_undone(
+    living: Living, tmp_path: Path, own_group: Path
+) -> None:
+    child = living.sleeper()
+    cores = os.sched_getaffinity(child.pid)
+    (own_group / "cgroup.procs").write_text(f"{child.pid}\n")
+    assert do(request_of(THROTTLE, child.pid), tmp_path)["outcome"] == "done"
+    share, period = map(int, (own_group / "cpu.max").read_text().split())
+    assert 0 < share < period
+    assert os.sched_getaffinity(child.pid) == cores
+    (row,) = after_acts.undo(str(tmp_path / "journal"), OID, [])
+    assert (row["undo"], (own_group / "cpu.max").read_text()) == ("undone", "max 100000")
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core only")
+@pytest.mark.parametrize("others", ["beside", "below", "unreadable"])
+def test_throttle_leaves_a_control_group_alone_that_holds_others(
+    living: Living, tmp_path: Path, own_group: Path, others: str
+) -> None:
+    child = living.sleeper()
+    (own_group / "cgroup.procs").write_text(
+        {"beside": f"{child.pid}\n1\n", "unreadable": "x\n"}.get(others, f"{child.pid}\n")
+    )
+    if others == "below":
+        (own_group / "inner").mkdir()
+    assert do(request_of(THROTTLE, child.pid), tmp_path)["detail"] == "one core for all"
+    assert (own_group / "cpu.max").read_text() == "max 100000\n"
+
+
+@pytest.mark.parametrize("limit", ["1000 100000", "", "odd"])
+def test_throttle_never_raises_the_limit_of_a_control_group(
+    living: Living, tmp_path: Path, own_group: Path, limit: str
+) -> None:
+    child = living.sleeper()
+    (own_group / "cgroup.procs").write_text(f"{child.pid}\n")
+    (own_group / "cpu.max").write_text(limit)
+    assert do(request_of(THROTTLE, child.pid), tmp_path)["outcome"] == "skipped"
+    assert (own_group / "cpu.max").read_text() == limit
 
 
 def test_undo_of_an_end_says_that_it_cannot(living: Living, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.base.names import NodeId
+from gitfleet.fleet.views.status import SessionStatus
 from gitfleet.nodes import checkouts
 from gitfleet.web.page import pages
 from gitfleet.web.page.moment import PageMemory, PageMoment
@@ -57,6 +59,18 @@ def test_a_time_that_was_reckoned_stays_the_same_while_its_cause_does(cli: Cli) 
         memory = PageMemory(fleet)
         assert [memory.steady("a", 100), memory.steady("a", 103), memory.steady("b", 103)] == [100, 100, 103]
         assert memory.steady("a", 160) == 160
+
+
+def test_activity_of_another_node_that_cannot_be_told_is_what_that_node_said(cli: Cli) -> None:
+    with cli.clone.open() as fleet:
+        moment = PageMoment(fleet)
+        first: SessionStatus
+        [first, *_] = moment.status.answer["sessions"]
+        own: SessionStatus = {**first, "last_activity": 7}
+        assert moment.active_at(own) == 7
+        other: SessionStatus = {**own, "node": NodeId("elsewhere")}
+        assert moment.active_at({**other, "idle": None}) == 7
+        assert moment.active_at({**other, "idle": 40}) == moment.at - 40
 
 
 def test_a_page_that_takes_long_keeps_no_other_page_waiting(

@@ -11,10 +11,14 @@ from typing import Any
 
 import pytest
 
-from gitfleet.base import advice
+from gitfleet.base import advice, clock
 from gitfleet.base.names import SessionId
 from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.jobs.records import job_ids
+from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
+from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.words import JobStatus
 from gitfleet.sessions.service import Start
 from gitfleet.web.page import claims, failing, pages, rendering, sessions, words
 from gitfleet.web.page.page import PageQuery
@@ -86,6 +90,18 @@ def test_claims_of_another_clone_are_not_offered_for_release(fleets: Fleets) -> 
     assert 'data-act="release"' not in other
 
 
+def test_claim_that_the_hub_has_not_agreed_to_is_held_tentatively(fleets: Fleets) -> None:
+    fleets.claim("ada", "ada-1", "src/")
+    fleets.hub.rename(fleets.root / "gone.git")
+    fleets.claim("ada", "ada-1", "docs/")
+    with fleets.open("ada") as fleet:
+        agreed = blocks(fleet, "claims", claims.look, q="src/a.py")["answer"]
+        told = blocks(fleet, "claims", claims.look, q="docs/a.md")["answer"]
+    assert "tentative" not in agreed
+    assert "Held" in told
+    assert "tentative until the hub agrees" in told
+
+
 def test_review_has_the_evidence_of_the_queue(fleets: Fleets, git: Git) -> None:
     clone, name = fleets.clone("alone"), SessionId("worker")
     git(clone, *UNSEEN, "checkout", "--quiet", "-b", "work", "main")
@@ -105,3 +121,25 @@ def test_review_has_the_evidence_of_the_queue(fleets: Fleets, git: Git) -> None:
     assert "exit code 1" in rest
     assert "test_x &lt;FAILED&gt;" in rest
     assert "this commit" in rest
+
+
+def test_session_with_many_claims_shows_some_and_says_how_many_more(fleets: Fleets) -> None:
+    fleets.claim("alone", "alone-1", *(f"src/{number}.py" for number in range(60)))
+    with fleets.open("alone") as fleet:
+        html = blocks(fleet, "sessions", sessions.look, id="alone-1")["panel_now"]
+    assert html.count('class="lease"') == 50
+    assert "and 10 more: <code>gitfleet claims --session alone-1</code>" in html
+
+
+def test_session_of_a_job_leads_to_what_its_agent_writes(fleets: Fleets) -> None:
+    job, now = job_ids.new(), clock.milliseconds()
+    attempt = AttemptRecord(1, SessionId("alone-1"), started_at=now)
+    JobStore(str(fleets.state("alone") / "jobs")).create(
+        JobRecord(job, "ada", JobStatus.RUNNING, attempts=(attempt,))
+    )
+    with fleets.open("alone") as fleet:
+        html = blocks(fleet, "sessions", sessions.look, id="alone-1")["panel_now"]
+        other = blocks(fleet, "sessions", sessions.look, id="alone-2")["panel_now"]
+    assert f'href="/jobs?id={job}"' in html
+    assert "has written nothing yet" in html
+    assert "/jobs?id=" not in other
