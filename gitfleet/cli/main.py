@@ -7,8 +7,6 @@ import signal
 import sys
 from contextlib import suppress
 
-from gitfleet.base import collecting
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -16,7 +14,10 @@ if TYPE_CHECKING:
 
 def process() -> NoReturn:
     """Be the process of one command: run it, and end at once. To take the interpreter down in order costs a tenth of a claim."""
-    collecting.seldom()
+    if sys.argv[1:2] != ["on-host"]:  # which loads nothing of ours but what runs there
+        from gitfleet.base import collecting
+
+        collecting.seldom()
     code = main()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # whoever wrote to it, or closed it, has seen to that
