@@ -68,13 +68,19 @@ def _claim_kinds() -> Iterable[Kind[Any, Any]]:
         rules,
         turns,
     )  # who only looks needs none
-    from gitfleet.sessions import inbox, session_rules, told_conflicts
+    from gitfleet.sessions import inbox, session_rules
 
-    first = (*session_rules.KINDS, *inbox.KINDS, *told_conflicts.KINDS)
+    first = (*session_rules.KINDS, *inbox.KINDS)
     return (
         *first, *rules.KINDS, *turns.KINDS, *handover.KINDS, *retained_claims.KINDS, *ended_grants.KINDS,
         *dismissals.KINDS,
     )  # fmt: skip
+
+
+def _radar_kinds() -> Iterable[Kind[Any, Any]]:
+    from gitfleet.sessions import told_conflicts  # as above
+
+    return told_conflicts.KINDS
 
 
 def _keep(
@@ -89,7 +95,8 @@ OPERATIONS = Registry(
     [],
     keep=_keep,
     late={
-        **dict.fromkeys(("claim", "grant", "message", "offer", "radar", "session", "ticket"), _claim_kinds),
+        **dict.fromkeys(("claim", "grant", "message", "offer", "session", "ticket"), _claim_kinds),
+        "radar": _radar_kinds,
         "queue": _queue_kinds,
         "gate": _gate_kinds,
         **dict.fromkeys(("job", "pool", "risk", "work"), _dispatch_kinds),

@@ -8,7 +8,6 @@ left out. A driver that is not allowed counts as `merge=text`, as git does it wi
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shlex
@@ -18,6 +17,7 @@ from functools import cache
 from typing import NamedTuple
 
 from gitfleet.base import processes
+from gitfleet.base.digests import sha256
 from gitfleet.base.text import one_line
 from gitfleet.errors import Unverifiable
 from gitfleet.git.drivers import MergeDriver
@@ -44,7 +44,7 @@ class MergeRules(NamedTuple):
         parts = [engine(), self.attributes]
         for name, driver in sorted(self.drivers.items()):
             parts += [name, driver.command, driver.version]
-        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:24]
+        return sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:24]
 
 
 PLAIN = MergeRules()
