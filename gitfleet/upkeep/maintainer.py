@@ -6,13 +6,13 @@ and that one run goes on at a time. Leaves the schedule to `schedulers` and the 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
 from gitfleet.base import clock, files, statefile
+from gitfleet.base.digests import sha256
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.recording import Recording
 from gitfleet.base.text import span
@@ -81,7 +81,7 @@ class Maintainer:
     def name(self) -> str:
         """What it is called among those of this machine: by the place of the clone, so that a copy is another."""
         place = os.fsencode(os.path.realpath(self._common_dir))
-        return f"gitfleet-maintainer-{hashlib.sha256(place).hexdigest()[:12]}"
+        return f"gitfleet-maintainer-{sha256(place).hexdigest()[:12]}"
 
     def plan(self, every: int) -> Plan:
         """What the system is told to run. Raises UsageError for a rhythm that makes no sense."""

@@ -7,7 +7,6 @@ exactly ours. What is written is `units`' business, what is run the `maintainer`
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, get_args
@@ -22,6 +21,12 @@ Kind = Literal["launchd", "systemd", "cron"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _SYSTEMCTL = ("systemctl", "--user")
 _TIME = 60.0
+
+
+def _which(name: str) -> str | None:
+    from shutil import which  # 10 ms: whoever reads how the last run went asks for no program
+
+    return which(name)
 
 
 class Put(NamedTuple):
@@ -75,7 +80,7 @@ class Launchd(Scheduler):
     kind = "launchd"
 
     def there(self) -> bool:
-        return sys.platform == "darwin" and shutil.which("launchctl") is not None
+        return sys.platform == "darwin" and _which("launchctl") is not None
 
     def puts(self, plan: Plan) -> list[Put]:
         return [Put(self._path(plan.name), units.plist(plan))]
@@ -109,7 +114,7 @@ class Systemd(Scheduler):
         return _ask([*_SYSTEMCTL, "show", "--property=Version"]).code == 0
 
     def puts(self, plan: Plan) -> list[Put]:
-        env = shutil.which("env") or "/usr/bin/env"
+        env = _which("env") or "/usr/bin/env"
         service, timer = self._paths(plan.name)
         return [Put(service, units.service(plan, env)), Put(timer, units.timer(plan))]
 
@@ -148,7 +153,7 @@ class Cron(Scheduler):
     kind = "cron"
 
     def there(self) -> bool:
-        return shutil.which("crontab") is not None
+        return _which("crontab") is not None
 
     def puts(self, plan: Plan) -> list[Put]:
         return [Put("crontab", units.cron_line(plan))]

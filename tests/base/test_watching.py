@@ -116,3 +116,28 @@ def test_bell_where_the_system_tells_is_not_one_that_looks() -> None:
     found = watching.teller()
     assert isinstance(found, Inotify)
     found.close()
+
+
+def test_bell_rings_for_what_is_written_to_a_file_that_stays_open(bell: Bell, tmp_path: Path) -> None:
+    log = tmp_path / "folder" / "agent.log"
+    log.parent.mkdir()
+    with log.open("a") as file:
+        bell.arm([], [str(log), str(tmp_path / "nothing")])
+        bell.wait(0.0)
+        file.write("a line\n")
+        file.flush()
+        assert bell.wait(LONG)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no file for a process")
+def test_bell_rings_once_for_the_end_of_a_process(bell: Bell) -> None:
+    with subprocess.Popen(["sleep", "600"]) as process:
+        bell.arm([], (), {process.pid, 2**22 + 1})
+        assert not bell.wait(0.0)
+        process.kill()
+        assert bell.wait(LONG)
+        assert bell.ended == 1
+        bell.arm([], (), {process.pid})
+        assert not bell.wait(0.0)
+    bell.arm([], (), set())
+    assert not bell.wait(0.0)

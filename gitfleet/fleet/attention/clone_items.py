@@ -61,7 +61,7 @@ def maintenance(clone: Clone, state: State) -> Iterator[AttentionItem]:
     told = told_items.load(clone.ledger.state)
     if told.fault:
         yield _of_maintainer("notify", told.fault, told.at, step=advice.INBOX_NOTIFY, urgent=False)
-    if not os.path.isdir(os.path.join(clone.ledger.state, "maintainer")):
+    if not os.path.exists(os.path.join(clone.ledger.state, "maintainer", "installed.json")):
         return
     from gitfleet.upkeep.maintainer import Maintainer  # schedulers: only where one was installed
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from gitfleet.base import advice, clock
+from gitfleet.base import advice, clock, files
 from gitfleet.codec import Struct
 from gitfleet.errors import FleetError, UsageError
 from gitfleet.fleet.views import fleet_report_rows
 from gitfleet.fleet.views.fleet_report_rows import FleetReportAnswer
+from gitfleet.git import fleetrefs
 from gitfleet.triage import outcomes
 from gitfleet.triage.acts_wire import FINE
 from gitfleet.triage.applications import MOST_AGE
@@ -62,7 +64,7 @@ class PlanShelf(Struct):
 def look(fleet: Fleet, name: str = "") -> PlanShelf:
     """The plans of this clone, and that of this name with all that is known of it ("": the newest). Raises UsageError where there is no such plan."""
     plans = fleet.plans
-    own = plans.refs.own()
+    own = _own(fleet)
     if name and name not in own:
         words = f"This clone has no plan '{name[:64]}'."
         raise UsageError(words, hint=f"{advice.FLEET_PLANS} lists those of the hub, too.")
@@ -117,6 +119,19 @@ def _step(line: PlanLine) -> str:
     return advice.FLEET_APPLY.of(line.key) if line.shown else advice.FLEET_SHOW.of(line.key)
 
 
+def _own(fleet: Fleet) -> Mapping[str, str]:
+    """The newest commit of each plan of this clone, newest plan first. Git is asked again when its refs have changed."""
+    common = fleet.repository.common_dir
+    names = (fleetrefs.PLANS, "packed-refs", "reftable/tables.list")
+    now = tuple(files.changed_at(os.path.join(common, name)) for name in names)
+    known = _OWN.get(common)
+    if known is None or known[0] != now:
+        known = now, fleet.plans.refs.own()
+        _OWN[common] = known
+    return known[1]
+
+
+_OWN: dict[str, tuple[tuple[int, ...], Mapping[str, str]]] = {}
 _SEEN: OrderedDict[str, KeptPlan] = OrderedDict()
 _SEEN_LOCK = Lock()
 

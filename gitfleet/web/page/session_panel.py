@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from gitfleet.base import advice
 from gitfleet.base.names import SessionId
+from gitfleet.base.text import counted
 from gitfleet.codec import Struct
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
@@ -104,7 +105,7 @@ def _call(moment: PageMoment, row: SessionStatus, state: str) -> CallLine | None
     """The one thing to do about it, if there is any."""
     if state == "dead":
         left = (
-            f"{row['dirty']} uncommitted paths stay in its worktree."
+            f"What it has not committed ({counted(row['dirty'], 'path')}) stays in its worktree."
             if row["dirty"]
             else "Its worktree stays."
         )

@@ -73,7 +73,7 @@ export function start({ go, pages, sort, theme, clear, close, selected }) {
     if (!all.length) return;
     const at = document.activeElement;
     let i = all.indexOf(at.closest('[data-row]') || $('[data-row]', at.closest('.lr,li')));
-    if (i < 0 && selected()) i = all.findIndex(one => selected().contains(one)) - (by ? 0 : 0);
+    if (i < 0 && selected()) i = all.findIndex(one => selected().contains(one));
     const next = all[i < 0 ? 0 : Math.max(0, Math.min(all.length - 1, i + by))];
     next.focus({ preventScroll: true });
     next.closest('.lr,li')?.scrollIntoView({ block: 'nearest' });

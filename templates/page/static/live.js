@@ -14,10 +14,13 @@ export class Live {
     // A page that the browser keeps for the way back would keep its connection, of which there are only six.
     addEventListener('pagehide', () => this.stop());
     addEventListener('pageshow', event => { if (event.persisted && this.path) this.run(); });
-    document.addEventListener('visibilitychange', () => { if (!document.hidden) this.again(); });
-    // A page that is left may be kept by the browser, and would keep its connection, of which it has six.
-    addEventListener('pagehide', () => this.stop());
-    addEventListener('pageshow', event => { if (event.persisted && this.path) this.run(); });
+    // So does one that nobody has looked at for a while; it has its connection back when it is seen.
+    document.addEventListener('visibilitychange', () => {
+      clearTimeout(this.sleep);
+      if (document.hidden) this.sleep = setTimeout(() => this.stop(), 300000);
+      else if (this.path && !this.state) this.run();
+      else this.again();
+    });
   }
 
   // Show another address from now on. What is shown stays until that comes.

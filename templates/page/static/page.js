@@ -168,6 +168,7 @@ function sign(glyph, word, tone) {
 /* The token */
 function signIn(words) {
   live.stop();
+  live.path = '';
   for (const one of frame) one.hidden = true;
   $('#view').hidden = true;
   $('#banner').hidden = true;

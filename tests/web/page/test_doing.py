@@ -10,6 +10,7 @@ import json
 import pytest
 
 from gitfleet.base.names import SessionId
+from gitfleet.mergequeue import model
 from tests.browser import Browser, needs_browser
 from tests.web.page.showing import Shown, prepared_fleet, seen
 
@@ -176,3 +177,17 @@ def _offers_nothing(seen: Shown, view: str) -> None:
         expression="fetch('/act/pause', {headers: {Authorization: 'Bearer ' + localStorage.getItem('gitfleet.token')}}).then(a => a.status)",
     )  # fmt: skip
     assert status["result"]["value"] == 403
+
+
+def test_work_is_accepted_by_keyboard_and_what_forbids_it_is_said(seen: Shown) -> None:
+    page = seen.page
+    seen.open("/sessions?id=worker&tab=review")
+    page.until("document.querySelector('#panel [data-act=accept]')")
+    page.press("a")
+    assert "It will conflict with main" in dialog(page)
+    fill(page, "priority", "95")
+    assert command(page).endswith(" --session mira --priority 95")
+    assert "not covered by claims" in sent(page)
+    with seen.fleets.open("alone") as fleet:
+        assert "work" not in {one.branch for one in model.readable(fleet.current().view)}
+    page.press("Escape")

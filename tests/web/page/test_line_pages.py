@@ -220,7 +220,7 @@ def test_tree_is_folded_by_keys_and_the_address_says_so(show: Callable[..., Show
     page.page.until(f"{TREE}.length === 2")
     assert page.page.value("document.activeElement.innerText").startswith("src/")
     assert page.page.value("/[?]open=[0-9a-f]{12}$/.test(location.search)")
-    page.page.value("location.reload()")
+    page.at(page.page.value("location.pathname + location.search"))
     page.page.until(f"{TREE}.length === 2 && {TREE}[1].querySelector('[aria-expanded=false]')")
     page.page.value(f"{TREE}[1].focus()")
     page.page.press("ArrowRight")
