@@ -7,9 +7,13 @@ changes nothing. Leaves passing requests on to `relay`. Those that our caller ha
 from __future__ import annotations
 
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+_held: list[list[int]] = []  # of each body of `held`, what came while it lasted
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -47,7 +51,25 @@ class StopRequests:
         self.kept.append(number)
         if self._raises:
             self._raises = False  # the next one must not cut short what is taken back
-            raise _request(number)
+            if not _held:
+                raise _request(number)
+            _held[-1].append(number)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """A request that comes while the body lasts is raised after it: by then somebody knows of what the body has started."""
+    came: list[int] = []
+    if threading.current_thread() is not threading.main_thread():  # none comes there
+        yield
+        return
+    _held.append(came)
+    try:
+        yield
+    finally:
+        _held.remove(came)
+        if came:
+            raise _request(came[0])
 
 
 def _request(number: int) -> BaseException:

@@ -19,7 +19,7 @@ from gitfleet.base import clock
 from gitfleet.base.stopping import StopRequests
 from gitfleet.codec import Struct
 from gitfleet.errors import FleetError
-from gitfleet.hosts import bundle, commands
+from gitfleet.hosts import bundle, commands, wire
 from gitfleet.hosts.bundle import SentProgram
 from gitfleet.hosts.configuration import Patience, SshFiles, quiet
 from gitfleet.hosts.connection import Body, Connection, HostFailed, HostLimits
@@ -39,7 +39,10 @@ def run(what: Coroutine[Any, Any, T]) -> T:
     if threading.current_thread() is not threading.main_thread():
         return asyncio.run(what)  # signals are another's business
     with StopRequests():
-        return asyncio.run(what)
+        try:
+            return asyncio.run(what)
+        finally:
+            wire.kill_left()
 
 
 class HostAnswer(Struct):

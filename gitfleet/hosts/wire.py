@@ -15,6 +15,10 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
+from gitfleet.base.stopping import held
+
+_LEFT: dict[int, tuple[asyncio.AbstractEventLoop, subprocess.Popen[bytes]]] = {}
+"""Those that were started and are not closed yet, by their number."""
 _CHUNK = 1 << 16
 _SAID = 16384
 """Bytes of stderr that are kept, the last."""
@@ -33,10 +37,12 @@ class Wire:
     def __init__(self, argv: Sequence[str], env: Mapping[str, str]) -> None:
         """Start it. Raises OSError."""
         self._loop = asyncio.get_running_loop()
-        self._process = subprocess.Popen(
-            list(argv), env=dict(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            start_new_session=True, bufsize=0,
-        )  # fmt: skip
+        with held():
+            self._process = subprocess.Popen(
+                list(argv), env=dict(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                start_new_session=True, bufsize=0,
+            )  # fmt: skip
+            _LEFT[self._process.pid] = self._loop, self._process
         pipes = (self._process.stdin, self._process.stdout, self._process.stderr)
         self._in, self._out, self._err = [pipe.fileno() for pipe in pipes if pipe is not None]
         for handle in (self._in, self._out, self._err):
@@ -120,6 +126,7 @@ class Wire:
         self._loop.remove_reader(self._err)
         self._drain()
         self._process.wait()
+        _LEFT.pop(self._process.pid, None)
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()
@@ -220,3 +227,18 @@ class Wire:
             await ready.wait()
         finally:
             self._loop.remove_writer(handle)
+
+
+def kill_left() -> None:
+    """Kill what nobody could close before its event loop was: a request to stop had come right after its start."""
+    for pid, (loop, process) in list(_LEFT.items()):
+        if not loop.is_closed():
+            continue
+        del _LEFT[pid]
+        if process.returncode is None:  # not reaped, so still its own number
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()

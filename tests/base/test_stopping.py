@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gitfleet.base.stopping import StopRequests
+from gitfleet.base.stopping import StopRequests, held
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -27,6 +27,17 @@ def test_request_at_the_beginning_is_raised_once() -> None:
         signal.raise_signal(signal.SIGHUP)
     assert caught.value.code == 128 + signal.SIGTERM
     assert stops.kept == [signal.SIGTERM, signal.SIGHUP]
+
+
+def test_request_while_something_is_started_is_raised_once_that_is_known() -> None:
+    done = []
+    with StopRequests() as stops, pytest.raises(SystemExit):  # noqa: PT012 - where it is raised is what is asked
+        with held():
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGHUP)
+            done.append("started")
+        done.append("went on")
+    assert (done, stops.kept) == (["started"], [signal.SIGTERM, signal.SIGHUP])
 
 
 def test_interrupt_is_that_of_python() -> None:

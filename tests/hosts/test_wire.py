@@ -3,13 +3,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from gitfleet.hosts import asking
 from gitfleet.hosts.wire import Wire
 
 
@@ -132,3 +135,23 @@ def test_program_that_is_not_there_is_told_by_the_system() -> None:
 
     with pytest.raises(FileNotFoundError):
         asyncio.run(start())
+
+
+def test_request_to_stop_right_after_a_start_leaves_nothing_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[int] = []
+
+    class Popen(subprocess.Popen[bytes]):
+        def __init__(self, *args: Any, **more: Any) -> None:
+            super().__init__(*args, **more)
+            started.append(self.pid)
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("gitfleet.hosts.wire.subprocess.Popen", Popen)
+
+    async def use() -> None:
+        Wire(["sleep", "1000"], os.environ)
+
+    with pytest.raises(SystemExit):
+        asking.run(use())
+    with pytest.raises(ProcessLookupError):
+        os.kill(started[0], 0)
