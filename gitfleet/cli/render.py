@@ -113,9 +113,4 @@ def table(rows: Sequence[tuple[str, ...]], head: tuple[str, ...]) -> list[str]:
     ]
 
 
-def colour() -> bool:
-    """Whether stdout is a terminal that wants colour (NO_COLOR obeyed)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-
-
-__all__ = ["colour", "failure", "holder", "note", "out", "show", "show_failure", "table"]
+__all__ = ["failure", "holder", "note", "out", "show", "show_failure", "table"]
