@@ -34,7 +34,19 @@ PATIENCE = ((1.6, signal.SIGINT), (2.4, signal.SIGTERM), (3.2, signal.SIGKILL))
 class Call:
     """One call: its request, its tool, the command's words and session, and who is sent the answer."""
 
-    __slots__ = ("child", "due", "heard", "left", "request", "send", "session", "since", "tool", "words")
+    __slots__ = (
+        "child",
+        "due",
+        "heard",
+        "left",
+        "request",
+        "send",
+        "session",
+        "since",
+        "told",
+        "tool",
+        "words",
+    )
 
     def __init__(
         self, request: messages.McpRequest, tool: tools.Tool, words: list[str], session: str, send: Send
@@ -44,6 +56,7 @@ class Call:
         self.since = self.due = monotonic()
         self.left: list[tuple[float, int]] = []
         self.heard = True
+        self.told = -1.0
 
 
 class AnswerBatch:
@@ -119,7 +132,7 @@ class Calls:
 
     def cancel(self, id_: Any) -> None:
         """The client does not want an answer any more: what is at work is interrupted. Unknown ids are passed over."""
-        if not isinstance(id_, str | int):
+        if not messages.is_id(id_):
             return
         for call in [one for one in self._line if one.request.id == id_]:
             self._line.remove(call)
@@ -238,7 +251,9 @@ class Calls:
         call.due = now + BEAT
         if token is None or not call.heard:
             return
-        done = round(now - call.since, 3)
+        done = call.told = max(
+            round(now - call.since, 3), round(call.told + 0.001, 3)
+        )  # it must rise each time
         lines = errors.decode("utf-8", "replace").strip().splitlines()
         words = lines[-1][:500] if lines else "waiting" if call.tool.name == "wait" else "working"
         limit = next((one for one in call.words if one.startswith("--timeout=")), "")

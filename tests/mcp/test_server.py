@@ -15,7 +15,11 @@ from typing import Any
 
 import pytest
 
+from gitfleet.mcp.calls import Call, Calls
 from gitfleet.mcp.lines import Lines
+from gitfleet.mcp.messages import McpRequest
+from gitfleet.mcp.tools import TOOLS
+from gitfleet.sessions.inbox import MAX_MESSAGE
 from tests.cli.conftest import Cli
 from tests.mcp.conftest import HELLO, PROGRAM, RawClient, request
 from tests.workbench import PATIENCE, ROOT, overlaid
@@ -109,8 +113,9 @@ def test_random_lines_never_end_the_server_or_get_anything_but_messages(serve: S
         ("wait", {"paths": ["a"], "timeout": True}, "from 1 to 3600"),
         ("status", {"scope": "all"}, "one of mine, fleet"),
         ("tell", {"to": "x" * 65, "text": "hi"}, "1 to 64 characters"),
+        ("tell", {"to": "x", "text": "a" * (MAX_MESSAGE + 1)}, f"1 to {MAX_MESSAGE} characters"),
     ],
-    ids=range(16),
+    ids=range(17),
 )  # fmt: skip
 def test_a_wrong_argument_is_told_in_words_and_nothing_is_done(
     serve: Serve, tool: str, arguments: dict[str, Any], words: str
@@ -234,6 +239,26 @@ def test_a_call_that_is_cancelled_gets_no_answer_and_leaves_no_process(serve: Se
     assert not client.call("c", "check", paths=["src/"])["isError"]
     rest, _ = client.end()
     assert [message for message in rest if message.get("id") == "w"] == []
+
+
+def test_each_notice_of_progress_says_more_than_the_one_before() -> None:
+    heard: list[Any] = []
+    calls = Calls(heard.append)
+    params = {"name": "wait", "arguments": {"paths": ["a"]}, "_meta": {"progressToken": 7}}
+    asked = McpRequest(1, "tools/call", params, modern=False)
+    call = Call(asked, TOOLS["wait"], ["--timeout=50s"], "", heard.append)
+    for line in (b"one", b"two", b"three"):  # within one moment
+        calls._progress(call, line)
+    done = [message["params"]["progress"] for message in heard]
+    assert done == sorted(set(done))
+    assert [message["params"]["message"] for message in heard] == ["one", "two", "three"]
+
+
+def test_true_names_no_call_though_it_equals_one(serve: Serve) -> None:
+    client = serve()
+    client.say(request(1, "tools/call", {"name": "check", "arguments": {"paths": ["a"]}}))
+    client.say({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": True}})
+    assert not client.answer(1)["result"]["isError"]
 
 
 def test_an_id_that_is_not_answered_yet_cannot_be_used_again(serve: Serve, cli: Cli) -> None:
