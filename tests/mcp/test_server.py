@@ -15,10 +15,7 @@ from typing import Any
 
 import pytest
 
-from gitfleet.mcp.calls import Call, Calls
 from gitfleet.mcp.lines import Lines
-from gitfleet.mcp.messages import McpRequest
-from gitfleet.mcp.tools import TOOLS
 from gitfleet.sessions.inbox import MAX_MESSAGE
 from tests.cli.conftest import Cli
 from tests.mcp.conftest import HELLO, PROGRAM, RawClient, request
@@ -241,19 +238,6 @@ def test_a_call_that_is_cancelled_gets_no_answer_and_leaves_no_process(serve: Se
     assert [message for message in rest if message.get("id") == "w"] == []
 
 
-def test_each_notice_of_progress_says_more_than_the_one_before() -> None:
-    heard: list[Any] = []
-    calls = Calls(heard.append)
-    params = {"name": "wait", "arguments": {"paths": ["a"]}, "_meta": {"progressToken": 7}}
-    asked = McpRequest(1, "tools/call", params, modern=False)
-    call = Call(asked, TOOLS["wait"], ["--timeout=50s"], "", heard.append)
-    for line in (b"one", b"two", b"three"):  # within one moment
-        calls._progress(call, line)
-    done = [message["params"]["progress"] for message in heard]
-    assert done == sorted(set(done))
-    assert [message["params"]["message"] for message in heard] == ["one", "two", "three"]
-
-
 def test_true_names_no_call_though_it_equals_one(serve: Serve) -> None:
     client = serve()
     client.say(request(1, "tools/call", {"name": "check", "arguments": {"paths": ["a"]}}))
@@ -314,6 +298,18 @@ def test_a_client_that_does_not_read_any_more_ends_it(serve: Serve) -> None:
     client.process.stdout.close()
     client.say(request(1, "tools/list"))
     assert client.process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_a_client_without_input_or_output_is_nobody_to_serve(closed: str) -> None:
+    asked = json.dumps(request(1, "ping")).encode() + b"\n"
+    argv = ["sh", "-c", f'"$@" {closed}', "sh", *PROGRAM]
+    done = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.stdin is not None
+    done.stdin.write(asked)  # and stays open
+    done.stdin.flush()
+    assert done.wait(PATIENCE) == 0
+    assert done.communicate()[1] == b""
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux says so of processes")
