@@ -32,7 +32,7 @@ PATIENCE = ((1.6, signal.SIGINT), (2.4, signal.SIGTERM), (3.2, signal.SIGKILL))
 
 
 class Call:
-    """One call: its request, its tool, the command's words and session, and who is sent the answer."""
+    """One call: its request, its tool, the command's words and variables, and who is sent the answer."""
 
     __slots__ = (
         "child",
@@ -41,17 +41,22 @@ class Call:
         "left",
         "request",
         "send",
-        "session",
         "since",
         "told",
         "tool",
+        "variables",
         "words",
     )
 
     def __init__(
-        self, request: messages.McpRequest, tool: tools.Tool, words: list[str], session: str, send: Send
+        self,
+        request: messages.McpRequest,
+        tool: tools.Tool,
+        words: list[str],
+        variables: dict[str, str],
+        send: Send,
     ) -> None:
-        self.request, self.tool, self.words, self.session, self.send = request, tool, words, session, send
+        self.request, self.tool, self.words, self.variables, self.send = request, tool, words, variables, send
         self.child: ToolProcess | None = None
         self.since = self.due = monotonic()
         self.left: list[tuple[float, int]] = []
@@ -127,7 +132,10 @@ class Calls:
                 )
             )
             return
-        self._line.append(Call(request, tool, words, arguments.get("session") or "", send))
+        variables = messages.caller(request)
+        if session := arguments.get("session"):
+            variables["GITFLEET_SESSION"] = session
+        self._line.append(Call(request, tool, words, variables, send))
         self._next()
 
     def cancel(self, id_: Any) -> None:
@@ -205,7 +213,7 @@ class Calls:
         while self._line and len(self._at_work) < AT_ONCE:
             call = self._line.popleft()
             try:
-                call.child = ToolProcess(call.words, call.session)
+                call.child = ToolProcess(call.words, call.variables)
             except OSError as error:
                 words = (
                     f"the command could not be started: {error.strerror}. Nothing was done; call again later."

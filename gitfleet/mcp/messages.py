@@ -128,6 +128,21 @@ def progress_token(request: McpRequest) -> str | int | None:
     return token if is_id(token) else None
 
 
+def caller(request: McpRequest) -> dict[str, str]:
+    """Which session of a client's own a request comes from, in the variables that the client's commands have it in; empty where it does not tell.
+
+    Codex gives its servers nothing of that at their start, but with each request.
+    """
+    told = _meta(request.params).get("x-codex-turn-metadata")
+    told = told if isinstance(told, dict) else {}
+    found = {"CODEX_SESSION_ID": told.get("session_id"), "CODEX_THREAD_ID": told.get("thread_id")}
+    return {name: value for name, value in found.items() if isinstance(value, str) and _is_plain(value)}
+
+
+def _is_plain(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_ID and text.isascii() and text.isprintable()
+
+
 def agreed(params: dict[str, Any]) -> str:
     """The version to go on with after `initialize`: the one that the client names, else our newest. Raises Wrong."""
     version = params.get("protocolVersion")
