@@ -69,7 +69,8 @@ def look(fleet: Fleet, asked: PageQuery) -> SessionsView:
     moment = asked.now(fleet)
     lines = listed(moment)
     opened = asked.get("id")
-    panel = session_panel.look(fleet, moment, opened, states(moment)) if opened else None
+    titles = {one.key: one.title for one in lines}
+    panel = session_panel.look(fleet, moment, opened, states(moment), titles.get(opened, "")) if opened else None
     review, changes = reviews.look(fleet, opened) if opened and asked.get("tab") == "review" else (None, ())
     own = panel is not None and panel.row is not None and panel.row["node"] == fleet.ledger.node.id
     return SessionsView(
@@ -114,9 +115,14 @@ def state_of(row: SessionStatus, *, waits: Collection[str], asking: Collection[s
     return next((state for holds, state in table if holds), "idle")
 
 
+def title_of(row: SessionStatus) -> str:
+    """What a session is listed under: what it works on; a person's name, since they are on the trunk mostly; else its branch."""
+    return row["title"] or (row["agent"] if row["person"] else "") or row["branch"] or row["id"]
+
+
 def _line(row: SessionStatus, state: ShownAs, waits: Mapping[str, int], active_at: int) -> SessionLine:
     return SessionLine(
-        key=row["id"], state=state, title=row["title"] or row["branch"] or row["id"], said=row["log_tail"][-1] if row["log_tail"] else "",
+        key=row["id"], state=state, title=title_of(row), said=row["log_tail"][-1] if row["log_tail"] else "",
         agent=row["agent"], node=row["node"], branch=row["branch"], ahead=row["ahead"], behind=row["behind"], dirty=row["dirty"],
         claims=row["claim_count"], waits=waits.get(row["id"], 0), trouble="conflict" if row["conflicts"] else "", active_at=active_at,
     )  # fmt: skip
