@@ -56,12 +56,15 @@ class RequestGuard:
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
             hint = "Ask by the address that the server told when it started, or another one of this machine."
             return answers.failed("wrong-host", 403, "This server has no such name.", hint)
-        if method in LOOKING and self._is_open(scope["path"], headers.get("accept", "")):
+        asked = scope["path"], headers.get("accept", "")
+        if method in LOOKING and self._is_open(*asked):
             return None
-        if method in LOOKING and "authorization" not in headers:
-            found = self._nowhere(scope["path"], headers.get("accept", ""))
-            if found is not None:  # never passed on, so no path that is guarded can be meant by it
-                return found
+        if method in LOOKING and "authorization" not in headers and (found := self._nowhere(*asked)):
+            return found  # never passed on, so no path that is guarded can be meant by it
+        return self._of_asker(scope, headers)
+
+    def _of_asker(self, scope: Scope, headers: Headers) -> Response | None:
+        method, hosts = scope["method"], headers.getlist("host")
         origins = headers.getlist("origin")
         foreign = any(origin.lower() != f"http://{hosts[0].lower()}" for origin in origins)
         if foreign or headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:

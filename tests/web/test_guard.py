@@ -18,7 +18,9 @@ FULL, READ = "Bearer full-token", "Bearer read-token"
 OURS = "127.0.0.1:7437"
 
 
-def status(method: str, *headers: tuple[str, str], loopback: bool = True, read_only: bool = False, path: str = "/") -> int:
+def status(
+    method: str, *headers: tuple[str, str], loopback: bool = True, read_only: bool = False, path: str = "/"
+) -> int:
     """The status that a request gets."""
     found: list[int] = []
 
@@ -36,7 +38,12 @@ def status(method: str, *headers: tuple[str, str], loopback: bool = True, read_o
         "headers": [(k.encode(), v.encode("latin-1")) for k, v in headers],
     }
     guard = RequestGuard(
-        PlainTextResponse("yes"), TOKENS, ["localhost"], nowhere=serving.nowhere, loopback=loopback, read_only=read_only
+        PlainTextResponse("yes"),
+        TOKENS,
+        ["localhost"],
+        nowhere=serving.nowhere,
+        loopback=loopback,
+        read_only=read_only,
     )
     asyncio.run(guard(scope, receive, send))
     return found[0]

@@ -60,6 +60,8 @@ class SessionsView(Struct):
     panel: SessionPanel | None
     may_change: bool
     own: bool
+    away: bool
+    """Whether the opened session may be on a machine that is lost: of another clone, without a sign of life."""
     review: ReviewView | None
     changes: Sequence[DiffFile]
 
@@ -70,11 +72,14 @@ def look(fleet: Fleet, asked: PageQuery) -> SessionsView:
     lines = listed(moment)
     opened = asked.get("id")
     titles = {one.key: one.title for one in lines}
-    panel = session_panel.look(fleet, moment, opened, states(moment), titles.get(opened, "")) if opened else None
+    panel = (
+        session_panel.look(fleet, moment, opened, states(moment), titles.get(opened, "")) if opened else None
+    )
     review, changes = reviews.look(fleet, opened) if opened and asked.get("tab") == "review" else (None, ())
     own = panel is not None and panel.row is not None and panel.row["node"] == fleet.ledger.node.id
+    away = panel is not None and panel.row is not None and not own and panel.row["liveness"] != "alive"
     return SessionsView(
-        lines, counted(lines), len(lines), len({one.node for one in lines}), panel, asked.may_change, own, review, changes,
+        lines, counted(lines), len(lines), len({one.node for one in lines}), panel, asked.may_change, own, away, review, changes,
     )  # fmt: skip
 
 

@@ -10,7 +10,6 @@ const dialog = document.getElementById('act');
 const $ = (selector, root) => root?.querySelector(selector);
 const API = '/api/v1/coordination/fleet';
 let opener = null;
-let sending = false;
 
 /* What a shell takes for a text */
 const plain = /^[\w@%+=:,./-]+$/;
@@ -63,14 +62,18 @@ const failure = told => [told?.data?.error?.message, told?.data?.error?.unharmed
 async function send(form) {
   const body = { ...JSON.parse(form.dataset.fixed) };
   for (const one of values(form)) body[one.name] = one.value;
-  const no = $('[data-no]', form), button = $('[type=submit]', form);
+  const no = $('[data-no]', form), button = $('[type=submit]', form), verb = button.textContent;
   no.hidden = true;
-  sending = true;
+  form.dataset.sending = '';
   button.setAttribute('aria-disabled', 'true');
+  button.textContent = verb + '\u2026';
   const done = await post(form.dataset.path, body);
-  sending = false;
+  delete form.dataset.sending;
   button.removeAttribute('aria-disabled');
-  if (done.ok) { dialog.close(); say(nothing(done.told.data) ? 'Nothing was changed: it holds nothing of that any more' : form.dataset.done + done.after); return; }
+  button.textContent = verb;
+  const there = form.isConnected; // somebody may have closed it, and opened another
+  if (!done.ok && !there) { say(done.words); return; }
+  if (done.ok) { if (there) dialog.close(); say(nothing(done.told.data) ? 'Nothing was changed: it holds nothing of that any more' : form.dataset.done + done.after); return; }
   no.textContent = done.words;
   no.hidden = false;
 }
@@ -87,7 +90,7 @@ export async function post(path, body) {
 }
 
 dialog.addEventListener('input', event => { if (event.target.form) write(event.target.form); });
-dialog.addEventListener('submit', event => { event.preventDefault(); if (!sending) send(event.target); });
+dialog.addEventListener('submit', event => { event.preventDefault(); if (!('sending' in event.target.dataset)) send(event.target); });
 dialog.addEventListener('close', () => { if (opener?.isConnected) opener.focus({ preventScroll: true }); opener = null; dialog.replaceChildren(); });
 
 document.addEventListener('click', event => {
