@@ -3,13 +3,14 @@
 import { say } from './actions.js';
 import { onKey } from './keys.js';
 import { go } from './page.js';
-import { parsed } from './patch.js';
+import { onChange, parsed } from './patch.js';
 import { ask } from './store.js';
 
 const dialog = document.getElementById('act');
-const $ = (selector, root) => root?.querySelector(selector);
+const $ = (selector, root = document) => root?.querySelector(selector);
 const API = '/api/v1/coordination/fleet';
 let opener = null;
+let used = null; // what had the focus when a dialog was closed
 
 /* What a shell takes for a text */
 const plain = /^[\w@%+=:,./-]+$/;
@@ -91,7 +92,20 @@ export async function post(path, body) {
 
 dialog.addEventListener('input', event => { if (event.target.form) write(event.target.form); });
 dialog.addEventListener('submit', event => { event.preventDefault(); if (!('sending' in event.target.dataset)) send(event.target); });
-dialog.addEventListener('close', () => { if (opener?.isConnected) opener.focus({ preventScroll: true }); opener = null; dialog.replaceChildren(); });
+dialog.addEventListener('close', () => {
+  const back = opener?.isConnected ? opener : heading();
+  back?.focus({ preventScroll: true });
+  [opener, used] = [null, back];
+  dialog.replaceChildren();
+});
+
+// What was done may take its own button away: who works by keyboard goes on from the heading, and not from the top of the page.
+const heading = () => $('#panel:not([hidden]) h2') || $('#view h1');
+onChange(() => {
+  if (!used || used.isConnected) return;
+  used = null;
+  if (document.activeElement === document.body) heading()?.focus({ preventScroll: true });
+});
 
 document.addEventListener('click', event => {
   const act = event.target.closest('[data-act]');

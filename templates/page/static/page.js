@@ -153,7 +153,7 @@ function tell(state, since) {
   for (const one of $$('.live')) one.replaceChildren(sign(state === 'live' ? 'work' : 'stale', state === 'live' ? 'Live' : 'Not live', state === 'live' ? '' : 'amber'));
   if (state === 'live') return;
   const words = document.createElement('span');
-  words.append('The stream broke ', timeOf(since), ` ago. ${shownAt ? `This is the state of ${new Date(shownAt).toTimeString().slice(0, 8)}, not of now.` : 'Nothing has come yet.'} It is tried again.`);
+  words.append('The stream broke ', timeOf(since), ` ago. ${shownAt ? `This is the state of ${new Date(shownAt).toTimeString().slice(0, 8)}, not of now.` : 'Nothing has come yet.'} ${fresh && shownAt ? 'The page of this address comes once it is back. ' : ''}It is tried again.`);
   const now = document.createElement('button');
   now.className = 'btn';
   now.textContent = 'Try now';
