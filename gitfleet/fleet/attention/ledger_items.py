@@ -45,11 +45,13 @@ def entries(clone: Clone, state: State) -> Iterator[AttentionItem]:
         if not back and (entry.state != states.HELD or entry.reason in {"", "hold"}):
             continue
         why = explain.why(lineup, entry)
-        alone = not explain.receivable(state.view, entry) or explain.is_spent(lineup, entry)
+        spent = explain.is_spent(lineup, entry)
+        alone = not explain.receivable(state.view, entry) or spent
+        mends = entry.state in states.HANDED_BACK and not spent  # as it stands it is not taken again
         yield item(
             "rejected" if back else "held", (entry.id, entry.head, entry.state, str(entry.handed)), who=entry.session,
             what=f"{entry.name}: {why.words}", since=entry.changed,
-            step=why.step or advice.QUEUE_WHY.of(entry.id), urgent=not back or alone, node=entry.node, about=entry.id,
+            step=advice.QUEUE_WHY.of(entry.id) if mends or not why.step else why.step, urgent=not back or alone, node=entry.node, about=entry.id,
         )  # fmt: skip
 
 

@@ -138,6 +138,10 @@ def test_entry_that_came_back_is_there_with_a_step_that_a_shell_takes_as_it_stan
         ask(fleet.ledger, "queue.mark", "alone-1", {"found": [back]})
         (found,) = PeopleInbox(fleet).look().items
         assert (found.kind, found.who, found.urgent) == ("rejected", "alone-1", False)
+        assert found.step == advice.QUEUE_WHY.of(entry.id)  # the same head is not taken again
+        stale = {**back, "reason": "stale", "state": "stale"}
+        ask(fleet.ledger, "queue.mark", "alone-1", {"found": [stale]})
+        (found,) = PeopleInbox(fleet).look().items
         assert found.step == advice.QUEUE_ADD.of(branch)
         assert shlex.split(spoken(found.step)) == ["gitfleet", "queue", "add", "--branch", branch]
         fleet.queue.drop(SessionId("alone-1"), entry.id)
