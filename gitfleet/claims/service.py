@@ -25,7 +25,7 @@ from gitfleet.git.repository import Repository
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import Ledger, State
 from gitfleet.ledger.model import PERSON, SESSION, Actor, Timing, Who
-from gitfleet.ledger.operations import A, B, Kind
+from gitfleet.ledger.operations import A, B, Kind, Nothing
 from gitfleet.obstacles import Obstacle
 from gitfleet.patterns import language
 from gitfleet.patterns.language import Pattern
@@ -204,7 +204,6 @@ class Claims:
     def accept(self, session: SessionId) -> handover.Taken:
         """Accept everything that is on offer for the session; each claim moves with a new token."""
         from gitfleet.claims import handover  # as above
-        from gitfleet.ledger.operations import Nothing
 
         return self._request(handover.accept, session, Nothing())
 
@@ -232,11 +231,10 @@ class Claims:
 
     def let_go(self, session: SessionId, branch: str) -> retained_claims.LetGone:
         """Release what a branch retains, at whatever commit; for sessions of persons only. Raises Conflict when it is nothing."""
-        from gitfleet.claims import retained_claims  # as above
-        from gitfleet.claims.keepers import Keeper
+        from gitfleet.claims import keepers, retained_claims  # as above
         from gitfleet.git import refs
 
-        body = retained_claims.LetGo(Keeper(branch=branch, head=refs.ZERO), retained_claims.RELEASED)
+        body = retained_claims.LetGo(keepers.Keeper(branch=branch, head=refs.ZERO), retained_claims.RELEASED)
         return self._request(retained_claims.let_go, session, body, who=PERSON)
 
     def find(
@@ -329,9 +327,9 @@ class Claims:
 
     def _seen_over(self) -> tuple[dict[str, int], dict[str, int]]:
         """What this node has itself watched long enough to be over, as an operation tells it: `lapsed` and `outlived`."""
-        limit = self._policy.max_age + self._policy.margin
-        dead: Callable[[str], bool] = lambda session: self.orphans.is_dead(session)  # noqa: E731, PLW0108 - loaded if asked
-        return self._watch.lapsed(self._policy.margin, dead), self._watch.outlived(limit)
+        margin = self._policy.margin
+        lapsed = self._watch.lapsed(margin, lambda one: self.orphans.is_dead(one))  # noqa: PLW0108 - loads what looks
+        return lapsed, self._watch.outlived(self._policy.max_age + margin)
 
     def built_upon(self, kept: Kept, *, by_effect: bool = True) -> Contained:
         """See `contents`."""
@@ -400,8 +398,3 @@ class Claims:
             return self._ledger.request(kind, Actor(who, session), body, heard=heard, timeout=timeout)
         except Conflict as error:
             raise self.orphans.told(error) from error
-
-
-def time_left(claim: Claim, session: session_records.Session | None) -> int:
-    """Seconds until the lease lapses, by the clock of the node that granted it; for display only."""
-    return max(claim.granted_at, session.renewed_at if session else 0) + claim.ttl - clock.now()
