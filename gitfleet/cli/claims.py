@@ -11,7 +11,6 @@ from gitfleet.claims import service
 from gitfleet.claims.asking import Claimed, Released
 from gitfleet.claims.conflict_text import kept_by, stays, units
 from gitfleet.claims.model import SHARED, Claim
-from gitfleet.claims.retained_claims import LetGone
 from gitfleet.claims.service import Terms
 from gitfleet.claims.tickets import DEFAULT_PRIORITY
 from gitfleet.cli import render
@@ -28,8 +27,9 @@ from gitfleet.obstacles import Obstacle
 from gitfleet.telling import remarks
 
 if TYPE_CHECKING:
+    from gitfleet.claims.retained_claims import LetGone
     from gitfleet.fleet.views.claim_rows import ClaimRow, PathRow, UnreadableRow
-    from gitfleet.fleet.views.grants import ClaimAnswer
+    from gitfleet.fleet.views.grants import ClaimAnswer, ReleaseAnswer
 
 Paths = Annotated[
     list[str],
@@ -134,8 +134,6 @@ def release(
     if paths and everything:
         words = "You named paths, and --all as well."
         raise UsageError(words, hint="Leave the paths out, or `--all`.")
-    from gitfleet.fleet.views import grants  # of no use to a claim
-
     with as_session(session) as (fleet, own):
         result: Released | LetGone
         if branch is None:
@@ -148,7 +146,13 @@ def release(
             lines = [f"released: {claim.pattern}" for claim in result.released]
             lines += kept(result.retained, "still ")
         warnings = _warnings(fleet, result, own)
-        return Reply(grants.released(own, result), lines, _status(result, 0), 0, warnings, own)
+        return Reply(lambda: _released(own, result), lines, _status(result, 0), 0, warnings, own)
+
+
+def _released(session: SessionId, result: Released | LetGone) -> ReleaseAnswer:
+    from gitfleet.fleet.views import grants  # only programs want it
+
+    return grants.released(session, result)
 
 
 def claims(
