@@ -73,7 +73,7 @@ def _digest(git: Git) -> str:
         if name.startswith("GIT_CONFIG")
     ]
     parts = [os.fsencode(f"{git.cwd}\0" + "\0".join(found))]
-    for path in _files(git):
+    for path in places(git):
         try:
             text = files.read(path)
         except (FleetError, OSError):
@@ -87,8 +87,8 @@ def _digest(git: Git) -> str:
     return sha256(b"\0\0".join(parts)).hexdigest()
 
 
-def _files(git: Git) -> Iterator[str]:
-    """Where settings may stand."""
+def places(git: Git) -> Iterator[str]:
+    """The files in which settings may stand, there or not, but for those that others of them include."""
     common, home = refs.common(git.git_dir), os.path.expanduser("~")
     yield from (os.path.join(common, name) for name in ("config", "config.gitfleet"))
     yield os.path.join(git.git_dir, "config.worktree")
