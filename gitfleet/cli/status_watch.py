@@ -22,7 +22,7 @@ from gitfleet.nodes.kept_checkouts import KeptCheckouts
 GAP = 2.0
 """Seconds at least between two looks, however much happens."""
 LOOK_AGAIN = 600.0
-"""Seconds after which one looks although nothing was told."""
+"""Seconds after which one looks although nothing was told, and git is asked of a worktree of which nothing tells."""
 DOUBTED = 8
 """Worktrees of which git is asked again when the fleet has agreed on something, whatever has changed in them."""
 DOUBT = 60.0
@@ -50,7 +50,7 @@ class StatusWatch:
         self._hooks = KeptHooks()
         self._checkouts: KeptCheckouts | None = None
         self._agreed = ""
-        self._looked = 0.0
+        self._looked = self._doubted_at = 0.0
         self._doubted = self._resized = False
 
     def look(self) -> Reply:
@@ -110,8 +110,10 @@ class StatusWatch:
             self._agreed = agreed
             self._checkouts.doubt(DOUBTED)
             self._hooks.doubt(DOUBT)
-        elif self._since() >= LOOK_AGAIN:
+            self._doubted_at = clock.elapsed()
+        elif clock.elapsed() - self._doubted_at >= LOOK_AGAIN:
             self._checkouts.doubt(1)
+            self._doubted_at = clock.elapsed()
         return self._checkouts
 
     def _resize(self) -> None:

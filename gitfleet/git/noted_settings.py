@@ -34,7 +34,7 @@ def answer(git: Git, *arguments: str) -> str:
     """What git prints for a question about its settings; "" where it says no more than that it failed. At most one process. Never raises."""
     digest, path = _digest(git), _place(git)
     question = "\0".join([git.git_dir, *arguments])
-    note = statefile.load(SettingsNote, path) if digest else None
+    note = _noted(path) if digest else None
     if note and (note.digest != digest or not 0 <= clock.now() - note.at < HOLDS):
         note = None
     if note and question in note.answers:
@@ -53,6 +53,13 @@ def answer(git: Git, *arguments: str) -> str:
         except (FleetError, OSError):  # a folder of somebody else's
             return said
     return said
+
+
+def _noted(path: str) -> SettingsNote | None:
+    try:
+        return statefile.load(SettingsNote, path)
+    except (FleetError, OSError):  # the note of another user of the clone
+        return None
 
 
 def _place(git: Git) -> str:

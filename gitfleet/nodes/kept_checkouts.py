@@ -155,7 +155,7 @@ class NotedCheckouts:
             return {}
         tip, at = trunk(), clock.now()
         now = signs(self._ledger, worktrees, tip, self._sessions)
-        noted = statefile.load(CheckoutNotes, self._path) or CheckoutNotes()
+        noted = self._noted()
         kept = {
             path: note
             for path, note in noted.worktrees.items()
@@ -169,8 +169,13 @@ class NotedCheckouts:
                 kept[path] = NotedCheckout(now[path].digest, at, one.branch, one.dirty, one.ahead, one.behind)
         if kept != noted.worktrees:
             with suppress(FleetError, OSError):  # a folder of somebody else's
-                statefile.save(self._path, CheckoutNotes(kept), mode=0o600, durable=False)
+                statefile.save(self._path, CheckoutNotes(kept), durable=False)
         return {**known, **found}
+
+    def _noted(self) -> CheckoutNotes:
+        with suppress(FleetError, OSError):
+            return statefile.load(CheckoutNotes, self._path) or CheckoutNotes()
+        return CheckoutNotes()
 
 
 def signs(
