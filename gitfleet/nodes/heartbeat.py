@@ -215,7 +215,7 @@ class NodeRef:
             change(tree)
             oid = self._beat(tree, after)
             objects.flush()
-            if refs.move(git, ref, new=oid, old=old):
+            if refs.swap(git, ref, new=oid, old=old):
                 return oid
         raise refs.locked(git, ref)
 
