@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from threading import Lock
 
 from gitfleet.base import clock, files, statefile
 from gitfleet.base.digests import sha256
 from gitfleet.codec import TEXT, WHOLE, Maybe, One, Struct, Table, field
 from gitfleet.errors import FleetError
-from gitfleet.git import fleetrefs
+from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import Ledger
@@ -209,7 +210,16 @@ def _agreed(view: Snapshot, session: str) -> str | None:
 
 
 def git_stamp(folder: str) -> tuple[tuple[int, ...] | None, ...]:
-    """What differs once somebody has staged, committed, switched or merged in a worktree."""
-    return tuple(
-        files.stamp(os.path.join(folder, name)) for name in ("index", "HEAD", "logs/HEAD", "MERGE_HEAD")
-    )
+    """What differs once somebody has staged, committed, switched or merged in a worktree, or moved its branch from elsewhere."""
+    found = [files.stamp(os.path.join(folder, name)) for name in ("index", "HEAD", "logs/HEAD", "MERGE_HEAD")]
+    return *found, files.stamp(_branch_file(folder, found[1]))
+
+
+@lru_cache(maxsize=4096)
+def _branch_file(folder: str, _: object) -> str:
+    """The file of the branch that a worktree is on, where it has one; that of HEAD where it is on none. Read once for each stamp of HEAD."""
+    path = os.path.join(folder, "HEAD")
+    with suppress(FleetError, OSError):
+        kind, _, name = os.fsdecode(files.read(path) or b"").rstrip("\n").partition(" ")
+        return os.path.join(refs.common(folder), name) if kind == "ref:" else path
+    return path

@@ -113,6 +113,11 @@ def packs_the_trunk(two: TwoWorktrees) -> None:
     two.git(two.place, "pack-refs", "--all")
 
 
+def moves_its_branch_from_elsewhere(two: TwoWorktrees) -> None:
+    new = two.git(two.place, "commit-tree", "-m", "more", "HEAD^{tree}", "-p", "HEAD")
+    two.git(two.place, "update-ref", "refs/heads/work", new)
+
+
 def edits_and_claims(two: TwoWorktrees) -> None:
     (two.other / "src/a.py").write_text("edited")
     two.fleet.claims.claim(SessionId("s1"), ["src/"])
@@ -143,7 +148,7 @@ def edits_and_logs(two: TwoWorktrees) -> None:
 
 
 SURE = [
-    stages, commits, switches, moves_the_trunk, packs_the_trunk, edits_and_claims, edits_and_is_renewed,
+    stages, commits, switches, moves_the_trunk, packs_the_trunk, moves_its_branch_from_elsewhere, edits_and_claims, edits_and_is_renewed,
     makes_a_worktree, loses_a_worktree,
 ]  # fmt: skip
 WORK = [adds_a_file, edits_and_logs]
