@@ -8,46 +8,25 @@ its turn comes (`doubt`), or once all is forgotten.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import lru_cache
 from threading import Lock
 
 from gitfleet.base import clock, files, statefile
-from gitfleet.base.digests import sha256
 from gitfleet.codec import TEXT, WHOLE, Maybe, One, Struct, Table, field
 from gitfleet.errors import FleetError
-from gitfleet.git import fleetrefs, refs
+from gitfleet.git import fleetrefs
 from gitfleet.git.program import Git
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import Ledger
-from gitfleet.nodes import checkouts
+from gitfleet.nodes import checkout_signs, checkouts
+from gitfleet.nodes.checkout_signs import CheckoutSigns
 from gitfleet.nodes.checkouts import Checkout
 from gitfleet.nodes.here import SessionsHere
 from gitfleet.sessions import session_records
 
 CALM = 15.0
 """Seconds between two questions about a worktree where only logs and its top folder tell that somebody is at work."""
-HOLDS = 1800
-"""Seconds for which what one process noted is good enough for the next."""
-_YOUNG = 2
-"""Seconds for which a file counts as one that may yet be written within the same tick of the file system's clock."""
-
-
-class CheckoutSigns(Struct):
-    """What tells that a worktree has changed: what does so for `sure`, and `work` that somebody is at, both only to be compared.
-
-    `newest` is when the last of it was, in seconds since 1970.
-    """
-
-    sure: object
-    work: object
-    newest: int
-
-    @property
-    def digest(self) -> str:
-        """All of it, for a file."""
-        return sha256(repr((self.sure, self.work)).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 class KnownCheckout(Struct):
@@ -160,13 +139,13 @@ class NotedCheckouts:
         kept = {
             path: note
             for path, note in noted.worktrees.items()
-            if path in now and note.signs == now[path].digest and 0 <= at - note.at < HOLDS
+            if path in now and now[path].hold(note.signs, at - note.at)
         }
         asked = {path: folder for path, folder in worktrees.items() if path not in kept}
         found = checkouts.look(asked, git, tip, seconds=seconds) if asked else {}
         known = {path: Checkout(one.branch, one.dirty, one.ahead, one.behind) for path, one in kept.items()}
         for path, one in found.items():
-            if at - now[path].newest > _YOUNG:
+            if now[path].are_old(at):
                 kept[path] = NotedCheckout(now[path].digest, at, one.branch, one.dirty, one.ahead, one.behind)
         if kept != noted.worktrees:
             with suppress(FleetError, OSError):  # a folder of somebody else's
@@ -185,20 +164,14 @@ def signs(
     """What tells of each worktree (path to git directory) that it is as it was. No process. Raises as `Ledger.current`."""
     view, here = ledger.current().view, sessions().by_worktree
     return {
-        path: _signs(
+        path: checkout_signs.look(
             path,
             folder,
-            (tip, *(_agreed(view, one.id) for one in here.get(path, ()))),
-            [one.log for one in here.get(path, ()) if one.log],
+            besides=(tip, *(_agreed(view, one.id) for one in here.get(path, ()))),
+            logs=[one.log for one in here.get(path, ()) if one.log],
         )
         for path, folder in worktrees.items()
     }
-
-
-def _signs(path: str, folder: str, agreed: object, logs: Iterable[str]) -> CheckoutSigns:
-    of_git, work = git_stamp(folder), [files.stamp(one) for one in (path, *logs)]
-    newest = max((one[0] for one in (*of_git, *work) if one), default=0)
-    return CheckoutSigns((agreed, of_git, work[0] is None), work, newest // 10**9)
 
 
 def _agreed(view: Snapshot, session: str) -> str | None:
@@ -207,19 +180,3 @@ def _agreed(view: Snapshot, session: str) -> str | None:
         return view.tree(session_records.folder(session))
     except FleetError:  # whoever reads the record says so
         return None
-
-
-def git_stamp(folder: str) -> tuple[tuple[int, ...] | None, ...]:
-    """What differs once somebody has staged, committed, switched or merged in a worktree, or moved its branch from elsewhere."""
-    found = [files.stamp(os.path.join(folder, name)) for name in ("index", "HEAD", "logs/HEAD", "MERGE_HEAD")]
-    return *found, files.stamp(_branch_file(folder, found[1]))
-
-
-@lru_cache(maxsize=4096)
-def _branch_file(folder: str, _: object) -> str:
-    """The file of the branch that a worktree is on, where it has one; that of HEAD where it is on none. Read once for each stamp of HEAD."""
-    path = os.path.join(folder, "HEAD")
-    with suppress(FleetError, OSError):
-        kind, _, name = os.fsdecode(files.read(path) or b"").rstrip("\n").partition(" ")
-        return os.path.join(refs.common(folder), name) if kind == "ref:" else path
-    return path

@@ -15,7 +15,7 @@ from gitfleet.base import clock, processes
 from gitfleet.base.names import SessionId
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.model import SESSION, Actor
-from gitfleet.nodes import checkouts, kept_checkouts
+from gitfleet.nodes import checkout_signs, checkouts
 from gitfleet.nodes.checkouts import Checkout
 from gitfleet.nodes.here import SessionsHere
 from gitfleet.nodes.kept_checkouts import KeptCheckouts, NotedCheckouts
@@ -158,7 +158,7 @@ WORK = [adds_a_file, edits_and_logs]
 def test_look_after_a_change_is_what_git_says(
     two: TwoWorktrees, happens: Callable[[TwoWorktrees], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_checkouts, "_YOUNG", -1)
+    monkeypatch.setattr(checkout_signs, "_YOUNG", -1)
     kept, noted = two.kept(), two.noted()
     before = two.fresh()
     assert [two.look(kept), two.look(noted)] == [before, before]
@@ -215,7 +215,7 @@ def test_note_holds_for_a_while_and_never_for_what_was_written_just_now(
     assert (two.cost(two.noted()), path.exists()) == (2, False)
     monkeypatch.setattr(clock, "now", lambda: now + 60)
     assert [two.cost(two.noted()), two.cost(two.noted())] == [2, 0]
-    monkeypatch.setattr(clock, "now", lambda: now + 60 + kept_checkouts.HOLDS)
+    monkeypatch.setattr(clock, "now", lambda: now + 60 + checkout_signs.HOLDS)
     assert two.cost(two.noted()) == 2
     monkeypatch.setattr(clock, "now", lambda: now)
     assert two.cost(two.noted()) == 2
@@ -234,7 +234,7 @@ def test_note_that_cannot_be_read_is_none(two: TwoWorktrees, broken: bytes | Non
 def test_worktree_whose_name_is_no_text_is_kept_as_others_are(
     two: TwoWorktrees, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_checkouts, "_YOUNG", -1)
+    monkeypatch.setattr(checkout_signs, "_YOUNG", -1)
     odd = two.other.with_name(os.fsdecode(b"odd-\xff"))
     two.git(two.place, "worktree", "add", "--quiet", "-b", "odd", odd)
     noted = two.noted()

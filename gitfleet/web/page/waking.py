@@ -15,8 +15,8 @@ from gitfleet.errors import FleetError
 from gitfleet.fleet import seen_changes
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger import own_node
+from gitfleet.nodes.checkout_signs import git_stamp
 from gitfleet.nodes.here import HereSessions
-from gitfleet.nodes.kept_checkouts import git_stamp
 from gitfleet.web.page import job_files
 from gitfleet.web.page.moment import PageMemory, PageMoment
 
