@@ -17,6 +17,8 @@ from gitfleet.git.program import Git
 from gitfleet.git.repository import main_worktree
 
 CHECKOUT_TIME = 1800.0  # seconds for a whole checkout: large files come through filters, from far away
+_DAEMON_TIME = 10.0
+_DAEMON = "fsmonitor--daemon.ipc"  # its socket, in the worktree's git dir
 _HEADS = "refs/heads/"
 
 # Files and folders in a worktree's git dir -> the operation that is in progress while they are there, in this order.
@@ -126,6 +128,15 @@ def remove(git: Git, path: str, *, force: bool = False) -> None:
     """Remove a worktree, folder and all. Without `force` git refuses where anything is changed or untracked; GitFailed."""
     how = ["--force"] if force else []
     git.run("worktree", "remove", *how, "--", path, timeout=CHECKOUT_TIME, own_session=True)
+
+
+def stop_watching(path: str, git_dir: str) -> None:
+    """End the daemon that watches a worktree for git (`core.fsmonitor`): it would outlive it. The next git call there starts it anew.
+
+    Waits some seconds at most; where it cannot be ended it goes on.
+    """
+    if os.path.lexists(os.path.join(git_dir, _DAEMON)):
+        Git(git_dir, cwd=path).ask("fsmonitor--daemon", "stop", timeout=_DAEMON_TIME)
 
 
 def in_progress(git_dir: str) -> str | None:

@@ -125,7 +125,9 @@ def look(git: Git, words: Sequence[str] = (ignored.SMALL,), others: frozenset[st
 def index(git: Git) -> list[Staged]:
     """The entries of the index, every stage of a conflict, in git's order."""
     found = []
-    for row in os.fsdecode(git.run("ls-files", "-z", "--stage", "-v", timeout=600)).split("\0"):
+    for row in os.fsdecode(
+        git.run("-c", "core.fsmonitor=false", "ls-files", "-z", "--stage", "-v", timeout=600)
+    ).split("\0"):
         if row:
             head, path = row.split("\t", 1)
             tag, mode, oid, stage = head.split(" ")

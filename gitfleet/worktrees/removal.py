@@ -98,6 +98,7 @@ def take_away(
     moved = _Moved(managed.path, aside, managed.git_dir, safe=False)
     note = os.path.join(files.folder(os.path.join(sweep.state, "worktrees", _NOTES)), f"{ids.ulid()}.json")
     statefile.save(note, moved)
+    git_worktrees.stop_watching(managed.path, managed.git_dir)
     os.rename(managed.path, aside)
     try:
         why = _late(aside, before, include_active=sweep.terms.include_active)
