@@ -48,7 +48,8 @@ def entries(clone: Clone, state: State) -> Iterator[AttentionItem]:
             continue
         why = explain.why(lineup, entry)
         step = why.step or advice.QUEUE_WHY.of(entry.id)
-        if step == advice.QUEUE_ADD.of(entry.branch) and not _has_moved(clone, entry.branch, entry.head):
+        as_it_was = entry.state in states.HANDED_BACK and not _has_moved(clone, entry.branch, entry.head)
+        if as_it_was and step == advice.QUEUE_ADD.of(entry.branch):
             step = advice.QUEUE_WHY.of(entry.id)  # what nobody has repaired is not accepted again
         alone = not explain.receivable(state.view, entry) or explain.is_spent(lineup, entry)
         yield item(

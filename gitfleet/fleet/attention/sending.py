@@ -13,7 +13,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gitfleet.base import processes
+from gitfleet.base import popen, processes
 from gitfleet.base.text import one_line
 from gitfleet.codec import Struct
 from gitfleet.trunk.notify_policy import NotifyPolicy
@@ -56,7 +56,7 @@ def _run(command: Sequence[str], message: PeopleMessage, folder: str) -> None:
     env = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "GITFLEET_"))}
     data = f"{message.title}\n{message.text}\n".encode()
     try:
-        done = processes.tell([command[0], *words], cwd=folder, env=env, data=data, timeout=TIME, most=4096)
+        done = popen.tell([command[0], *words], cwd=folder, env=env, data=data, timeout=TIME, most=4096)
     except processes.TimedOut as error:
         raise Doubtful(f"{name} took longer than {TIME:.0f} s") from error
     except OSError as error:
