@@ -166,6 +166,7 @@ def _finish(agent: str, rest: list[str]) -> str:
         if known and known.ours and known.session not in notes.taken():
             committing.finish(fleet, known.session, "ended")
             fleet.sessions.end(known.session)
+            notes.free(known.session)
             draft_claim.hand_on(fleet)
     return ""
 

@@ -61,6 +61,7 @@ class _Search:
 
     def result(self) -> SessionId:
         known = self._notes.get(self._agent, self._own)
+        known = None if known and known.past else known  # its client has gone on, and is whoever it is now
         self._others = self._notes.taken() - ({known.session} if known else set())
         if known is not None and _at_work(self._fleet, known.session) and known.session not in self._others:
             note = known

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
         NAME: str
         TRIED: str
+        VARIABLES: tuple[str, ...]
+        CALL: str
         PROCESS: str
         TURN: str
         PROJECT: str

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 NAME = "claude"
 TRIED = "2.1.332"
-VARIABLES = ("CLAUDE_CODE_SESSION_ID",)
+VARIABLES: tuple[str, ...] = ("CLAUDE_CODE_SESSION_ID",)
 """What names the session in the commands that it runs, as hooks' `session_id`."""
+CALL = ""
+"""What names it with each call of a server's tool: the server has it in that variable."""
 PROCESS = "CLAUDE_PID"
 """The variable with the client's process in its commands."""
 TURN = "prompt_id"

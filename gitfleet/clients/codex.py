@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 NAME = "codex"
 TRIED = "0.171.0"
-VARIABLES = ("CODEX_SESSION_ID", "CODEX_THREAD_ID")
+VARIABLES: tuple[str, ...] = ("CODEX_SESSION_ID", "CODEX_THREAD_ID")
 """What names the session in the commands that it runs: as hooks' `session_id`, then the thread (the same but in subagents)."""
+CALL = "x-codex-turn-metadata"
+"""What names both with each call of a server's tool, in its `_meta`."""
 NO_NETWORK = "CODEX_SANDBOX_NETWORK_DISABLED"
 """The variable of commands that may not use the network."""
 PROCESS = ""

@@ -21,13 +21,15 @@ from gitfleet.codec import FLAG, Struct, Text, field, replace
 class Note(Struct):
     """What is kept of one client's session: the fleet's session, and whether hooks of ours started that.
 
-    `left` after an end from which the same process goes on with another id (`/clear`); `process` is the client's, as its
-    hooks saw it, which many sessions may share.
+    `left` after an end from which the same process goes on with another id (`/clear`), and `past` once it has: then the note
+    tells only whom those act for that still have the old id, as servers of tools do, which live on. `process` is the
+    client's, as its hooks saw it, which many sessions may share.
     """
 
     session: SessionId = field(Text[SessionId](valid=is_name))
     ours: bool = field(FLAG, default=False)
     left: bool = field(FLAG, default=False)
+    past: bool = field(FLAG, default=False)
     process: ProcessIdentity | None = field(PROCESS, default=None, omit=True)
 
     @property
@@ -57,7 +59,7 @@ class Notes:
     def keep(self, client: str, own: str, note: Note) -> None:
         """Keep a note. Atomic; nothing happens where the client told no id of its own.
 
-        Notes under ids from which the client has gone on to this one (`/clear`) go.
+        Notes under ids from which the client has gone on to this one (`/clear`) are past, and go with its process.
         """
         path = acting.path(self._state, client, own)
         if not path:
@@ -68,7 +70,14 @@ class Notes:
         for name, other in self._all().items():
             there = os.path.join(self._root, name)
             if other and other.session == note.session and not other.active and there != path:
-                files.remove(there)
+                self._pass(there, other)
+
+    def _pass(self, path: str, note: Note) -> None:
+        """A note about an id from which its client has gone on."""
+        if note.process is None or state(note.process) == "dead":
+            files.remove(path)
+        elif not note.past:
+            statefile.save(path, replace(note, past=True), durable=False)
 
     def leave(self, client: str, own: str) -> None:
         """The client's session has ended, and its process may go on with another one."""
@@ -83,7 +92,7 @@ class Notes:
             files.remove(path)
 
     def free(self, session: str) -> None:
-        """The session begins a new life: nobody acts for it yet."""
+        """The session has ended, or begins a new life: nobody acts for it."""
         for name, note in self._all().items():
             if note and note.session == session:
                 files.remove(os.path.join(self._root, name))
@@ -110,7 +119,14 @@ class Notes:
         for name, note in self._all().items():
             client, _, own = name.removesuffix(".json").partition("-")
             hidden = own.startswith(("-", "heir-of-"))
-            if note and note.session == session and client in acting.CLIENTS and own and not hidden:
+            if (
+                note
+                and not note.past
+                and note.session == session
+                and client in acting.CLIENTS
+                and own
+                and not hidden
+            ):
                 found.append((client, own))
         return found
 
@@ -124,7 +140,9 @@ class Notes:
 
     def left(self) -> set[SessionId]:
         """The sessions whose client has ended its own one, and may go on with another."""
-        return {note.session for note in self._all().values() if note and note.left} - self.taken()
+        return {
+            note.session for note in self._all().values() if note and note.left and not note.past
+        } - self.taken()
 
     def prune(self, known: Callable[[str], bool]) -> None:
         """Let notes go about sessions that are not known any more."""

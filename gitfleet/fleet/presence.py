@@ -84,5 +84,9 @@ def _left_behind(clone: Clone, session: SessionId) -> list[str]:
 
 
 def _running(clone: Clone, session: SessionId) -> Sequence[LeftRunning]:
+    """What it has left running; in a worktree of several, what is in no other one's name."""
     here = clone.sessions.local.get(session)
-    return left_running({session: here.worktree if here else ""}, [clone.repository.main])[session]
+    found = left_running({session: here.worktree if here else ""}, [clone.repository.main])[session]
+    local = clone.sessions.local.all() if found else ()
+    others = {one.process.pid for one in local if one.process and one.id != session and one.alive}
+    return [one for one in found if one.pid not in others]

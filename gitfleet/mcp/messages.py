@@ -26,6 +26,7 @@ OTHER_VERSION = -32022
 BUSY = -32000
 
 _META = "io.modelcontextprotocol/"
+_OF_CODEX = "x-codex-turn-metadata"
 SERVER = {"name": "gitfleet", "title": "gitfleet", "version": __version__}
 LIST_IS_GOOD = 3_600_000
 """Milliseconds for which a client of the modern era may keep the list of tools."""
@@ -133,7 +134,7 @@ def caller(request: McpRequest) -> dict[str, str]:
 
     Codex gives its servers nothing of that at their start, but with each request.
     """
-    told = _meta(request.params).get("x-codex-turn-metadata")
+    told = _meta(request.params).get(_OF_CODEX)
     told = told if isinstance(told, dict) else {}
     found = {"CODEX_SESSION_ID": told.get("session_id"), "CODEX_THREAD_ID": told.get("thread_id")}
     return {name: value for name, value in found.items() if isinstance(value, str) and _is_plain(value)}

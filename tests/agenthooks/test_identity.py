@@ -142,6 +142,26 @@ def test_session_of_a_client_that_goes_on_after_clear_is_not_given_to_a_new_one(
     assert session(cleared, alone, gitfleet) == first
 
 
+def test_what_was_started_before_a_clear_acts_for_the_session_that_goes_on_but_no_other_client_does(
+    start: Starter, alone: Gated, gitfleet: Gitfleet
+) -> None:
+    one = start("claude", "own-1", alone.path)
+    one.begin()
+    (first,) = new(alone)
+    before, after = one, one.as_other("own-2")
+    for old, later in ((before, after), (after, one.as_other("own-3"))):
+        old.hook("end", {"reason": "clear"})
+        later.begin("clear")
+        assert session(later, alone, gitfleet) == first
+        assert (
+            session(before, alone, gitfleet) == first
+        )  # a server of tools keeps the id that it was started with
+    resumed = start("claude", "own-1", alone.path)  # the conversation of old, in another process
+    resumed.begin("resume")
+    assert session(resumed, alone, gitfleet) != first
+    assert session(after, alone, gitfleet) == first
+
+
 def test_second_client_of_a_launched_process_is_a_session_of_its_own(
     start: Starter, alone: Gated, gitfleet: Gitfleet
 ) -> None:

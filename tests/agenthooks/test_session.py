@@ -112,6 +112,7 @@ def test_end_of_an_agent_after_a_clear_ends_the_session_that_went_on(start: Star
     cleared.hook("end", {"reason": "prompt_input_exit"})
     eventually(lambda: not new(alone))
     assert holders(alone) == {}
+    eventually(lambda: not list((alone.fleets.state("alone") / "agents").iterdir()))
 
 
 @pytest.mark.parametrize("told", ["", "garbage", "[]", "[" * 100_000])

@@ -58,6 +58,26 @@ def clear(world: World) -> None:
             windows.closed(world)
 
 
+@scenario("claude")
+def clear_tools(world: World) -> None:
+    """In a terminal: after `/clear` our tools act for the same session"""
+    claim = use(Call("mcp__gitfleet__claim", {"paths": ["free/b.py"]}))
+    with Messages(*_edits(world.ada, "free/a.py"), say("done one"), claim, say("done two")) as model:
+        _ready(world, model)
+        world.fleet(world.ada, "agent", "install", "claude")  # its list of servers was written anew
+        try:
+            windows.opened(world, "one", world.ada, *PROGRAM[:-1], "mcp__gitfleet", "--", "task one")
+            assert world.eventually(lambda: "done one" in windows.shown(world, "one"), 60)
+            (session,) = world.sessions()
+            windows.typed(world, "one", "/clear", "Enter")
+            assert world.eventually(lambda: "done one" not in windows.shown(world, "one"))
+            windows.typed(world, "one", "task two", "Enter")
+            assert world.eventually(lambda: "done two" in windows.shown(world, "one"), 60)
+            assert world.holders() == {"free/a.py": session, "free/b.py": session}
+        finally:
+            windows.closed(world)
+
+
 def _background(world: World, *before: str) -> tuple[Path, str]:
     """Have it work in the background of a linked worktree until it waits for its user; what it printed."""
     tree = Path(world.fleet(world.ada, "worktree", "ensure", "--agent", "claude", "--print-path").strip())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -25,6 +27,25 @@ def elsewhere() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
     assert process.stdin is not None
     process.stdin.close()
+
+
+@pytest.fixture
+def orphan(cli: Cli) -> Iterator[Callable[[], int]]:
+    """Starts a process in the worktree whose starter has ended."""
+    pids: list[int] = []
+
+    def start() -> int:
+        program = ["sh", "-c", "sleep 600 >/dev/null 2>&1 & echo $!"]
+        done = subprocess.run(
+            program, cwd=cli.clone.path, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True,
+            check=True, start_new_session=True,
+        )  # fmt: skip
+        pids.append(int(done.stdout))
+        return pids[-1]
+
+    yield start
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
 
 
 def ids(cli: Cli) -> set[str]:
@@ -100,3 +121,14 @@ def test_session_end_has_what_is_left_running_as_rows(cli: Cli) -> None:
         left.kill()
         left.wait()
     assert (row["pid"], row["by"], row["ports"]) == (left.pid, "marker", [])
+
+
+def test_process_of_another_session_of_the_worktree_is_not_told_as_left_by_the_one_that_ends(
+    cli: Cli, orphan: Callable[[], int]
+) -> None:
+    other, mine, stray = orphan(), orphan(), orphan()
+    cli("session", "start", "--id", "other", "--pid", str(other)).ok()
+    cli("session", "start", "--id", "mine", "--pid", str(mine)).ok()
+    said = cli("session", "end", "mine", env=cli.nobody).ok().stdout
+    assert f"still running: {stray} " in said
+    assert f"still running: {other} " not in said

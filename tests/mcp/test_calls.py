@@ -45,7 +45,7 @@ def test_each_notice_of_progress_says_more_than_the_one_before() -> None:
     ids=range(6),
 )
 def test_session_of_the_client_is_what_it_says_with_the_request(told: Any, found: tuple[str, ...]) -> None:
-    params = {"_meta": {"x-codex-turn-metadata": told, "threadId": "z"}}
+    params = {"_meta": {codex.CALL: told, "threadId": "z"}}
     variables = messages.caller(McpRequest(1, "tools/call", params, modern=False))
     assert tuple(variables.values()) == found
     assert set(variables) <= set(codex.VARIABLES)

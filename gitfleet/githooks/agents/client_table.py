@@ -1,4 +1,4 @@
-"""All that gitfleet relies on of clients: their hook events, and their options, each with the versions for which it holds. Data, and pure."""
+"""All that gitfleet relies on of clients: their hook events, their options, and how they name their sessions, each with the versions for which it holds. Data, and pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ClientFact(NamedTuple):
     """One thing that a client does: what it is called there (`spelled`), what it is for, since which version ("": not told), up to which it was `tried`."""
 
     agent: str
-    kind: Literal["hook", "option"]
+    kind: Literal["hook", "option", "variable", "call"]
     spelled: str
     use: str
     since: str
@@ -36,6 +36,13 @@ def facts() -> Iterator[ClientFact]:
         for event, matcher, ours, _, since in client.EVENTS:
             spelled = f"{event} ({matcher})" if matcher else event
             yield ClientFact(agent, "hook", spelled, _USES[ours], since, client.TRIED)
+        for name in client.VARIABLES:
+            yield ClientFact(
+                agent, "variable", name, "names the agent's session in its commands", "", client.TRIED
+            )
+        if client.CALL:
+            use = "names the agent's session with each call of a tool of ours, in `_meta`"
+            yield ClientFact(agent, "call", client.CALL, use, "", client.TRIED)
         for flag in _OPTIONS[agent]:
             use = f"`{flag.key}` of an agent file"
             yield ClientFact(agent, "option", flag.spelled, use, flag.since, client.TRIED)
