@@ -78,7 +78,7 @@ def _warnings(found: AuditAnswer, cut: bytes) -> Iterator[str]:
     ahead = sum(item["ahead"] for item in found["uncovered"])
     if ahead:
         named = counted(ahead, "commit")
-        yield f"younger than the ledger that is known here are claims of {named}; run `gitfleet sync` first"
+        yield f"claims of {named} are newer than the ledger as this clone knows it; run `gitfleet sync` first"
     ends = cut.decode("ascii", "replace").split()
     if any(item["commit"] in ends for item in found["uncovered"]):
         yield (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from gitfleet.base import collecting, delivery, files
 from gitfleet.cli import render
 from gitfleet.cli.answer import Reply, Telling, Watching
-from gitfleet.errors import FleetError
+from gitfleet.errors import FleetError, NoSession
 from gitfleet.fleet.views import envelope
 
 if TYPE_CHECKING:
@@ -133,6 +133,9 @@ def _ask(command: str, action: Callable[[], _Told], *, as_json: bool) -> _Told |
 
 
 def _refused(command: str, error: FleetError, *, as_json: bool) -> Reply:
+    named = os.environ.get("GITFLEET_SESSION")
+    if isinstance(error, NoSession) and named and f"'{named}'" in error.message:
+        error.hint += " GITFLEET_SESSION names it: `unset GITFLEET_SESSION`, if it is over."
     if command in READ_ONLY:
         error.unharmed = ""
     if not as_json:

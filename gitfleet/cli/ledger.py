@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from gitfleet.base import delivery
 from gitfleet.base.commands import spoken
 from gitfleet.base.names import Oid
+from gitfleet.base.text import counted, display
 from gitfleet.cli import render
 from gitfleet.cli.answer import Reply
 from gitfleet.cli.declaring import Option
@@ -16,6 +17,9 @@ from gitfleet.cli.messages import losses
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import doctor_rows
 from gitfleet.fleet.views.ledger import FsckAnswer, SyncAnswer
+
+if TYPE_CHECKING:
+    from gitfleet.upkeep.exchange import Exchange
 
 Repair = Annotated[bool, Option("--repair", help="Repair what can be repaired without loss.")]
 
@@ -29,9 +33,7 @@ def sync() -> Reply:
         if failure is not None and not (lost.lines or told.warnings or told.settled):
             raise failure
         mended = [f"{failure.message} {failure.hint}"] if failure else done.mended
-        lines = [
-            f"generation {told.generation}, {told.brought} of this clone's operations brought to the hub"
-        ]
+        lines = [_in_step(fleet.ledger.node.hub, told)]
         lines += told.settled
         lines += [f"lost: {text}" for text in lost.lines]
         data: SyncAnswer = {
@@ -48,6 +50,16 @@ def sync() -> Reply:
             code=code,
             warnings=[*told.warnings, *mended, *fleet.ledger.outbox.warnings],
         )
+
+
+def _in_step(hub: str, told: Exchange) -> str:
+    """How the exchange went."""
+    if not hub:
+        return f"this clone is the hub; the ledger is at generation {told.generation}"
+    sent = (
+        f"{counted(told.brought, 'operation')} of this clone sent" if told.brought else "nothing waited here"
+    )
+    return f"in step with the hub '{display(hub)}' at generation {told.generation}; {sent}"
 
 
 def fsck() -> Reply:

@@ -16,7 +16,7 @@ from gitfleet.errors import EXIT_CODES
 LINK = ".so man1/git-fleet.1\n"
 """The page of `gitfleet`: the same one."""
 
-_VARIABLES = {
+VARIABLES = {
     "GITFLEET_SESSION": "The session that commands and hooks act for; empty counts as not set.",
     "GITFLEET_DEBUG": "Set to 1, an internal error shows where it happened.",
     "NO_COLOR": "Tables on a terminal have no colours.",
@@ -46,7 +46,7 @@ def page(root: Group) -> str:
         for name in heading:
             lines += _command(root.commands[name])
     lines += [".SH EXIT STATUS", *_table({str(code): words for code, (_, words) in EXIT_CODES.items()})]
-    lines += [".SH ENVIRONMENT", *_table(_VARIABLES)]
+    lines += [".SH ENVIRONMENT", *_table(VARIABLES)]
     lines += [".SH SEE ALSO", "git(1), githooks(5), git\\-worktree(1), gitrevisions(7)"]
     return "\n".join(lines) + "\n"
 

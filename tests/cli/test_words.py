@@ -22,6 +22,13 @@ def test_session_that_is_gone_is_started_as_the_hint_says(cli: Cli) -> None:
     cli("claim", "x", env=ghost).ok()
 
 
+def test_session_that_is_gone_and_that_a_variable_names_is_told_with_it(cli: Cli) -> None:
+    said = cli("claim", "x", env={"GITFLEET_SESSION": "gone-1"}).ended(2).stderr
+    assert "GITFLEET_SESSION names it: `unset GITFLEET_SESSION`" in said
+    said = cli("claim", "x", "--session", "gone-2", env={"GITFLEET_SESSION": "gone-1"}).ended(2).stderr
+    assert "unset" not in said
+
+
 def test_end_of_a_session_that_is_not_there_advises_no_start(cli: Cli) -> None:
     said = cli("session", "end", "nosuch").ended(2).stderr
     assert "session start" not in said

@@ -14,6 +14,7 @@ import pytest
 from gitfleet.cli import schemas
 from gitfleet.cli.app import whole
 from gitfleet.cli.contents import ALONE
+from gitfleet.cli.manual import VARIABLES
 from gitfleet.errors import EXIT_CODES
 from tests.workbench import ROOT, run
 
@@ -133,6 +134,15 @@ def test_pages_of_the_documentation_are_all_reached_from_the_readme() -> None:
 def test_commands_of_the_program_are_all_described_with_their_json() -> None:
     leaves = {" ".join(path) for path, command in commands(whole()) if not hasattr(command, "commands")}
     assert leaves == {name.partition(" --")[0] for name in schemas.COMMANDS}
+
+
+def test_settings_that_the_program_reads_are_in_their_page() -> None:
+    page = (REFERENCE / "settings.md").read_text(encoding="utf-8")
+    code = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "gitfleet").rglob("*.py")))
+    read = {*re.findall(r'"(fleet\.[a-z][a-z-]+)"', code), *VARIABLES} - {"fleet.json", "fleet.yaml"}
+    assert sorted(f"`{name}`" for name in read) == sorted(
+        re.findall(r"`(?:fleet\.[a-z-]+|GITFLEET_[A-Z]+|NO_COLOR)`(?= \|)", page)
+    )
 
 
 def test_exit_codes_of_commands_are_codes_that_have_a_meaning() -> None:

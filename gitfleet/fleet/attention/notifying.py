@@ -85,7 +85,7 @@ def _round(clone: Clone, rules: NotifyPolicy, found: InboxLook) -> NotifyRound:
     cut = [one for one in wanted if known[one.id].state == "sending"]
     waiting = [one for one in wanted if known[one.id].state == "waits"]
     due = [one for one in waiting if now - _begun(one, known[one.id], now) >= rules.dwell]
-    lost = f"a round was killed while it told of {counted(len(cut), 'item')}" if cut else ""
+    lost = f"a round was killed while it told people of {counted(len(cut), 'item')}" if cut else ""
     known |= {one.id: replace(known[one.id], state="told") for one in cut}
     local = time.localtime(now)
     if not due or rules.is_quiet(local.tm_hour * 60 + local.tm_min):

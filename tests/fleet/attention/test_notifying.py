@@ -201,7 +201,7 @@ def test_round_that_is_killed_while_it_tells_tells_nobody_twice(bench: Bench, tm
     (tmp_path / "end").write_bytes(b"")  # the program that it left ends
     bench.says()
     done = bench.run()
-    assert (len(done.told), done.fault) == (0, "a round was killed while it told of 1 item")
+    assert (len(done.told), done.fault) == (0, "a round was killed while it told people of 1 item")
     assert bench.told().count("a was lost") == 1
     assert not bench.run().told
 
