@@ -10,6 +10,7 @@ from gitfleet.claims import model as claims
 from gitfleet.claims.model import Claim
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.sessions import session_rules
+from gitfleet.sessions.inbox import MAX_MESSAGE
 from gitfleet.sessions.session_records import Session
 from gitfleet.web.askers import asker, is_agent, named_for
 from gitfleet.web.page.act_form import ActChoice, ActField, ActForm
@@ -60,7 +61,7 @@ def tell(fleet: Fleet, asked: Mapping[str, str]) -> ActForm:
     """Leave a message for a session."""
     own, session = asker(fleet), _required(fleet, asked)
     says = ["It arrives at its next command, fenced, with your name."]
-    fields = [ActField("text", "Message", "area", required=True, most=4000)]
+    fields = [ActField("text", "Message", "area", required=True, most=MAX_MESSAGE)]
     fixed = {"session_id": session.id, "by": own}
     argv = ["tell", *named_for(fleet, own), session.id]
     return ActForm(
