@@ -123,6 +123,7 @@ async function toggle(row) {
   const unread = row.classList.contains('read');
   if (kind && unread) { say('Mark them one by one: ' + kind); return; }
   const done = await post(`${API}/inbox/${unread ? 'unread' : 'read'}`, kind ? { kind } : { ids: [row.dataset.item] });
+  if (done.ok && !kind) row.classList.toggle('read', !unread); // at once: who presses the key again means the other way
   say(done.ok ? (unread ? 'Unread again' : 'Read') : done.words);
 }
 onKey('e', row => toggle(row?.closest('[data-item]')));
