@@ -38,7 +38,7 @@ def _serving(port: int, host: str, *, read_only: bool) -> Iterator[Reply]:
     except ModuleNotFoundError as error:
         words = f"The page needs a package that is not installed: {error.name}."
         raise UsageError(
-            words, hint="Install gitfleet with its extra `web`: `pip install 'gitfleet[web]'`."
+            words, hint="Install gitfleet anew with its extra: in its checkout, `pip install '.[web]'`."
         ) from error
     with Fleet.open() as fleet:
         server = WebServer(fleet, host, port, read_only=read_only)
