@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gitfleet.base import shellwords
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import counted, some
 from gitfleet.claims import model as claims
@@ -51,7 +52,7 @@ def release(fleet: Fleet, asked: Mapping[str, str]) -> ActForm:
         f"{what}." if path or held else "It holds nothing.",
         "Who waits for it is served, first come, first served.",
     ]
-    argv = ["release", *([path] if path else ["--all"]), "--session", session.id]
+    argv = ["release", shellwords.rooted(path) if path else "--all", "--session", session.id]
     fixed = {"session_id": session.id, **({"paths": [path]} if path else {})}
     title = f"Release claims of {session.id}"
     return ActForm(title, "Release", says, f"{API}/claims/release", fixed, argv, "Released")
