@@ -25,6 +25,11 @@ def word(text: str) -> str:
     return f"$'{display(escaped)}'"
 
 
+def rooted(path: str) -> str:
+    """A path from the root as our commands take it among their words: one that begins as options do is spelled from the root."""
+    return f":/{path}" if path.startswith("-") else path
+
+
 def line(words: Iterable[str]) -> str:
     """A whole command."""
     return " ".join(map(word, words))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ from gitfleet.cli.answer import Reply, Telling
 from gitfleet.cli.declaring import Option
 from gitfleet.errors import UsageError
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.git.repository import Repository, discover
 
 if TYPE_CHECKING:
     from gitfleet.web.server import WebServer
@@ -40,13 +42,28 @@ def _serving(port: int, host: str, *, read_only: bool) -> Iterator[Reply]:
         raise UsageError(
             words, hint="Install gitfleet anew with its extra: in its checkout, `pip install '.[web]'`."
         ) from error
-    with Fleet.open() as fleet:
+    with _clone() as fleet:
         server = WebServer(fleet, host, port, read_only=read_only)
         try:
             yield _started(server, read_only=read_only)
             server.run()
         finally:
             server.close()
+
+
+def _clone() -> Fleet:
+    """The clone, as it is seen from its main worktree: another one may be removed while a server runs that was started in it.
+
+    Paths of requests count from the root, wherever that was. For whom it acts is told by where it was started.
+    """
+    from gitfleet.web.askers import settle  # as above
+
+    found = discover()
+    with Fleet.of(found) as fleet:
+        settle(fleet)
+    home = Repository(found.common_dir, found.common_dir, found.main)
+    os.chdir(home.worktree or home.common_dir)
+    return Fleet.of(home)
 
 
 def _started(server: WebServer, *, read_only: bool) -> Reply:

@@ -144,5 +144,4 @@ def _list(items: Sequence[str]) -> str:
 
 def word(path: str) -> str:
     """What to type into a shell to claim a path."""
-    text = claimable(path)
-    return shellwords.word(f":/{text}" if text.startswith("-") else text)
+    return shellwords.word(shellwords.rooted(claimable(path)))

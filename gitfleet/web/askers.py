@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from gitfleet.base import advice
 from gitfleet.base.names import SessionId
@@ -10,6 +11,17 @@ from gitfleet.clients import acting
 from gitfleet.errors import FleetError, NoSession
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.sessions.local import VARIABLE
+
+STARTED_IN = "GITFLEET_WEB_WORKTREE"
+"""The variable that says in which worktree the server was started, once it works elsewhere."""
+
+
+def settle(fleet: Fleet) -> None:
+    """Note for whom a server acts that is started in the worktree of `fleet`, and is then to work from another place."""
+    os.environ[STARTED_IN] = fleet.repository.worktree or ""
+    if is_agent() and not os.environ.get(VARIABLE):
+        with suppress(FleetError):  # it has no session yet
+            os.environ[VARIABLE] = fleet.whoami()
 
 
 def is_agent() -> bool:
@@ -36,7 +48,8 @@ def asker(fleet: Fleet, named: str | None = None) -> SessionId:
     if is_agent():
         return fleet.whoami()
     persons = [one for one in fleet.sessions.local.all() if one.person]
-    here = [one for one in persons if one.worktree == fleet.repository.worktree] or persons
+    place = os.environ.get(STARTED_IN) or fleet.repository.worktree
+    here = [one for one in persons if one.worktree == place] or persons
     if len(here) != 1:
         words = "No person has a session in this clone, for whom this could be done."
         several = f"Several persons have sessions in this clone: {', '.join(sorted(one.id for one in here))}."

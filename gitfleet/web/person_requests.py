@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gitfleet.fleet.attention.item import ItemKind
+from gitfleet.mergequeue.model import MAX_TITLE
+from gitfleet.sessions.inbox import MAX_MESSAGE
 from gitfleet.web.requests import Lines, RequestFields, SessionName
 
 Entry = Annotated[
@@ -46,7 +48,9 @@ class AcceptBody(RequestFields):
     branch: str = Field("", max_length=1000, description='The branch; "": that of the session.')
     head: Oid = ""
     priority: Priority | None = Field(None, description="null: as before, else 50.")
-    title: str | None = Field(None, max_length=1000, description="null: as before, else that of the session.")
+    title: str | None = Field(
+        None, max_length=MAX_TITLE, description="null: as before, else that of the session."
+    )
     by: Asker = None
 
 
@@ -101,7 +105,7 @@ class TellBody(RequestFields):
 
     session_id: SessionName
     text: str = Field(
-        min_length=1, max_length=4000, description="Shown at its next command, as words of who asks."
+        min_length=1, max_length=MAX_MESSAGE, description="Shown at its next command, as words of who asks."
     )
     by: Asker = None
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from gitfleet.errors import UsageError
+from gitfleet.mergequeue.model import MAX_TITLE
 
 _Asked = TypeVar("_Asked", bound=BaseModel)
 MOST_PATHS = 1000
@@ -97,7 +98,7 @@ class QueueBody(RequestFields):
     )  # fmt: skip
     title: str | None = Field(
         None,
-        max_length=1000,
+        max_length=MAX_TITLE,
         description="What it is, in one line; null: as before, else that of the session.",
     )
 

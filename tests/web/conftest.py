@@ -48,10 +48,14 @@ class Got:
 class Site:
     """A server that runs, and requests to it: with its token, unless a test says otherwise."""
 
-    def __init__(self, cli: Cli, *options: str, session: str | None = None) -> None:
+    def __init__(
+        self, cli: Cli, *options: str, session: str | None = None, place: Path | None = None
+    ) -> None:
         args = cli.gitfleet.argv("web", "--port", "0", "--json", *options)
         env = overlaid({**cli.gitfleet.environment(), "GITFLEET_SESSION": session})
-        self.process = subprocess.Popen(args, cwd=cli.clone.path, env=env, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            args, cwd=place or cli.clone.path, env=env, stdout=subprocess.PIPE, text=True
+        )
         assert self.process.stdout is not None
         self.started = json.loads(self.process.stdout.readline())
         told = self.started["data"]
@@ -92,11 +96,11 @@ class Site:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Site]]:
-    """`serve(cli, "--read-only")` starts a server in a clone."""
+    """`serve(cli, "--read-only")` starts a server in a clone; `place` is another folder of it."""
     sites: list[Site] = []
 
-    def start(cli: Cli, *options: str, session: str | None = None) -> Site:
-        sites.append(Site(cli, *options, session=session))
+    def start(cli: Cli, *options: str, session: str | None = None, place: Path | None = None) -> Site:
+        sites.append(Site(cli, *options, session=session, place=place))
         return sites[-1]
 
     yield start

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
+from pydantic import BaseModel
 
 from gitfleet.cli.web import web
 from gitfleet.errors import UsageError
+from gitfleet.mergequeue.model import MAX_TITLE
+from gitfleet.sessions.inbox import MAX_MESSAGE
+from gitfleet.web.person_requests import AcceptBody, TellBody
 from gitfleet.web.requests import ClaimBody, QueueBody, StatusQuery, of_body, of_query
 
 
@@ -40,6 +45,19 @@ def test_of_body_with_a_priority_that_is_none_raises_usage_error(priority: objec
 def test_of_query_with_a_number_that_is_none_raises_usage_error(value: str) -> None:
     with pytest.raises(UsageError):
         of_query(StatusQuery, [("tail", value)])
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "most"),
+    [(TellBody, "text", MAX_MESSAGE), (QueueBody, "title", MAX_TITLE), (AcceptBody, "title", MAX_TITLE)],
+)
+def test_of_body_allows_as_much_text_as_the_ledger_keeps(kind: type[BaseModel], name: str, most: int) -> None:
+    def read(length: int) -> BaseModel:
+        return of_body(kind, json.dumps({"session_id": "a", name: "x" * length}).encode())
+
+    assert getattr(read(most), name) == "x" * most
+    with pytest.raises(UsageError, match=str(most)):
+        read(most + 1)
 
 
 def test_of_query_takes_each_name_once() -> None:

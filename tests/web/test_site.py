@@ -6,12 +6,16 @@ import os
 import signal
 import stat
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gitfleet.base.names import SessionId
+from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import schema
 from gitfleet.fleet.views.envelope import Envelope, FailureAnswer
+from gitfleet.sessions.service import Start
 from gitfleet.web.routes import API, ROUTES
 from tests.cli.conftest import Cli
 from tests.web.conftest import Got, Site
@@ -140,3 +144,31 @@ def test_a_stopped_server_leaves_what_was_done_and_starts_again_with_the_same_to
     assert [one["pattern"] for one in cli("claims", "--json").ok().json()["data"]["claims"]] == ["src/"]
     cli("fsck").ok()
     assert serve(cli).token == site.token
+
+
+def test_a_server_goes_on_when_the_worktree_that_it_was_started_in_is_removed(
+    serve: Serve, cli: Cli, tmp_path: Path
+) -> None:
+    place = tmp_path / "side"
+    cli.clone.out("worktree", "add", "--quiet", "-b", "side", str(place), "main")
+    with Fleet.open(str(place)) as fleet:
+        fleet.sessions.start(Start(id=SessionId("mira"), person=True))
+    with cli.clone.open() as fleet:
+        fleet.sessions.start(Start(id=SessionId("noor"), person=True))
+    site = serve(cli, place=place)
+    cli.clone.out("worktree", "remove", "--force", str(place))
+    assert site.post("/merge-queue/pause", {"reason": "x"}).json["data"]["session"] == "mira"
+    assert site.post("/claims", {"session_id": cli.clone.session, "paths": ["src/"]}).status == 200
+    for path in ("/status", "/merge-queue", f"/review?session_id={cli.clone.session}"):
+        assert site.get(path).status == 200
+
+
+def test_paths_of_requests_count_from_the_root_wherever_the_server_was_started(
+    serve: Serve, cli: Cli
+) -> None:
+    below = cli.clone.path / "below"
+    below.mkdir()
+    (below / "x.py").touch()
+    site = serve(cli, place=below)
+    got = site.post("/claims", {"session_id": cli.clone.session, "paths": ["x.py", "./y.py"]})
+    assert {one["pattern"] for one in held(got, "POST", "/claims")["granted"]} == {"x.py", "y.py"}

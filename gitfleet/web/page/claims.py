@@ -162,4 +162,6 @@ def _own(fleet: Fleet, state: State, session: str) -> bool:
 
 
 def _quoted(path: str) -> str:
-    return shellwords.word(path) if path.isprintable() and not set(path) & set("⟨⟩") else ""
+    return (
+        shellwords.word(shellwords.rooted(path)) if path.isprintable() and not set(path) & set("⟨⟩") else ""
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from gitfleet.base.text import display
 from gitfleet.codec import Struct
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
@@ -91,7 +92,7 @@ def look(fleet: Fleet, asked: PageQuery, *, page: str, read_only: bool) -> Frame
 def _name(fleet: Fleet) -> str:
     """What people call the repository: the name of its folder."""
     place = fleet.repository.main or fleet.repository.common_dir
-    return os.path.basename(place.rstrip("/").removesuffix("/.git")) or "repository"
+    return display(os.path.basename(place.rstrip("/").removesuffix("/.git"))) or "repository"
 
 
 def _entries(fleet: Fleet) -> int:

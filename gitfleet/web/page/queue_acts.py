@@ -12,7 +12,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import review_rows
 from gitfleet.fleet.views.review_rows import ReviewAnswer
 from gitfleet.mergequeue import model, states
-from gitfleet.mergequeue.model import QueueEntry
+from gitfleet.mergequeue.model import MAX_TITLE, QueueEntry
 from gitfleet.mergequeue.states import State, Verb
 from gitfleet.web.askers import asker, named_for
 from gitfleet.web.page.act_form import ActChoice, ActField, ActForm
@@ -127,7 +127,7 @@ def enqueue(fleet: Fleet, asked: Mapping[str, str]) -> ActForm:
     fields = [
         ActField("branch", "Branch", value=asked.get("branch", ""), flag="--branch", required=True),
         _priority("50", usual="50"),
-        ActField("title", "Title", flag="--title", hint="What it is, in one line; else that of its last commit."),
+        ActField("title", "Title", flag="--title", hint="What it is, in one line; else that of its last commit.", most=MAX_TITLE),
     ]  # fmt: skip
     says = [
         "A branch that the hub lacks is pushed first. It lands only if the gate passes on the exact tree."
@@ -145,7 +145,7 @@ def accept(fleet: Fleet, asked: Mapping[str, str]) -> ActForm:
     title = found["session"]["title"]
     fields = [
         _priority("50", usual="" if found["entry"] else "50"),
-        ActField("title", "Title", value=title, usual=title, flag="--title"),
+        ActField("title", "Title", value=title, usual=title, flag="--title", most=MAX_TITLE),
     ]
     if found["entry"]:
         fields[0] = _priority(str(found["entry"]["priority"]), usual=str(found["entry"]["priority"]))

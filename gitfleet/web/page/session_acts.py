@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gitfleet.base import shellwords
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import counted, some
 from gitfleet.claims import model as claims
 from gitfleet.claims.model import Claim
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.sessions import session_rules
+from gitfleet.sessions.inbox import MAX_MESSAGE
 from gitfleet.sessions.session_records import Session
 from gitfleet.web.askers import asker, is_agent, named_for
 from gitfleet.web.page.act_form import ActChoice, ActField, ActForm
@@ -50,7 +52,7 @@ def release(fleet: Fleet, asked: Mapping[str, str]) -> ActForm:
         f"{what}." if path or held else "It holds nothing.",
         "Who waits for it is served, first come, first served.",
     ]
-    argv = ["release", *([path] if path else ["--all"]), "--session", session.id]
+    argv = ["release", shellwords.rooted(path) if path else "--all", "--session", session.id]
     fixed = {"session_id": session.id, **({"paths": [path]} if path else {})}
     title = f"Release claims of {session.id}"
     return ActForm(title, "Release", says, f"{API}/claims/release", fixed, argv, "Released")
@@ -60,7 +62,7 @@ def tell(fleet: Fleet, asked: Mapping[str, str]) -> ActForm:
     """Leave a message for a session."""
     own, session = asker(fleet), _required(fleet, asked)
     says = ["It arrives at its next command, fenced, with your name."]
-    fields = [ActField("text", "Message", "area", required=True, most=4000)]
+    fields = [ActField("text", "Message", "area", required=True, most=MAX_MESSAGE)]
     fixed = {"session_id": session.id, "by": own}
     argv = ["tell", *named_for(fleet, own), session.id]
     return ActForm(

@@ -24,9 +24,11 @@ function values(form) {
     if (!text || text === one.dataset.usual) continue;
     const flag = one.nodeName === 'SELECT' && !one.dataset.flag ? one.selectedOptions[0].dataset.flag : one.dataset.flag;
     const list = one.dataset.kind === 'paths' ? text.split('\n').map(line => line.trim()).filter(Boolean) : [text];
+    // What begins as options do is spelled from the root, or said to be no option.
+    const said = one.dataset.kind === 'paths' ? list.map(path => (path.startsWith('-') ? ':/' : '') + path) : [...(text.startsWith('-') ? ['--'] : []), text];
     const value = one.dataset.kind === 'paths' ? list : one.dataset.kind === 'number' ? Number(text) : text;
     const bare = one.nodeName === 'SELECT' && !one.dataset.flag;
-    found.push({ name: one.name, value, words: bare ? [flag] : flag ? [flag, ...list.map(quoted)] : list.map(quoted) });
+    found.push({ name: one.name, value, words: bare ? [flag] : flag ? [flag, ...list.map(quoted)] : said.map(quoted) });
   }
   return found;
 }
@@ -123,6 +125,7 @@ async function toggle(row) {
   const unread = row.classList.contains('read');
   if (kind && unread) { say('Mark them one by one: ' + kind); return; }
   const done = await post(`${API}/inbox/${unread ? 'unread' : 'read'}`, kind ? { kind } : { ids: [row.dataset.item] });
+  if (done.ok && !kind) row.classList.toggle('read', !unread); // at once: who presses the key again means the other way
   say(done.ok ? (unread ? 'Unread again' : 'Read') : done.words);
 }
 onKey('e', row => toggle(row?.closest('[data-item]')));

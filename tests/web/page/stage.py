@@ -83,8 +83,8 @@ def _entries(fleet: Fleet) -> None:
     git = fleet.repository.git
     base = git.line("rev-parse", "main")
     pins = []
-    for name in ("one", "two", "three", "four"):
-        head = git.line("rev-parse", name if name != "four" else "three")
+    for name in ("one", "two", "three", "four", f"far/{'b' * 150}<i>"):
+        head = git.line("rev-parse", name if name in {"one", "two"} else "three")
         body = {
             "branch": name,
             "head": head,

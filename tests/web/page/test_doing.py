@@ -120,6 +120,8 @@ def test_paths_are_claimed_and_released_and_a_conflict_names_the_holder(seen: Sh
     seen.open("/claims?q=free.txt")
     click(page, ".ans [data-act=claim]")
     dialog(page)
+    fill(page, "paths", "--all")
+    assert command(page) == "gitfleet claim :/--all --session mira"
     fill(page, "paths", "free.txt\nsrc/a b.py\n")
     assert command(page) == "gitfleet claim free.txt 'src/a b.py' --session mira"
     assert "Nothing was changed." in sent(page)
@@ -149,6 +151,8 @@ def test_items_are_read_by_key_and_button_and_a_message_is_told(seen: Shown) -> 
     seen.open("/sessions?id=waiter")
     click(page, "#panel [data-act=tell]")
     dialog(page)
+    fill(page, "text", "-wait")
+    assert command(page) == "gitfleet tell --session mira waiter -- -wait"
     fill(page, "text", "Please <wait>")
     assert command(page) == "gitfleet tell --session mira waiter 'Please <wait>'"
     assert sent(page) == "Told waiter"

@@ -6,7 +6,11 @@ import os
 import shutil
 from collections.abc import Callable
 
+from gitfleet.fleet.fleet import Fleet
+from gitfleet.web.page import frame
+from gitfleet.web.page.page import PageQuery
 from tests.cli.conftest import Cli
+from tests.fleetbench import Fleets
 from tests.web.conftest import Site
 
 LONG_AGO = 1_700_000_000
@@ -28,6 +32,14 @@ def test_a_hub_that_was_not_seen_for_long_and_what_waits_for_it_are_said_on_top(
     os.utime(seen, (LONG_AGO, LONG_AGO))
     assert "Hub not seen" in banner()
     assert f'data-at="{LONG_AGO}"' in banner()
+
+
+def test_a_folder_whose_name_would_turn_words_round_is_named_visibly(fleets: Fleets) -> None:
+    place = fleets.root / "\u202egnp\x1b[1m<b>"
+    fleets.clone("alone").rename(place)
+    with Fleet.open(str(place)) as fleet:
+        view = frame.look(fleet, PageQuery(), page="overview", read_only=False)
+    assert view.repository == "\\u202egnp\\x1b[1m<b>"
 
 
 def test_a_token_to_look_only_and_a_server_to_look_only_are_told_alike(

@@ -20,7 +20,7 @@ from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.words import JobStatus
 from gitfleet.sessions.service import Start
-from gitfleet.web.page import claims, failing, pages, rendering, sessions, words
+from gitfleet.web.page import claims, failing, pages, rendering, session_acts, sessions, words
 from gitfleet.web.page.page import PageQuery
 from gitfleet.web.page.rendering import Rendered
 from tests.docs.test_pages import unknown
@@ -76,6 +76,21 @@ def test_only_a_hint_that_is_a_command_is_one_to_copy(hint: str, command: str) -
     html = dict(Rendered("failed").blocks(view))["page"]
     assert _COPIED.findall(html) == ([command] if command else [])
     assert hint in html or advice.OPEN in hint
+
+
+@pytest.mark.parametrize("path", ["--all", "-x/y"])
+def test_path_that_begins_as_an_option_is_no_option_of_the_commands_that_are_shown(
+    fleets: Fleets, path: str
+) -> None:
+    with fleets.open("alone") as fleet:
+        free = blocks(fleet, "claims", claims.look, q=path)["answer"]
+        fleet.claims.claim(SessionId("alone-1"), [f":/{path}"])
+        held = blocks(fleet, "claims", claims.look, q=path)["answer"]
+        form = session_acts.release(fleet, {"session": "alone-1", "path": path})
+    assert _COPIED.findall(free)[0] == f"gitfleet claim :/{path}"
+    assert _COPIED.findall(held)[0].startswith(f"gitfleet claim :/{path} ")
+    assert form.command == f"gitfleet release :/{path} --session alone-1"
+    assert form.fixed["paths"] == [path]
 
 
 def test_claims_of_another_clone_are_not_offered_for_release(fleets: Fleets) -> None:
