@@ -19,10 +19,15 @@ Needs nothing but what every Python process has loaded: records are read in hook
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, Self, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, dataclass_transform
 
 T = TypeVar("T")
-S = TypeVar("S", bound="Struct")
+if TYPE_CHECKING:
+    S = TypeVar("S", bound="Struct")
+else:
+    S = TypeVar(
+        "S"
+    )  # a bound that is a text would be compiled: the first time that costs a twentieth of a claim
 _REQUIRED: Any = object()
 SHORT = 256
 """Characters of a text that is read without a further look, where any text of that length will do."""
