@@ -37,6 +37,7 @@ Paths = Annotated[
         metavar="PATH...", help="Files, folders, globs, from the root (`./x`: from here); or `res:NAME`."
     ),
 ]
+Listed = Annotated[bool, Option("--paths", help="Paths follow. They do without it, too.")]
 SomePaths = Annotated[
     list[str] | None,
     Argument(metavar="[PATH]...", help="Only what meets these paths.", complete="claimed"),
@@ -87,6 +88,7 @@ Report = Annotated[
 def claim(
     paths: Paths,
     session: SessionFlag = None,
+    listed: Listed = False,
     shared: Shared = False,
     exclusive: Exclusive = False,
     ttl: Ttl = None,
@@ -101,6 +103,7 @@ def claim(
     With --wait, stand in line for what others hold: first come, first served; exit code 11 when the time is over (the
     place is kept), 14 when waiting would never end.
     """
+    del listed
     if shared and exclusive:
         raise UsageError("A claim is either shared or exclusive.", hint="Leave one of the options out.")
     mode = True if shared else False if exclusive else None

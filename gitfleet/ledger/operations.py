@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from gitfleet.base import advice
+from gitfleet.base.ids import is_ulid
 from gitfleet.base.text import display
 from gitfleet.codec import Broken, Struct
 from gitfleet.errors import UNCHANGED, FleetError, InternalError, Malformed, NewerFormat, PolicyRefused
@@ -66,7 +67,9 @@ class Kind(Generic[B, A]):
         self.__doc__ = decide.__doc__
 
     def read(self, operation: Operation) -> B:
-        """The body of `operation`. Raises Malformed."""
+        """The body of `operation`. Raises Malformed, also where its id is none: records are named after it."""
+        if not is_ulid(operation.id):
+            raise malformed(operation, "its id is not a ULID", "id")
         try:
             return self.body.decode(operation.body)
         except Broken as error:
