@@ -12,7 +12,6 @@ else) and back (`encode`). So whatever comes from the ledger, from a file or fro
     Want.decode({"pattern": "src/", "mode": "shared"})
 
 A field without `field(…)` is for values that are never read: it takes whatever it is given.
-
 Needs nothing but what every Python process has loaded: records are read in hooks.
 """
 
@@ -220,8 +219,7 @@ class One(Shape[S]):
 TEXT: Shape[str] = Text()
 WHOLE = Whole()
 FLAG = Flag()
-JSON: Shape[Any] = Shape()
-"""Whatever JSON can hold, as it is."""
+JSON: Shape[Any] = Shape()  # whatever JSON can hold, as it is
 
 
 class Field:
