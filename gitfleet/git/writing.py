@@ -7,8 +7,10 @@ out not to be wanted (a replay, a decision that was overtaken).
 
 from __future__ import annotations
 
+import _thread  # `threading` makes a dozen classes, of which no claim needs one
 import os
 import zlib
+from collections.abc import Sequence
 from contextlib import suppress
 
 from gitfleet.base import files, ids, processes
@@ -17,6 +19,9 @@ from gitfleet.git.program import environment
 
 PACK_ABOVE = 100
 """From so many new objects on, one pack is cheaper than loose files. git counts packs (50), too, before it repacks."""
+
+AT_ONCE = 4
+"""Loose objects stored at once: each waits for the disk, and file systems write their journal once for all that wait."""
 
 _ATTEMPTS = 50
 """So often a folder may be taken away before that is an error: each time needs a `git gc` that meets the same moment."""
@@ -50,9 +55,40 @@ class Pending:
         if len(self._objects) > PACK_ABOVE:
             self._store_pack()
         else:
-            for oid, (kind, data) in self._objects.items():
-                self._store_loose(oid, kind, data)
+            self._store_all([(oid, *content) for oid, content in self._objects.items()])
         self._objects.clear()
+
+    def _store_all(self, objects: Sequence[tuple[str, str, bytes]]) -> None:
+        """Store objects loose, a few at once. Raises what one of them met, when no other is being stored any more."""
+        failed: list[BaseException] = []
+
+        def store(share: Sequence[tuple[str, str, bytes]], done: _thread.LockType) -> None:
+            try:
+                for one in share:
+                    self._store_loose(*one)
+            except BaseException as error:  # noqa: BLE001 - raised below, in the caller's thread
+                failed.append(error)
+            finally:
+                done.release()
+
+        first, *others = [objects[start::AT_ONCE] for start in range(AT_ONCE)]
+        running = []
+        try:
+            for share in filter(None, others):
+                done = _thread.allocate_lock()
+                done.acquire()
+                running.append(done)
+                try:
+                    _thread.start_new_thread(store, (share, done))
+                except RuntimeError:  # no more threads are to be had
+                    store(share, done)
+            for one in first:
+                self._store_loose(*one)
+        finally:
+            for done in running:
+                done.acquire()
+        if failed:
+            raise failed[0]
 
     def _store_loose(self, oid: str, kind: str, data: bytes) -> None:
         """Store one object, also while git takes away folders that have become empty, and files of writers that died."""

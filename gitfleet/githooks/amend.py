@@ -2,7 +2,7 @@
 
 Git tells that hook nothing of an amendment whose message is given (`-m`): the old message, and with it the trailers
 that name session and claims, is gone. But it hands the author on, and only an amendment is authored exactly when HEAD
-was, by the same person. Two commits of one second look the same; there, changes that are staged speak for a new commit.
+was, by the same person. Two commits of one second look the same; there, git's own command line is asked for the word.
 What is taken for an amendment is not judged by more, but named by more: the claims on what the commit changes against
 its parents. So a mistake costs trailers that are superfluous or missing, never a commit that should have been stopped.
 
@@ -22,6 +22,8 @@ UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
 SOURCES = (["message"], ["commit", "HEAD"])
 """What the hook is told of an amendment: that its message is given, or that it is taken from HEAD."""
 _SAME_MOMENT = 1
+_ABOVE = 4
+"""Processes that may stand between the hook and its git: shells, other hooks, hook managers."""
 _AUTHOR = ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_AUTHOR_DATE")
 
 
@@ -33,9 +35,23 @@ def suspected(arguments: list[str], git_dir: str, *, staged: bool) -> bool:
     date = os.environ.get("GIT_AUTHOR_DATE", "").removeprefix("@").partition(" ")[0]
     if arguments[1:] not in SOURCES or not (date.isascii() and date.isdigit()):
         return False
-    if staged and clock.now() - int(date) <= _SAME_MOMENT:
+    if staged and clock.now() - int(date) <= _SAME_MOMENT and _is_told_to_be_new():
         return False
     return not any(os.path.exists(f"{git_dir}/{name}") for name in UNDER_WAY)
+
+
+def _is_told_to_be_new() -> bool:
+    """Whether the command line of the git above says that it makes a new commit. Where that cannot be told, it may amend."""
+    from gitfleet.base import identity  # 2 ms, and only for the second commit of a second
+
+    pid = os.getppid()
+    for _ in range(_ABOVE):
+        words = identity.command_line(pid)
+        if words and identity.program_name(words[0]) == "git":
+            options = words[: words.index("--")] if "--" in words else words
+            return "commit" in options and not any(word.startswith("--am") for word in options)
+        pid = identity.parent(pid)
+    return False
 
 
 def amends() -> bool:

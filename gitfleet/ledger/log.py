@@ -1,7 +1,5 @@
 """The audit log: what was done, by whom, when, newest first; read from the chain itself."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -77,7 +75,7 @@ def lines(
         link = parent
 
 
-def _line(decided: _Decided, kinds: Registry, link: Tip, raw: Mapping[str, Any], said: str) -> Line:
+def _line(decided: "_Decided", kinds: Registry, link: Tip, raw: Mapping[str, Any], said: str) -> Line:
     named, subject = _named(kinds, raw, link.oid), said
     paths: Sequence[str] = named or ()
     if named is None or not said:

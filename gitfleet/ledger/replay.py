@@ -3,8 +3,6 @@
 Costs about two objects and one decision a generation; nothing is written.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple

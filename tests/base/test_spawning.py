@@ -36,7 +36,7 @@ def test_git_in_a_folder_that_is_none_raises_as_subprocess_does(tmp_path: Path, 
 
 def test_git_starts_also_where_our_own_folder_is_gone(tmp_path: Path) -> None:
     words = (
-        "import os, sys; os.rmdir('.'); from gitfleet.base.processes import run; "
+        "import os, sys; os.rmdir(os.getcwd()); from gitfleet.base.processes import run; "
         "sys.exit(run(['git', 'version'], cwd=sys.argv[1], env=os.environ).code)"
     )
     (tmp_path / "here").mkdir()

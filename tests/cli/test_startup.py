@@ -26,13 +26,19 @@ HEAVY = {
     "importlib.metadata",
     "unittest",
 }
-COMPILING = {"dataclasses", "inspect", "ast"}
+COMPILING = {"dataclasses", "inspect", "ast", "compile()"}
 OPENSSL = {"hashlib"}
 PROCESSES = {"subprocess", "threading", "signal", "selectors", "locale"}
 """What starts programs in every way; what a claim starts needs little of it (`base.spawning`)."""
 
 RUN = """
-import sys
+import builtins, sys
+real = builtins.compile
+def compiling(*args, **kwargs):
+    if args[1:2] == ("<string>",):  # an annotation; what that needs is made the first time, and costs more than most modules
+        sys.modules["compile()"] = sys
+    return real(*args, **kwargs)
+builtins.compile = compiling
 from gitfleet.cli.main import main
 code = main()
 sys.stderr.write("\\n".join(["", "modules:", *sys.modules]))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import _thread
+import errno
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gitfleet.git.writing import PACK_ABOVE, Pending
+from gitfleet.errors import LocalStorage
+from gitfleet.git.writing import AT_ONCE, PACK_ABOVE, Pending
 from tests.workbench import Git
 
 
@@ -57,3 +60,37 @@ def test_objects_that_are_packed_and_pruned_again_and_again_are_stored(
         found = git(repository, "cat-file", "--batch-check", stdin="\n".join(oids))
         assert found.count(" blob ") == count
         git(repository, "gc", "--quiet", "--prune=now")
+
+
+def test_object_that_cannot_be_stored_beside_others_is_told_of_when_all_have_come_to_an_end(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pending = Pending(str(repository / ".git"))
+    oids = [pending.add("blob", b"%d\n" % number) for number in range(4 * AT_ONCE)]
+    real = os.open
+
+    def full(path: Any, *rest: Any, **named: Any) -> int:
+        if f"/{oids[AT_ONCE + 1][:2]}/tmp_obj_" in str(path):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+        return real(path, *rest, **named)
+
+    with monkeypatch.context() as during:
+        during.setattr(os, "open", full)
+        with pytest.raises(LocalStorage, match="the disk is full"):
+            pending.flush()
+    assert not list((repository / ".git/objects").glob("*/tmp_obj_*"))
+    pending.flush()
+    assert all((repository / ".git/objects" / oid[:2] / oid[2:]).exists() for oid in oids)
+
+
+def test_objects_are_stored_also_where_no_thread_is_to_be_had(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: Any) -> int:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_thread, "start_new_thread", none)
+    pending = Pending(str(repository / ".git"))
+    oids = [pending.add("blob", b"%d\n" % number) for number in range(2 * AT_ONCE)]
+    pending.flush()
+    assert all((repository / ".git/objects" / oid[:2] / oid[2:]).exists() for oid in oids)

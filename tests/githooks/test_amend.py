@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gitfleet.base import clock
 from tests.gatebench import Gated, refused
 from tests.workbench import UNSEEN, Overlay, Ran
 
@@ -17,6 +18,11 @@ def first(clone: Gated, path: str = PATH, env: Overlay = EARLIER) -> str:
     clone.write(path)
     clone.commit("-m", "first", env=env).ok()
     return claim
+
+
+def ahead() -> Overlay:
+    """A moment that has not passed, and is the present one for whoever asks whether it has."""
+    return dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), f"@{clock.now() + 1000} +0000")
 
 
 def amend(clone: Gated, *args: str, env: Overlay | None = None) -> Ran:
@@ -46,6 +52,22 @@ def test_amended_commit_with_more_changes_names_their_claims_too(alone: Gated) -
     assert claims(alone) == {claim, more}
     alone.write("docs/readme.md")
     refused(amend(alone), "docs/readme.md")
+
+
+def test_amended_commit_of_this_very_second_with_more_changes_names_the_claims_of_all(alone: Gated) -> None:
+    claim, more = first(alone, env=ahead()), alone.claim("README.md")
+    alone.write("README.md")
+    amend(alone).ok()
+    assert claims(alone) == {claim, more}
+
+
+def test_new_commit_of_the_same_second_names_only_its_own_claims(alone: Gated) -> None:
+    env = ahead()
+    first(alone, env=env)
+    more = alone.claim("README.md")
+    alone.write("README.md")
+    alone.commit("-m", "second", env=env).ok()
+    assert claims(alone) == {more}
 
 
 def test_amended_commit_goes_on_naming_a_claim_that_is_over_unless_others_came(alone: Gated) -> None:

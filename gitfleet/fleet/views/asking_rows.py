@@ -1,7 +1,5 @@
 """Agents of this clone's jobs that wait for a person, as rows."""
 
-from __future__ import annotations
-
 import os
 from typing import TypedDict
 

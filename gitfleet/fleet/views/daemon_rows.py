@@ -1,7 +1,5 @@
 """The manager that runs a clone's jobs, as rows."""
 
-from __future__ import annotations
-
 import os
 from typing import TYPE_CHECKING, TypedDict
 
@@ -68,7 +66,7 @@ def manager_row(there: RunningManager) -> ManagerRow:
     return {"pid": there.pid, "since": there.since, "config_path": there.config_path}
 
 
-def job_counts(store: JobStore) -> JobCountsRow:
+def job_counts(store: "JobStore") -> JobCountsRow:
     """What it has to do."""
     jobs = store.open_jobs()
     active = sum(job.status == "running" for job in jobs)
@@ -86,7 +84,7 @@ def gist(common_dir: str) -> JobsGist | None:
     return {"manager": None if there is None else manager_row(there), **job_counts(JobStore(state))}
 
 
-def running(store: JobStore, there: RunningManager, *, started: bool) -> DaemonAnswer:
+def running(store: "JobStore", there: RunningManager, *, started: bool) -> DaemonAnswer:
     """It runs."""
     return {"started": started, "manager": manager_row(there), "jobs": job_counts(store)}
 

@@ -1,7 +1,5 @@
 """The waiting line as rows."""
 
-from __future__ import annotations
-
 from typing import TypedDict, cast
 
 from gitfleet.base.names import SessionId

@@ -1,7 +1,5 @@
 """The audit log as rows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import TypedDict
 
