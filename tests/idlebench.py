@@ -1,7 +1,9 @@
 """All that goes on by itself in one clone while nothing happens, for the row of `scripts/bench` that measures it: `python -m tests.idlebench PLACE SECONDS` prints JSON.
 
-The web server with the page open in a browser, `status --watch` on a terminal, a manager, and a round of the maintainer, as it
-comes once in five minutes, behind the others: that they look again after a round is not counted. Each Python of ours notes the processes that it starts; what the browser does is counted as CPU alone.
+The web server with the page open in a browser, `status --watch` on a terminal, a manager, and the maintainer, whose rounds come as its
+schedule has them, once in five minutes: that the others look again after a round is counted. Each Python of ours notes the
+processes that it starts; what the browser does is counted as CPU alone. What comes less often than the time that is measured is
+not seen: once an hour a watch asks git for hooks and a round for settings, twice each, and twice an hour a round asks for the worktree.
 """
 
 from __future__ import annotations
@@ -27,7 +29,10 @@ from tests.workbench import UNSEEN
 
 SETTLED = 90
 """Seconds until what a page and a terminal show counts minutes: before that they tick each second, where it is seen."""
+WRITTEN = 3
+"""Seconds until files are old enough for notes of them."""
 ROUND = 300
+"""Seconds from one round of the maintainer to the next; the first comes in the middle of such a time."""
 _NOTED = "GITFLEET_BENCH_STARTED"
 _SITE = f"""
 import os, sys
@@ -134,7 +139,9 @@ def main(place: str, sessions: int, seconds: int) -> Any:
     if subprocess.run(["git", "remote"], cwd=place, stdout=subprocess.PIPE, check=True).stdout:
         subprocess.run(["git", "push", "-q", "--no-verify", "origin", "HEAD:main"], cwd=place, check=True)
     pagebench.with_sessions(place, sessions)
-    _maintained(place)  # the first has more to do
+    for _ in range(2):  # the first has more to do, and notes what the later ones need not ask
+        time.sleep(WRITTEN)
+        _maintained(place)
     with ExitStack() as stack:
         parts = {}
         with _noting(place, "web") as notes:
@@ -157,15 +164,21 @@ def main(place: str, sessions: int, seconds: int) -> Any:
         time.sleep(SETTLED)
         for one in parts.values():
             one.begin()
-        time.sleep(seconds)
+        rounds = _with_rounds(place, seconds)
         told = {name: one.told() for name, one in parts.items()}
-        maintained = _maintained(place)
-    share = seconds / ROUND
-    return {
-        **told,
-        "maintainer": {name: value * share for name, value in maintained.items()},
-        "minutes": seconds / 60,
-    }
+    maintained = {name: sum(one[name] for one in rounds) for name in ("started", "cpu")}
+    return {**told, "maintainer": maintained, "minutes": seconds / 60}
+
+
+def _with_rounds(place: str, seconds: int) -> list[dict[str, float]]:
+    """So many seconds in which the maintainer comes as its schedule has it; what each round took."""
+    begun = time.monotonic()
+    rounds = []
+    for at in range(ROUND // 2, seconds, ROUND):
+        time.sleep(max(0.0, begun + at - time.monotonic()))
+        rounds.append(_maintained(place))
+    time.sleep(max(0.0, begun + seconds - time.monotonic()))
+    return rounds
 
 
 def told(found: dict[str, Any]) -> tuple[float, float, str]:

@@ -81,11 +81,8 @@ class Turns:
 
 def stamp(top: str, path: str) -> str:
     """What tells a file from what it becomes by any edit, or by none."""
-    try:
-        found = os.lstat(os.path.join(top, path))
-    except OSError:
-        return ABSENT
-    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
+    found = files.stamp(os.path.join(top, path), follow=False)
+    return ABSENT if found is None else " ".join(map(str, found))
 
 
 def settle_before(fleet: Fleet, turns: Turns, turn: str, session: SessionId) -> None:

@@ -140,6 +140,19 @@ def read(path: str) -> bytes | None:
         ) from error
 
 
+def stamp(path: str, *, follow: bool = True) -> tuple[int, ...] | None:
+    """What differs once the file or folder that a path leads to has changed, its time in nanoseconds first; None where there is none.
+
+    For comparison alone. Two changes within one tick of the file system's clock may bear the same stamp where neither makes a new file.
+    Unless it is to `follow`, a link is looked at itself.
+    """
+    try:
+        found = os.stat(path, follow_symlinks=follow)
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size
+
+
 def changed_at(path: str) -> int:
     """When the file or folder itself was last changed, in nanoseconds since 1970; 0 where there is none."""
     try:

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Self
 
-from gitfleet.base import clock
+from gitfleet.base import clock, files
 
 LOOK_EVERY = 0.25
 """Seconds between two looks where the system tells nothing."""
@@ -32,14 +32,14 @@ class Teller:
     """Tells of changes, here by the times of the folders; those below do so by what their system has for it."""
 
     def __init__(self) -> None:
-        self._times: dict[str, object] = {}
+        self._times: dict[str, tuple[int, ...] | None] = {}
 
     def watch(self, folder: str, *, writes: bool = True) -> None:
         """Tell of changes in this folder from now on. May be called again with the same one, and with one that is not there.
 
         Without `writes` nothing need be told of a file that was there before and stays the same file: of a lock, say.
         """
-        self._times.setdefault(folder, _times(folder))
+        self._times.setdefault(folder, files.stamp(folder))
 
     def follow(self, file: str) -> None:
         """Tell of what is written to this file from now on, also by who has it open for long."""
@@ -59,7 +59,7 @@ class Teller:
         """Let go of files."""
 
     def _changed(self) -> bool:
-        now = {folder: _times(folder) for folder in self._times}
+        now = {folder: files.stamp(folder) for folder in self._times}
         before, self._times = self._times, now
         return before != now
 
@@ -307,11 +307,3 @@ def _poll(handles: Sequence[int], seconds: float) -> bool:
     for handle in handles:
         asked.register(handle, select.POLLIN)
     return bool(asked.poll(min(seconds, _DAY) * 1000))
-
-
-def _times(folder: str) -> object:
-    try:
-        found = os.stat(folder)
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ino

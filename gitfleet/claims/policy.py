@@ -72,11 +72,7 @@ class CurrentPolicy:
 
     def __call__(self) -> Policy:
         """The policy. Costs one look at a file where nothing has changed."""
-        try:
-            found = os.stat(os.path.join(self._state, "policy.json"))
-            stamp: object = found.st_mtime_ns, found.st_ino, found.st_size
-        except OSError:
-            stamp = None
+        stamp = files.stamp(os.path.join(self._state, "policy.json"))
         if stamp != self._known[0]:
             self._known = stamp, load(self._state)
         return self._known[1]

@@ -19,13 +19,14 @@ from gitfleet.fleet.views.daemon_rows import JobsGist
 from gitfleet.fleet.views.records import ClaimRecord
 from gitfleet.fleet.views.session_rows import SessionRow
 from gitfleet.fleet.views.status import FleetStatus, LedgerRow, SessionStatus, StatusAnswer
-from gitfleet.nodes import liveness
+from gitfleet.nodes import details, liveness
 from gitfleet.nodes.liveness import Liveness
 
 HEAD = (
     "SESSION", "LIVENESS", "AGENT", "PATTERN", "BRANCH", "+/-", "DIRTY", "CLAIMS", "ACTIVE", "NODE", "WORKTREE", "TITLE",
 )  # fmt: skip
 OPTIONAL = ("WORKTREE", "PATTERN", "NODE", "ACTIVE", "TITLE")
+SPARE = ("DIRTY", "+/-", "AGENT", "BRANCH")
 SHOWN = 20
 NAMED = 20
 """Claims of a session that more than fill their column."""
@@ -42,16 +43,24 @@ def look(tail: int, *, whole: bool) -> Reply:
 
 
 def of(
-    fleet: Fleet, tail: int, of_hooks: Callable[[Fleet], list[str]] | None = None, *, whole: bool
+    fleet: Fleet,
+    tail: int,
+    of_hooks: Callable[[Fleet], list[str]] | None = None,
+    checkouts_of: details.Look | None = None,
+    *,
+    whole: bool,
 ) -> FleetStatus:
-    """The status of a fleet, with all that people should know besides. `of_hooks` says what there is to say of its hooks.
+    """The status of a fleet, with all that people should know besides. `of_hooks` says what there is to say of its hooks,
+    `checkouts_of` of worktrees what git would, for who looks often.
 
     Unless it is to be the `whole` answer, and where there are very many claims, it has the first claims of those sessions that people are shown.
     """
     from gitfleet.fleet import hooks  # of no use to a list of sessions
 
     told = Meanwhile(lambda: (of_hooks or hooks.warnings)(fleet))
-    found, problems = status.look(fleet, tail=tail, claims=whole or status.MANY_CLAIMS)
+    found, problems = status.look(
+        fleet, tail=tail, checkouts_of=checkouts_of, claims=whole or status.MANY_CLAIMS
+    )
     view = fleet.current().view
     for row in [] if whole else shown(found["sessions"]):
         row["claims"] = row["claims"] or status.first_claims(view, row["id"], NAMED)
@@ -126,7 +135,7 @@ def _lines(found: StatusAnswer) -> Iterator[str | Grid]:
         yield _jobs(found["jobs"])
     if sessions:
         cells = [_cells(row) for row in shown(sessions)]
-        yield Grid(HEAD, cells, coloured="LIVENESS", colours=COLOURS, optional=OPTIONAL)
+        yield Grid(HEAD, cells, coloured="LIVENESS", colours=COLOURS, optional=OPTIONAL, spare=SPARE)
         if rest := sorted(sessions, key=_trouble)[MOST:]:
             yield f"and {_summary(rest)}: `gitfleet session list`"
     if retained:

@@ -12,15 +12,21 @@ from gitfleet.base import clock, watching
 from gitfleet.base.text import duration_holds
 from gitfleet.cli import status_view
 from gitfleet.cli.answer import Reply, Watching
-from gitfleet.fleet import hooks
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.kept_hooks import KeptHooks
 from gitfleet.fleet.seen_changes import StatusChanges
 from gitfleet.fleet.views.status import FleetStatus
+from gitfleet.nodes.here import SessionsHere
+from gitfleet.nodes.kept_checkouts import KeptCheckouts
 
 GAP = 2.0
 """Seconds at least between two looks, however much happens."""
 LOOK_AGAIN = 600.0
-"""Seconds after which one looks although nothing was told."""
+"""Seconds after which one looks although nothing was told, and git is asked of a worktree of which nothing tells."""
+DOUBTED = 8
+"""Worktrees of which git is asked again when the fleet has agreed on something, whatever has changed in them."""
+DOUBT = 60.0
+"""Seconds for which what git said of hooks is good enough then."""
 TICK = 15.0
 """Seconds at least between two times that are shown, once all of them are minutes and more."""
 
@@ -41,8 +47,10 @@ class StatusWatch:
         self._fleet: Fleet | None = None
         self._changes: StatusChanges | None = None
         self._found: FleetStatus | None = None
-        self._hooks: list[str] | None = None
-        self._looked = 0.0
+        self._hooks = KeptHooks()
+        self._checkouts: KeptCheckouts | None = None
+        self._agreed = ""
+        self._looked = self._doubted_at = 0.0
         self._doubted = self._resized = False
 
     def look(self) -> Reply:
@@ -50,7 +58,9 @@ class StatusWatch:
         fleet, changes = self._opened()
         if self._found is None:
             changes.arm()
-            self._found = status_view.of(fleet, self._tail, self._of_hooks, whole=self._whole)
+            self._found = status_view.of(
+                fleet, self._tail, self._hooks.warnings, self._kept(fleet).look, whole=self._whole
+            )
             self._looked = clock.elapsed()
             self._doubted = changes.watch(self._found.answer)
         answer, warnings = self._found
@@ -70,7 +80,6 @@ class StatusWatch:
         due = GAP if self._doubted else LOOK_AGAIN
         if told or self._since() >= due:
             self._found = None
-            self._hooks = None if told else self._hooks
         return True
 
     def close(self) -> None:
@@ -90,11 +99,22 @@ class StatusWatch:
                 signal.signal(signal.SIGWINCH, lambda *_: self._resize())
         return self._fleet, self._changes
 
-    def _of_hooks(self, fleet: Fleet) -> list[str]:
-        """What there is to say of the hooks, which costs two processes: asked again only when something has changed."""
-        if self._hooks is None:
-            self._hooks = hooks.warnings(fleet)
-        return self._hooks
+    def _kept(self, fleet: Fleet) -> KeptCheckouts:
+        """What git said before. Where the fleet has agreed on something since, somebody is at work, and a few are asked whatever tells of it."""
+        common = fleet.repository.common_dir
+        if self._checkouts is None:
+            here = SessionsHere(fleet.ledger.state, common)
+            self._checkouts = KeptCheckouts(fleet.ledger, common, here, calm=0.0)
+        agreed = fleet.current().tip.oid
+        if agreed != self._agreed:
+            self._agreed = agreed
+            self._checkouts.doubt(DOUBTED)
+            self._hooks.doubt(DOUBT)
+            self._doubted_at = clock.elapsed()
+        elif clock.elapsed() - self._doubted_at >= LOOK_AGAIN:
+            self._checkouts.doubt(1)
+            self._doubted_at = clock.elapsed()
+        return self._checkouts
 
     def _resize(self) -> None:
         self._resized = True

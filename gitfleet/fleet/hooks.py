@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ def put(repository: Repository) -> Installation:
 def put_again(repository: Repository) -> list[str]:
     """The same where they were before, since another tool may have put its own there; what was mended, in words."""
     done = put(repository)
-    words = [f"hooks put into {', '.join(done.folders)}", *done.notes] if done.changed else []
+    words = [f"hooks renewed in {', '.join(done.folders)}", *done.notes] if done.changed else []
     return [*words, *done.closed]
 
 
@@ -60,11 +61,17 @@ def state(clone: Clone) -> tuple[bool, str]:
 
 def warnings(clone: Clone) -> list[str]:
     """What `status` has to say of the hooks: nothing where every gate runs, or none was ever put in."""
+    return look(clone)[0]
+
+
+def look(clone: Clone) -> tuple[list[str], list[str]]:
+    """The same, and the folders in which the gates' scripts stand, or belong."""
     try:
         seen = inspect(clone.repository.common_dir, clone.repository.worktree)
     except FleetError as error:
-        return [error.message]
-    return [] if seen.in_force or not seen.installed else [f"hooks: {_matter(seen)}; {ADVICE}"]
+        return [error.message], []
+    said = [] if seen.in_force or not seen.installed else [f"hooks: {_matter(seen)}; {ADVICE}"]
+    return said, sorted({os.path.dirname(hook.path) for hook in seen.hooks})
 
 
 def _matter(seen: Inspection) -> str:

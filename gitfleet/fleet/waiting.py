@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
-from gitfleet.base import clock
+from gitfleet.base import clock, files
 from gitfleet.base.names import SessionId
 from gitfleet.base.watching import Bell
 from gitfleet.errors import FleetError
@@ -97,7 +97,7 @@ class Waits:
 
     def _take_rules(self, before: object) -> object:
         """Compile the trunk's rules where it may have moved since `before`."""
-        now = [_stamp(path) for path in self._trunk()]
+        now = [files.stamp(path) for path in self._trunk()]
         if now != before:
             with suppress(FleetError):  # the rules from before go on; `doctor` tells
                 policy_file.refresh(self._clone.repository, self._clone.ledger.node)
@@ -145,11 +145,3 @@ def messages(clone: Clone, session: SessionId) -> Callable[[State], bool | None]
 def _about(seconds: float) -> float:
     """Not all at the same moment."""
     return seconds * (0.75 + int.from_bytes(os.urandom(1), "big") / 512)
-
-
-def _stamp(path: str) -> object:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_ino, found.st_size

@@ -34,7 +34,7 @@ def answer(git: Git, *arguments: str) -> str:
     """What git prints for a question about its settings; "" where it says no more than that it failed. At most one process. Never raises."""
     digest, path = _digest(git), _place(git)
     question = "\0".join([git.git_dir, *arguments])
-    note = statefile.load(SettingsNote, path) if digest else None
+    note = _noted(path) if digest else None
     if note and (note.digest != digest or not 0 <= clock.now() - note.at < HOLDS):
         note = None
     if note and question in note.answers:
@@ -55,6 +55,13 @@ def answer(git: Git, *arguments: str) -> str:
     return said
 
 
+def _noted(path: str) -> SettingsNote | None:
+    try:
+        return statefile.load(SettingsNote, path)
+    except (FleetError, OSError):  # the note of another user of the clone
+        return None
+
+
 def _place(git: Git) -> str:
     return os.path.join(refs.common(git.git_dir), "gitfleet", "settings.json")
 
@@ -73,7 +80,7 @@ def _digest(git: Git) -> str:
         if name.startswith("GIT_CONFIG")
     ]
     parts = [os.fsencode(f"{git.cwd}\0" + "\0".join(found))]
-    for path in _files(git):
+    for path in places(git):
         try:
             text = files.read(path)
         except (FleetError, OSError):
@@ -87,8 +94,8 @@ def _digest(git: Git) -> str:
     return sha256(b"\0\0".join(parts)).hexdigest()
 
 
-def _files(git: Git) -> Iterator[str]:
-    """Where settings may stand."""
+def places(git: Git) -> Iterator[str]:
+    """The files in which settings may stand, there or not, but for those that others of them include."""
     common, home = refs.common(git.git_dir), os.path.expanduser("~")
     yield from (os.path.join(common, name) for name in ("config", "config.gitfleet"))
     yield os.path.join(git.git_dir, "config.worktree")

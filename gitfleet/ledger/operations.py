@@ -122,7 +122,7 @@ class Registry:
     """Kinds by name; no two have the same (ValueError).
 
     `keep` goes over each decision that is yes: what holds for all kinds, whatever they decide. `late` has kinds that are made when
-    one of them is first asked for, by what their names begin with (`queue` for `queue.add`).
+    one of them is first asked for: by the whole name, or by what their names begin with (`queue` for `queue.add`).
     """
 
     def __init__(
@@ -153,7 +153,9 @@ class Registry:
 
     def get(self, name: str) -> Kind[Any, Any] | None:
         """The kind of this name."""
-        self._make(name.partition(".")[0])
+        self._make(name)
+        if name not in self._kinds:
+            self._make(name.partition(".")[0])
         return self._kinds.get(name)
 
     def _make(self, begins: str) -> None:

@@ -23,7 +23,8 @@ from gitfleet.codec import TEXT, Many, Struct, Table, field
 from gitfleet.errors import Corrupt, FleetError, HubError
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.advertisement import Shown
-from gitfleet.git.answers import Push, PushAnswer, words
+from gitfleet.git.answers import words
+from gitfleet.git.push_answer import Push, PushAnswer
 from gitfleet.git.remote import Remote, Update
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import Snapshot
@@ -31,6 +32,7 @@ from gitfleet.ledger import commits
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.nodes import details, records
 from gitfleet.nodes.details import WantedTail
+from gitfleet.nodes.kept_checkouts import NotedCheckouts
 from gitfleet.nodes.observed import Pulse
 from gitfleet.nodes.peers import Peers, tree_of
 from gitfleet.nodes.records import Detail, Heartbeat
@@ -195,7 +197,8 @@ class NodeRef:
         A worktree that cannot be looked at is `status`' to complain about.
         """
         own = list(session_records.readable(self._ledger.current().view, self._ledger.node.id))
-        found, _ = details.gather(self._repository, self._ledger, own, TAIL, self._trunk)
+        kept = NotedCheckouts(self._ledger, self._repository.common_dir)
+        found, _ = details.gather(self._repository, self._ledger, own, TAIL, self._trunk, kept.look)
         return list(found.values())
 
     def _apply(self, change: Change, *, after: str | None = None) -> str:
@@ -213,7 +216,7 @@ class NodeRef:
             change(tree)
             oid = self._beat(tree, after)
             objects.flush()
-            if refs.move(git, ref, new=oid, old=old):
+            if refs.swap(git, ref, new=oid, old=old):
                 return oid
         raise refs.locked(git, ref)
 

@@ -7,7 +7,7 @@ for one merge at most. One worktree's failure is an outcome like others and neve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 
 from gitfleet.base import callers, clock, shellwords
@@ -33,6 +33,7 @@ from gitfleet.worktrees.liveness import User
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.notes import TreeNotes
 from gitfleet.worktrees.outcome import Outcome
+from gitfleet.worktrees.quiet_looks import Place, QuietLooks
 from gitfleet.worktrees.reconcile_plan import REBASE, ReconcileTerms, ReconcileVerdict, Seen
 from gitfleet.worktrees.upstream import Base
 
@@ -42,6 +43,11 @@ FRESH_LOOK = 1.0  # seconds for which a look at all processes counts
 _SHOWN = 20  # paths in an outcome
 
 Target = tuple[Managed, Worktree]
+_Look = Callable[[Sequence[Place]], Mapping[Place, CheckoutState]]
+
+
+def _asked(places: Sequence[Place]) -> dict[Place, CheckoutState]:
+    return checkout.parallel(lambda place: checkout.look(*place), places)
 
 
 class Pushed:
@@ -90,12 +96,17 @@ class Reconciler:
 
     def run(self, targets: Sequence[Target], bases: Callable[[str], Base]) -> list[Outcome]:
         """What became of each target; `bases` gives the base of a name. Raises for nothing that one worktree does."""
-        return [self._one(seen) for seen in self.look(targets, bases)]
+        asking = self._wanted.dry_run or self._wanted.named or self._wanted.strategy == REBASE
+        look = _asked if asking else QuietLooks(self._state).look  # what is changed is looked at again before
+        return [self._one(seen) for seen in self._look(targets, bases, look)]
 
     def look(self, targets: Sequence[Target], bases: Callable[[str], Base]) -> list[Seen]:
         """Look at all targets. One git process each."""
+        return self._look(targets, bases, _asked)
+
+    def _look(self, targets: Sequence[Target], bases: Callable[[str], Base], look: _Look) -> list[Seen]:
         places = [(managed.path, managed.git_dir) for managed, _ in targets]
-        states = checkout.parallel(lambda place: checkout.look(*place), places)
+        states = look(places)
         users = self._users([path for path, _ in places])
         return [
             self._seen(target, states[place], users[place[0]], bases(target[0].base))

@@ -51,7 +51,7 @@ class ViewRows(Scratch):
         rows = []
         for where, place in (("", self._clone_alone("idle")), (" with a hub", self._hub("idlehub", 1)[1][0])):
             started, cpu, words = idlebench.told(
-                idlebench.measured(place, 500, 60 if self.runs < 25 else 300)
+                idlebench.measured(place, 500, idlebench.ROUND * (1 if self.runs < 25 else 2))
             )
             for name, found in (("processes a minute", started), ("% of a core", cpu)):
                 title = f"idle{where}, with page, watch, manager, maintainer: {name}"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.fleetbench import fleets, prepared_fleet
+from tests.fleetbench import fleets, prepared_fleet, process
 from tests.gatebench import Gated, ada, alone, bob, copies, hooked_fleet
 from tests.workbench import Gitfleet, Overlay, Ran
 
-__all__ = ["ada", "alone", "bob", "copies", "fleets", "hooked_fleet", "prepared_fleet"]
+__all__ = ["ada", "alone", "bob", "copies", "fleets", "hooked_fleet", "prepared_fleet", "process"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,3 +81,10 @@ def test_answer_without_a_fleet_leaves_no_note(
     (repository / ".git/gitfleet").rmdir()
     assert [asked(), asked()] == [("one", 1), ("one", 1)]
     assert not (repository / ".git/gitfleet").exists()
+
+
+def test_note_that_cannot_be_read_costs_a_process_and_nothing_else(
+    asked: Callable[[], tuple[str, int]], repository: Path
+) -> None:
+    (repository / ".git/gitfleet/settings.json").mkdir()
+    assert [asked(), asked()] == [("one", 1), ("one", 1)]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from gitfleet.errors import LockHeld
+from gitfleet.errors import LocalStorage, LockHeld
 from gitfleet.git import refs
 from gitfleet.git.program import Git as Program
 from gitfleet.git.program import GitFailed
@@ -30,34 +35,109 @@ def two(repository: Path, git: Git) -> str:
     return git(repository, "commit-tree", "-m", "two", "HEAD^{tree}")
 
 
-def test_move_from_the_right_value_moves(program: Program, one: str, two: str) -> None:
-    assert refs.move(program, REF, new=one, old=None)
-    assert refs.move(program, REF, new=two, old=one)
+Move = Callable[..., bool]
+both = pytest.mark.parametrize("move", [refs.move, refs.swap])
+
+
+@both
+def test_move_from_the_right_value_moves(program: Program, one: str, two: str, move: Move) -> None:
+    assert move(program, REF, new=one, old=None)
+    assert move(program, REF, new=two, old=one)
     assert refs.read(program, REF) == {REF: two}
+    assert program.line("rev-parse", REF) == two
 
 
+@both
 @pytest.mark.parametrize("stale", ["other", "absent"])
-def test_move_from_a_stale_value_changes_nothing(program: Program, one: str, two: str, stale: str) -> None:
-    refs.move(program, REF, new=one, old=None)
-    assert not refs.move(program, REF, new=two, old=two if stale == "other" else None)
+def test_move_from_a_stale_value_changes_nothing(
+    program: Program, one: str, two: str, stale: str, move: Move
+) -> None:
+    move(program, REF, new=one, old=None)
+    assert not move(program, REF, new=two, old=two if stale == "other" else None)
     assert refs.read(program, REF) == {REF: one}
 
 
-def test_move_of_a_ref_that_is_gone_changes_nothing(program: Program, one: str, two: str) -> None:
-    assert not refs.move(program, REF, new=two, old=one)
+@both
+def test_move_of_a_ref_that_is_gone_changes_nothing(program: Program, one: str, two: str, move: Move) -> None:
+    assert not move(program, REF, new=two, old=one)
     assert refs.read(program, REF) == {}
 
 
-def test_move_while_a_lock_of_the_ref_is_there_changes_nothing(program: Program, one: str, two: str) -> None:
+@both
+def test_move_while_a_lock_of_the_ref_is_there_changes_nothing(
+    program: Program, one: str, two: str, move: Move
+) -> None:
     refs.move(program, REF, new=one, old=None)
     lock = Path(program.git_dir, f"{REF}.lock")
     lock.touch()
-    assert not refs.move(program, REF, new=two, old=one)
+    assert not move(program, REF, new=two, old=one)
     error = refs.locked(program, REF)
     assert isinstance(error, LockHeld)
     assert str(lock) in error.hint
+    assert lock.exists()
     lock.unlink()
-    assert refs.move(program, REF, new=two, old=one)
+    assert move(program, REF, new=two, old=one)
+    assert not lock.exists()
+
+
+def test_swap_of_a_ref_with_a_file_of_its_own_takes_no_process_and_keeps_its_mode(
+    program: Program, one: str, two: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refs.move(program, REF, new=one, old=None)
+    file = Path(program.git_dir, REF)
+    file.chmod(0o640)
+    with monkeypatch.context() as none:
+        none.setattr(Program, "ask", None)
+        assert refs.swap(program, REF, new=two, old=one)
+    assert (file.read_text(), file.stat().st_mode & 0o777) == (f"{two}\n", 0o640)
+
+
+@pytest.mark.parametrize("how", ["packed", "link", "symbolic"])
+def test_swap_of_another_ref_is_left_to_git(program: Program, one: str, two: str, how: str) -> None:
+    refs.move(program, REF, new=one, old=None)
+    file = Path(program.git_dir, REF)
+    if how == "packed":
+        program.run("pack-refs", "--all")
+    elif how == "link":
+        file.rename(file.with_name("there"))
+        file.symlink_to("there")
+    else:
+        refs.move(program, "refs/fleet/there", new=one, old=None)
+        program.run("symbolic-ref", REF, "refs/fleet/there")
+    assert refs.swap(program, REF, new=two, old=one)
+    assert program.line("rev-parse", REF) == two
+
+
+def test_swap_where_the_disk_is_full_changes_nothing_and_says_so(
+    program: Program, one: str, two: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refs.move(program, REF, new=one, old=None)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    with monkeypatch.context() as now:
+        now.setattr(os, "fsync", full)
+        with pytest.raises(LocalStorage, match="full"):
+            refs.swap(program, REF, new=two, old=one)
+    assert refs.read(program, REF) == {REF: one}
+    assert refs.swap(program, REF, new=two, old=one)
+
+
+def test_swaps_and_moves_at_once_lose_none(program: Program, repository: Path, git: Git) -> None:
+    oids = [git(repository, "commit-tree", "-m", str(number), "HEAD^{tree}") for number in range(24)]
+    after = dict(itertools.pairwise(oids))
+    refs.move(program, REF, new=oids[0], old=None)
+
+    def work(move: Move) -> int:
+        done = 0
+        while (now := refs.read(program, REF)[REF]) in after:
+            done += move(program, REF, new=after[now], old=now)
+        return done
+
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(work, [refs.swap, refs.swap, refs.move]))
+    assert sum(done) == len(after)
 
 
 def test_move_to_what_is_no_object_raises_in_git_s_words(program: Program, one: str) -> None:

@@ -341,13 +341,10 @@ class JobStore:
 
 def _stamp(path: str) -> tuple[int, ...]:
     """What changes when a record does; empty for one that is so young that the next change might bear the same time."""
-    try:
-        there = os.stat(path)
-    except OSError:
+    there = files.stamp(path)
+    if there is None or clock.milliseconds() - there[0] // 1_000_000 < _YOUNG:
         return ()
-    if clock.milliseconds() - there.st_mtime_ns // 1_000_000 < _YOUNG:
-        return ()
-    return there.st_ino, there.st_mtime_ns, there.st_ctime_ns, there.st_size
+    return there
 
 
 def _save(home: str, job: JobRecord) -> None:

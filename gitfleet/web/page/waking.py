@@ -15,8 +15,10 @@ from gitfleet.errors import FleetError
 from gitfleet.fleet import seen_changes
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger import own_node
+from gitfleet.nodes.checkout_signs import git_stamp
+from gitfleet.nodes.here import HereSessions
 from gitfleet.web.page import job_files
-from gitfleet.web.page.moment import HereSessions, PageMemory, PageMoment, git_stamp, stamp
+from gitfleet.web.page.moment import PageMemory, PageMoment
 
 LEAST = 0.25
 """Seconds between two moments, however much happens; or four times what the last one took to show."""
@@ -95,7 +97,7 @@ class PageWaking:
             here = self._memory.sessions()
             written = job_files.written(fleet)
             bell.arm([*places, *here.trees], [*here.logs, *written], here.processes)
-            now: Any = _signature(fleet, places, here), [stamp(path) for path in written], bell.ended
+            now: Any = _signature(fleet, places, here), [files.stamp(path) for path in written], bell.ended
             if now != before or clock.elapsed() - looked >= LOOK_AGAIN:
                 before, looked = now, clock.elapsed()
                 with suppress(RuntimeError):  # as below
@@ -137,5 +139,7 @@ def _places(fleet: Fleet) -> list[str]:
 def _signature(fleet: Fleet, places: Sequence[str], here: HereSessions) -> object:
     """What differs when something that is shown may have changed; locks and the like come and go without that."""
     state = fleet.current()
-    stamps = [stamp(path) for path in (*places[1:], *here.logs, os.path.join(fleet.ledger.state, "seen"))]
+    stamps = [
+        files.stamp(path) for path in (*places[1:], *here.logs, os.path.join(fleet.ledger.state, "seen"))
+    ]
     return state.tip.oid, state.tentative, stamps, [git_stamp(folder) for folder in here.trees]
