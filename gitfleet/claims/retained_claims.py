@@ -40,7 +40,7 @@ _HOW = {
     LANDED: "has landed",
     DELETED: "is gone from the hub",
     RELEASED: "was given up",
-    CLEARED: "has no changes of it any more",
+    CLEARED: "no longer has changes to it",
 }
 
 

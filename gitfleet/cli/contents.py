@@ -33,7 +33,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
     "First steps": {
         "demo": CommandEntry("demo.demo", "Watch it first: three agents on two clones, played for real"),
         "init": CommandEntry("setup.init", "Make this clone part of a fleet"),
-        "doctor": CommandEntry("ledger.doctor", "Look for what is wrong here; with --repair, mend it"),
+        "doctor": CommandEntry("ledger.doctor", "Find what is wrong here; with --repair, fix it"),
         "help": CommandEntry("commands_told.tell", "Say what a command takes; with --json, of all, as data"),
         "uninstall": CommandEntry("setup.uninstall", "Take everything of gitfleet out of this clone"),
     },
@@ -44,7 +44,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "claims": CommandEntry("claims.claims", "List the claims of the fleet"),
         "waiting": CommandEntry("handing.waiting", "Show who stands in line, and for whom they wait"),
         "tell": CommandEntry("handing.tell", "Leave a message for another session"),
-        "message": CommandEntry("", "Messages of other sessions: whether one is what was sent"),
+        "message": CommandEntry("", "Messages of other sessions: check that one is unchanged"),
         "offer": CommandEntry("handing.offer", "Offer claims of yours to another session"),
         "accept": CommandEntry("handing.accept", "Accept what another session offers you"),
         "break": CommandEntry("handing.break_", "Take claims away from their holders (people only)"),
@@ -59,19 +59,19 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "maintainer": CommandEntry("", "Have the system do the upkeep regularly"),
     },
     "Landing": {
-        "gate": CommandEntry("", "Test a tree once for the whole fleet; ask what is known"),
+        "gate": CommandEntry("", "Test a tree once for the whole fleet; show verdicts"),
         "queue": CommandEntry("", "The merge queue: branches that wait to land on the trunk"),
     },
     "Agents": {
         "prime": CommandEntry("agents.prime", "Brief an agent: who holds what, and what the rules are"),
-        "agent": CommandEntry("", "Hooks in agents' settings, so that they ask; agents by files"),
-        "mcp": CommandEntry("serving.mcp", "Be the tools of an agent, over the Model Context Protocol"),
+        "agent": CommandEntry("", "Hooks in agents' settings; agents defined by files"),
+        "mcp": CommandEntry("serving.mcp", "Serve tools to an agent over the Model Context Protocol"),
     },
     "Jobs": {
         "run": CommandEntry("running.run", "Run the jobs of this clone in the foreground"),
         "start": CommandEntry("daemon.start", "Run them in the background"),
         "stop": CommandEntry("daemon.stop", "Stop that, or `run`, from anywhere"),
-        "restart": CommandEntry("daemon.restart", "Start it anew; jobs that run go on"),
+        "restart": CommandEntry("daemon.restart", "Restart it; running jobs go on"),
         "reload": CommandEntry("daemon.reload", "Have it read the agent files again"),
         "trigger": CommandEntry("jobs.trigger", "Queue a job of an agent"),
         "enqueue": CommandEntry("jobs.enqueue", "Queue a task for the default agent"),
@@ -79,15 +79,15 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "schedule": CommandEntry("", "When agents run by themselves: list, enable, disable"),
         "logs": CommandEntry("logs.logs", "Show what became of jobs, as it comes"),
         "history": CommandEntry("logs.history", "Replay a job, line by line"),
-        "restore": CommandEntry("restoring.restore", "After a reboot: bring back what it has ended"),
+        "restore": CommandEntry("restoring.restore", "After a reboot: bring back the work that it ended"),
         "cost": CommandEntry("cost.cost", "Sum up what jobs used and cost, by agent, branch, day, …"),
         "pool": CommandEntry("", "Accounts that agents share: paused while they have no quota"),
         "config": CommandEntry("", "What the agent files say, and what is wrong with them"),
     },
     "Processes": {
         "scan": CommandEntry("scanning.scan", "Show what runs on this host, and which session started it"),
-        "fleet": CommandEntry("", "Plan over hosts: what nobody needs any more, and ending it"),
-        "hosts": CommandEntry("", "Other hosts: which of them can be asked"),
+        "fleet": CommandEntry("", "Plans over hosts: find what nobody needs, and end it"),
+        "hosts": CommandEntry("", "Other hosts: check which can be reached"),
     },
     "Dashboards and programs": {
         "web": CommandEntry("web.web", "Serve status, claims and the queue over HTTP, on loopback"),
@@ -100,7 +100,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "hub-hook": CommandEntry("", "Judge pushes in a bare repository of your own"),
         "metrics": CommandEntry("telemetry.metrics", "Print figures of the fleet as Prometheus reads them"),
         "bug-report": CommandEntry(
-            "telemetry.report_bug", "Write a redacted report for whoever mends gitfleet"
+            "telemetry.report_bug", "Write a redacted report for the maintainers of gitfleet"
         ),
     },
 }
@@ -109,7 +109,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
 VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
     "inbox": {
         "list": CommandEntry("inbox.listing", "List what needs a person (the default)"),
-        "notify": CommandEntry("inbox.notify", "Tell people of what is new, as the maintainer does"),
+        "notify": CommandEntry("inbox.notify", "Notify people of what is new, as the maintainer does"),
         "read": CommandEntry("inbox.read", "Take items as read; they stay until their cause is gone"),
         "unread": CommandEntry("inbox.unread", "Take items as unread again"),
     },
@@ -134,7 +134,9 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "list": CommandEntry("worktrees.listing", "List the managed worktrees (the default)"),
         "status": CommandEntry("worktrees.status", "Show what each has changed, and who is at work there"),
         "reconcile": CommandEntry("worktrees.reconcile", "Bring the trunk into worktrees"),
-        "cleanup": CommandEntry("upkeep.clean", "Take away what is idle and safe; archive what it holds"),
+        "cleanup": CommandEntry(
+            "upkeep.clean", "Remove idle worktrees where that is safe; archive their work"
+        ),
         "archive": CommandEntry("upkeep.archive", "Keep all that a worktree holds in one commit"),
         "restore": CommandEntry("upkeep.bring_back", "Bring an archived worktree back"),
         "maintain": CommandEntry("maintaining.maintain", "One round of upkeep: all of this, now"),
@@ -147,7 +149,7 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "add": CommandEntry("queue.add", "Queue a branch for landing; again, to change its entry"),
         "accept": CommandEntry("queue.accept", "Queue the work of a session that you have reviewed"),
         "list": CommandEntry("queue.listing", "List the queue, each entry with why it waits (the default)"),
-        "show": CommandEntry("queue.show", "Show an entry, and all that was found of it"),
+        "show": CommandEntry("queue.show", "Show an entry, and everything found about it"),
         "why": CommandEntry("queue.why", "Say why an entry waits, and what to do next"),
         "bump": CommandEntry("queue.bump", "Give an entry another priority"),
         "hold": CommandEntry("queue.hold", "Keep an entry from landing"),
@@ -201,7 +203,7 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "uninstall": CommandEntry("agents.uninstall", "Take exactly that out of its settings again"),
         "status": CommandEntry("agents.status", "Show which agents have our hooks (the default)"),
         "list": CommandEntry("agent_files.listing", "List the agents of the agent files, and their jobs"),
-        "show": CommandEntry("agent_files.show", "Show one of them, with what its file comes to"),
+        "show": CommandEntry("agent_files.show", "Show one agent with all its settings, defaults included"),
         "new": CommandEntry("agent_files.new", "Write the file of a new agent"),
     },
     "fleet": {
@@ -212,15 +214,17 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "review": CommandEntry("fleet_plans.review", "Keep your comments with a plan"),
         "apply": CommandEntry("fleet_apply.apply", "Do what a plan proposes, host by host"),
         "resume": CommandEntry("fleet_apply.resume", "Go on with an application that was interrupted"),
-        "verify": CommandEntry("fleet_apply.verify", "Say what is there now of what was applied"),
+        "verify": CommandEntry(
+            "fleet_apply.verify", "Check what is left of the processes that were acted on"
+        ),
         "undo": CommandEntry("fleet_apply.undo", "Take back what can be taken back"),
-        "report": CommandEntry("reporting.report", "Write a plan and what came of it as a page"),
+        "report": CommandEntry("reporting.report", "Write a plan and its outcome as a page"),
         "mistake": CommandEntry("fleet_plans.mistake", "Report that ending something was a mistake"),
         "trust": CommandEntry("fleet_plans.trust", "Give back what mistakes have cost (people only)"),
     },
     "config": {
         "check": CommandEntry("agent_files.check", "Say what is wrong with agent files (the default)"),
-        "show": CommandEntry("agent_files.config_show", "Show what they come to, with their defaults"),
+        "show": CommandEntry("agent_files.config_show", "Show all their settings, defaults included"),
     },
 }
 """The verbs of those that have some."""
@@ -231,7 +235,7 @@ NOUNS: Mapping[str, Noun] = {
     "message": Noun("What other sessions have told yours (`gitfleet tell`).", ""),
     "hub-hook": Noun("Judge pushes in a bare repository that you keep yourself.", ""),
     "worktree": Noun("Managed worktrees, one for each session. Without a verb: list.", "list"),
-    "gate": Noun("What says whether a tree may land, and what it has said.", ""),
+    "gate": Noun("Checks that a tree must pass to land, and their verdicts.", ""),
     "queue": Noun("Branches that wait to land on the trunk. Without a verb: list.", "list"),
     "maintainer": Noun("Upkeep that the system runs regularly. Without a verb: status.", "status"),
     "job": Noun("Jobs of agents. Without a verb: list.", "list"),

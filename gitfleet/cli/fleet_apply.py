@@ -122,7 +122,7 @@ def resume(
 
 
 def verify(session: FleetSession, format: Format = "text") -> Reply:
-    """Say what is there now of what was applied: gone, running, paused, or started again. Changes nothing."""
+    """Check what is left of the processes that were acted on: gone, running, paused, or started again. Changes nothing."""
     check_format(format)
     with Fleet.open(announce=render.note) as fleet:
         whole, found = Applications(fleet).verify(session)

@@ -41,7 +41,7 @@ Ci = Annotated[
         help="The verdict is CI's. A checkout that is in no fleet becomes a node of it, without hooks.",
     ),
 ]
-Again = Annotated[bool, Option("--again", help="Also what is known already.")]
+Again = Annotated[bool, Option("--again", help="Run even what has a verdict already.")]
 Timeout = Annotated[
     str, Option("--timeout", metavar="TIME", help="How long to wait for runs of others (default: 0s).")
 ]

@@ -72,7 +72,7 @@ def unread(
 
 
 def notify(trial: Trial = False) -> Reply:
-    """Tell people of what is new, as the maintainer does after each of its runs, by the rules on the trunk (`notify` of gitfleet.yaml).
+    """Notify people of what is new, as the maintainer does after each of its runs, by the rules on the trunk (`notify` of gitfleet.yaml).
 
     Nobody is told of an item twice, whatever crashes. With `--test` only a message that says that it is a test is sent.
     """
@@ -80,7 +80,7 @@ def notify(trial: Trial = False) -> Reply:
         done = _tried(fleet) if trial else notifying.run(fleet)
     lines = [*([f"failed: {done.fault}"] if done.fault else []), done.words]
     lines += [f"told: {one.id} {one.kind} {one.who}" for one in done.told]
-    lines += [f"to be told later: {counted(done.waiting, 'item')}"] if done.waiting else []
+    lines += [f"still to be sent: {counted(done.waiting, 'item')}"] if done.waiting else []
     return Reply(inbox_rows.notified(done), lines, code=21 if done.fault else 0)
 
 

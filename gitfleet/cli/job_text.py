@@ -15,8 +15,8 @@ from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.words import AttemptOutcome
 
 _GONE = {
-    present.OVER: "its attempt is over; whoever runs the jobs next says how it ended",
-    present.UNWATCHED: "the process that watched over it was killed; whoever runs the jobs next ends what is left of it, and so does the maintainer",
+    present.OVER: "its attempt is over; how it ended is recorded when jobs run here again",
+    present.UNWATCHED: "the process that watched it was killed; what is left of it ends when jobs run here again, or at the next upkeep",
 }
 
 

@@ -157,7 +157,7 @@ def _notified() -> list[str]:
             fault = notifying.run(fleet).fault
     except (FleetError, OSError) as error:
         fault = str(error)
-    return [f"people could not be told: {fault}"] if fault else []
+    return [f"people could not be notified: {fault}"] if fault else []
 
 
 def _last_words(last: LastRunRow) -> str:

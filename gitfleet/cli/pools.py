@@ -21,7 +21,7 @@ from gitfleet.jobs.shared import pausing
 from gitfleet.jobs.shared.pausing import PoolState
 
 PoolName = Annotated[str, Argument(metavar="POOL", help="A pool, as agent files name it.")]
-Reason = Annotated[str, Option("--reason", metavar="TEXT", help="Why; whoever waits is shown it.")]
+Reason = Annotated[str, Option("--reason", metavar="TEXT", help="Why; shown to those who wait.")]
 For = Annotated[str, Option("--for", metavar="TIME", help="How long (default: until it is resumed).")]
 Until = Annotated[str, Option("--until", metavar="MOMENT", help="Until then, such as 2026-12-01T08:00Z.")]
 

@@ -110,7 +110,7 @@ def _lines(done: Processed, data: QueueProcessAnswer) -> list[str]:
         (len(done.landed), "landed"), (len(done.rejected), "rejected"), (len(done.conflicted), "conflicted"),
         (len(done.held), "held"), (len(data["waiting"]), "waiting"),
     ]  # fmt: skip
-    idle = "nothing came of it here" if done.runs else "nothing to do"
+    idle = "nothing was decided here" if done.runs else "nothing to do"
     what = ", ".join(f"{count} {word}" for count, word in counts if count) or idle
     why = f" ({done.halted})" if done.halted else ""
     return [f"{what}; {counted(done.runs, 'gate run')}{why}"]

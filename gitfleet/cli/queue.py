@@ -54,7 +54,7 @@ After = Annotated[
     list[str] | None,
     Option("--after", metavar="ENTRY", help="It lands after this one; repeatable.", complete="queued"),
 ]
-Reason = Annotated[str, Option("--reason", metavar="TEXT", help="Why; whoever asks is told.")]
+Reason = Annotated[str, Option("--reason", metavar="TEXT", help="Why; shown to those who ask.")]
 Floor = Annotated[
     int, Option("--floor", metavar="N", min=0, max=101, help="What has this priority, or more, goes on.")
 ]

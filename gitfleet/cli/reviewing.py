@@ -28,7 +28,7 @@ def review(session: OfSession, diff: Diff = False) -> Reply:
     with Fleet.open(announce=render.note) as fleet:
         found = review_rows.review(fleet, SessionId(session), diff=diff)
         age = fleet.current().age
-    warnings = [] if age is None or found["head"] else ["what is shown is as the hub was last seen"]
+    warnings = [] if age is None or found["head"] else ["shown is what the hub had when it was last reached"]
     return Reply(found, _lines(found), warnings=warnings)
 
 

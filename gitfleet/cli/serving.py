@@ -16,7 +16,7 @@ Show = Annotated[
 
 
 def mcp(show: Show = False) -> Reply:
-    """Be the tools of an agent, over the Model Context Protocol: claim, release, wait, check, status, queue, messages.
+    """Serve tools to an agent over the Model Context Protocol: claim, release, wait, check, status, queue, messages.
 
     An agent's client starts it, and speaks to it on standard input and output; `gitfleet agent install` registers it. It acts for
     the session of this worktree, as commands do, and ends with its input.

@@ -41,7 +41,7 @@ def told(fleet: Fleet, started: Started, wanted: Start) -> list[str]:
 def _goes_on_with(started: Started) -> list[str]:
     """What a session has again that it left when it ended."""
     patterns = [claim.pattern for claim in started.claims]
-    return [f"it goes on with what it had claimed before it ended: {', '.join(patterns)}"] if patterns else []
+    return [f"it has the claims back that it had before it ended: {', '.join(patterns)}"] if patterns else []
 
 
 def _acts_for(fleet: Fleet, session: SessionId) -> str | None:

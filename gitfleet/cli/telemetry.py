@@ -1,4 +1,4 @@
-"""`metrics` and `bug-report`: figures of a fleet for whoever watches it, and a report for whoever mends gitfleet."""
+"""`metrics` and `bug-report`: figures of a fleet for whoever watches it, and a report for the maintainers of gitfleet."""
 
 from __future__ import annotations
 

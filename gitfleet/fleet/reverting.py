@@ -68,7 +68,7 @@ def _make(fleet: Fleet, session: SessionId, entry: QueueEntry, branch: str, titl
             words = f"{display(entry.branch)} cannot be reverted by itself: what landed later has changed the same lines ({paths})."
             raise Conflict(words, hint="Revert it by hand on a branch (`git revert`), and queue that.")
         if not isinstance(done, Merged):
-            raise Blocked(f"Whether {display(entry.branch)} can be reverted cannot be told: {done.words}.")
+            raise Blocked(f"Could not check whether {display(entry.branch)} can be reverted: {done.words}.")
         place.keep(done.tree)
     changed = _changed(fleet, tip, done.tree)
     if not changed:

@@ -356,6 +356,6 @@ def _subject(objects: Objects, tree: str, part: GatePart, rules: GatePolicy) -> 
         return keys.subject(objects, tree, part, rules.environment)
     except KeyError as error:
         raise Unverifiable(
-            f"The tree {display(tree[:12])} is not in this clone, so the inputs of '{display(part.name)}' cannot be told.",
+            f"The tree {display(tree[:12])} is not in this clone, so the inputs of '{display(part.name)}' are not known.",
             hint="Fetch a commit that has it.",
         ) from error

@@ -94,7 +94,7 @@ def _settle(place: HooksFolder, hook: str, text: bytes) -> list[str]:
             path=path,
         )
     if found.kind == "folder":
-        return [f"{path} is a folder: the {hook} gate is not in force"]
+        return [f"{path} is a folder: the {hook} gate does not run"]
     if found.kind == "edited":
         notes.append(_set_aside(place, path, f"{hook}.edited"))
     elif found.kind == "foreign":

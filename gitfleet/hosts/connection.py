@@ -101,7 +101,9 @@ class Connection:
         except TimeoutError:
             raise HostFailed(_late(f"it did not answer within {self._limits.answer:.0f} s")) from None
         if frame.body.get("id", self._number) != self._number:
-            raise HostFailed(HostProblem(HostStatus.ERROR, "it answered what it was not asked", _OTHER))
+            raise HostFailed(
+                HostProblem(HostStatus.ERROR, "it answered a question that was not asked", _OTHER)
+            )
         return frame.body
 
     async def leave(self) -> None:

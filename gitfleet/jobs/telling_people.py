@@ -38,7 +38,7 @@ class PeopleTold:
         self._store, self._path = store, path
         self._ear = Ear("people told", least=least)
         self._bell: Bell | None = None
-        self._fault = RepeatedWarning(log, "people could not be told: %s")
+        self._fault = RepeatedWarning(log, "people could not be notified: %s")
 
     def start(self) -> None:
         """Begin; nothing where the clone is no part of a fleet."""

@@ -4,8 +4,8 @@ Of several concurrent pushes one always lands, so losing costs others nothing; w
 node loses for ever. So the usual back-off is turned round: whoever has lost little waits long, whoever has lost much
 waits short, and a node that has just taken part in a race lets others go first before it starts the next one. So does a
 node that publishes in a row while others do, for it would win each race: its push takes less than the fetch and the push of
-those who lost. All pauses are random; those of losers scale with how long an attempt takes here (`scripts/bench contention`
-measures the outcome).
+those who lost. As it never hears of them either, it leaves a gap for them in each long row. Pauses are random, but for the
+gap; those of losers, and the gap, scale with how long an attempt takes here (`scripts/bench contention` measures the outcome).
 """
 
 from __future__ import annotations
@@ -16,7 +16,15 @@ from gitfleet.base import clock, files
 from gitfleet.base.text import counted
 
 MOMENT = 0.05
-"""Seconds after a word of the hub in which the next turn is one in a row: no command of its own starts as soon."""
+"""Seconds after publishing in which the next turn is one in a row: no command of its own starts as soon."""
+ROW = 1.0
+"""Seconds of publishing in a row after which a gap is left, and no less than `ROW_TURNS` attempts take, where others are about fewer."""
+ROW_TURNS = 12
+ROW_AMONG_OTHERS = 4
+ABOUT = 60.0
+"""Seconds since others have published in which they are about."""
+GAP = 2.5
+"""Attempts that a gap is long: whoever has lost can fetch and push in it."""
 RECENT = 2.0
 SPREAD = 4.0
 MAX_PAUSE = 4.0
@@ -26,24 +34,45 @@ FIRST_STALL = 0.05
 class Contention:
     """One turn's view of the races that its node takes part in.
 
-    Three files say by their times when it last lost one (`mark`), when other nodes had last published something new (`others`),
-    and when the hub last answered (`spoke`).
+    Files say by their times when it last lost one (`mark`), when other nodes had last published something new (`others`),
+    when its last attempt began (`tried`) and when one last published (`published`), and since when it does so in a row (`row`).
     """
 
-    def __init__(self, mark: str, others: str, spoke: str) -> None:
-        self._mark, self._others, self._spoke = mark, others, spoke
+    def __init__(self, mark: str, others: str, tried: str, published: str, row: str) -> None:
+        self._mark, self._others = mark, others
+        self._tried, self._published, self._row = tried, published, row
         self._began = clock.elapsed()
         self._tip = ""
         self.losses = 0
         self.stalls = 0
 
     def enter(self) -> None:
-        """Before the first attempt of a turn: let others go first if this node was in a race a moment ago."""
-        if _is_younger(self._spoke, MOMENT) and _is_younger(self._others, RECENT):
+        """Before the first attempt of a turn: let others go first if this node was in a race a moment ago, or has long published in a row."""
+        published = files.changed_at(self._published)
+        took = min(MAX_PAUSE, max(0.0, (published - files.changed_at(self._tried)) / 1e9))
+        in_row = _is_younger(self._published, max(MOMENT, took))
+        if not in_row:
+            files.touch(self._row)
+        if in_row and _is_younger(self._others, RECENT):
             self._pause(0.3)
         elif _is_younger(self._mark, RECENT):
             self._pause(0.1)
+        elif in_row and not _is_younger(self._row, max(ROW, took * self._most_turns())):
+            clock.wait(min(MAX_PAUSE, GAP * took))
+            files.touch(self._row)
+        self._begin()
+
+    def _most_turns(self) -> int:
+        return ROW_AMONG_OTHERS if _is_younger(self._others, ABOUT) else ROW_TURNS
+
+    def _begin(self) -> None:
+        files.touch(self._tried)
         self._began = clock.elapsed()
+
+    def published(self) -> None:
+        """Note that an attempt has published."""
+        files.touch(self._published)
+        self.losses = 0
 
     def met_others(self) -> None:
         """Note that other nodes have published since this one looked."""
@@ -76,7 +105,7 @@ class Contention:
             self._pause(FIRST_STALL * 2 ** min(self.stalls, 10))
         else:
             self._pause(took * SPREAD / self.losses if self.losses < 4 else 0.0)
-        self._began = clock.elapsed()
+        self._begin()
 
     def _pause(self, ceiling: float) -> None:
         clock.wait(min(MAX_PAUSE, ceiling) * int.from_bytes(os.urandom(2), "big") / 65536)
@@ -85,6 +114,6 @@ class Contention:
 def _is_younger(path: str, seconds: float) -> bool:
     """Whether a file was touched within the last `seconds`."""
     try:
-        return 0 <= clock.milliseconds() / 1000 - os.stat(path).st_mtime < seconds
+        return -0.01 <= clock.milliseconds() / 1000 - os.stat(path).st_mtime < seconds
     except FileNotFoundError:
         return False

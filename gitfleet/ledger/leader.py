@@ -183,7 +183,7 @@ class Leader:
         self._settle(decided, commit)
         if not self._stuck:
             self._outbox.end_attempt()
-        self._contention.losses = 0
+        self._contention.published()
 
     def _again(self, tip: Tip, answer: PushAnswer, deadline: float, *, raced: bool) -> None:
         """Before another attempt: raise when there is no time for one; else, where it was `raced` for, wait."""

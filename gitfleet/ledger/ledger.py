@@ -279,7 +279,7 @@ class Ledger:
     def _leader(self) -> Leader:
         return Leader(
             git=self._git, objects=self.objects, hub=self.hub, outbox=self.outbox, notices=self.notices,
-            contention=Contention(*(os.path.join(self.state, name) for name in ("contended", "others", "seen"))), kinds=self._kinds, node=self.node.id,
+            contention=Contention(*(os.path.join(self.state, name) for name in ("contended", "others", "tried", "published", "row"))), kinds=self._kinds, node=self.node.id,
         )  # fmt: skip
 
     def _turn(self, wait: Wait, missing: Sequence[Operation]) -> dict[str, Result]:

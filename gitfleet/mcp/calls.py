@@ -231,7 +231,7 @@ class Calls:
         child.close()
         del self._at_work[call.request.id]
         if child.flooded:
-            told = tools.failure(call.tool, "the answer is too long to be told here; ask for less", 70)
+            told = tools.failure(call.tool, "the answer is too long to send; ask for less", 70)
         else:
             errors = child.errors.decode("utf-8", "replace")
             told = tools.answer(call.tool, child.code or 0, bytes(child.said), errors)

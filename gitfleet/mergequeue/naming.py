@@ -43,6 +43,6 @@ def check_title(title: str | None) -> None:
     if title is None or (title.isprintable() and len(title) <= model.MAX_TITLE):
         return
     raise UsageError(
-        f"A title is one line of at most {model.MAX_TITLE} characters, without control characters: {display(title[:80])!r} is none.",
+        f"A title is one line of at most {model.MAX_TITLE} characters, without control characters; this is not one: {display(title[:80])!r}.",
         hint="Write it as plain text.",
     )

@@ -33,7 +33,7 @@ class Told(NamedTuple):
 
 
 REBUILD = Told(
-    "It has the commits of what is gone from the queue: {words}. Rebase it onto {target} without them.",
+    "It contains commits of entries that left the queue: {words}. Rebase it onto {target} without them.",
     advice.QUEUE_ADD,
     "branch",
 )
@@ -95,7 +95,7 @@ TOLD: Mapping[Reason, Told] = {
         "Its branch is gone from the hub. Push it there again, or drop it.", advice.QUEUE_DROP, "entry"
     ),
     "host-differs": Told(
-        "The host has put it onto {target}, though not as it was tested: {words}. Letting it go on calls it landed.",
+        "The host landed it on {target}, but not as it was tested: {words}. Letting it go on counts it as landed.",
         advice.QUEUE_UNHOLD,
         "entry",
     ),

@@ -214,10 +214,15 @@ def files_of(objects: Objects, oid: str, ref: str) -> dict[str, bytes]:
             kind, data = objects.read(entry.oid)
             left -= len(data)
             if kind != "blob" or left < 0:
-                raise _broken(ref, f"it has more than {MOST_BYTES} bytes" if left < 0 else "a file is none")
+                raise _broken(
+                    ref,
+                    f"it has more than {MOST_BYTES} bytes"
+                    if left < 0
+                    else "one of its entries is not a file",
+                )
             found[path] = data
     except (KeyError, ValueError) as error:
-        raise _broken(ref, "something of it is missing, or too large") from error
+        raise _broken(ref, "a part of it is missing or too large") from error
     return found
 
 

@@ -58,7 +58,7 @@ _LOST = {
     Push.LOST: "another clone with its id was faster, or its ref is locked there",
     Push.REFUSED: "the hub refused it",
     Push.UNKNOWN: "the hub did not answer",
-    Push.BROKEN: "an object of it is gone from this clone",
+    Push.BROKEN: "one of its objects is missing in this clone",
 }
 
 

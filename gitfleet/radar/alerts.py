@@ -114,7 +114,7 @@ def what(kinds: Sequence[str], hunks: Sequence[Sequence[int]]) -> str:
 def named(head: WorkHead) -> str:
     """A head in words."""
     at = f" at {head.tip[:12]}" if head.tip else ""
-    return f"'{one_line(head.name, 80)}'{at}{' with what is not committed there' if head.dirty else ''}"
+    return f"'{one_line(head.name, 80)}'{at}{' with uncommitted changes' if head.dirty else ''}"
 
 
 def listed(paths: Sequence[PathClash]) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class WorkHead(NamedTuple):
-    """One line of work: a branch as it stands somewhere, or a worktree with what is not committed there (`dirty`).
+    """One line of work: a branch as it stands somewhere, or a worktree with uncommitted changes (`dirty`).
 
     `commit` is its tip; of a dirty one a commit of the radar's own on top of `tip`. `since` tells who came first (0: unknown),
     `rank` is its priority in the merge queue (-1: it is not there),

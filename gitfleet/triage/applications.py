@@ -257,7 +257,7 @@ class Applications:
                 whole.plan.id, {where: data}, f"Fleet plan {whole.plan.id} {words}"
             )
         except FleetError as error:
-            return [f"what came of it could not be kept with the plan: {error.message}"]
+            return [f"the outcome could not be stored with the plan: {error.message}"]
 
     def _over(self, whole: WholePlan) -> str:
         """Why nothing more of a plan is begun, in words; "": it may be."""
@@ -266,7 +266,7 @@ class Applications:
         try:
             staked = self._plans.staked(whole)
         except FleetError as error:
-            return f"whether a mistake was reported cannot be told ({error.message})"
+            return f"could not check whether a mistake was reported ({error.message})"
         return "a mistake of the plan was reported" if staked and staked.reports else ""
 
     def _recall(

@@ -173,7 +173,7 @@ def spec_of(host: PlanHost) -> HostSpec:
 def other_machine(host: PlanHost, connection: Connection) -> str:
     """Why what answers is not what was planned for, in words; "": it is."""
     if connection.hello.get("boot") != host.boot:
-        return "it is another machine than the plan is about, or it was started anew since"
+        return "it is not the machine in the plan, or it was restarted since"
     if connection.hello.get("uid") != host.uid:
         return "it answers as another user than the plan is about"
     return ""

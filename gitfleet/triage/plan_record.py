@@ -161,7 +161,7 @@ def read(files: Mapping[str, bytes], fleet_session: str, oid: str) -> WholePlan:
     if not found.issuperset(plan.selected) or len(parts) != len(
         {host.host_id for host in plan.hosts if host.part}
     ):
-        raise corrupt(where, "it names what it does not hold")
+        raise corrupt(where, "it names parts that it does not hold")
     return whole
 
 

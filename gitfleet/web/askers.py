@@ -51,7 +51,7 @@ def asker(fleet: Fleet, named: str | None = None) -> SessionId:
     place = os.environ.get(STARTED_IN) or fleet.repository.worktree
     here = [one for one in persons if one.worktree == place] or persons
     if len(here) != 1:
-        words = "No person has a session in this clone, for whom this could be done."
+        words = "No person has a session in this clone, so there is nobody to act for."
         several = f"Several persons have sessions in this clone: {', '.join(sorted(one.id for one in here))}."
         raise NoSession(
             several if here else words,

@@ -23,7 +23,7 @@ _FAILURES = {
     "500": "Something went wrong here.",
     "501": "A newer gitfleet wrote what is there.",
     "502": "The hub did not answer, or refused.",
-    "503": "It cannot be told or done now.",
+    "503": "It cannot be answered or done now.",
 }
 _OF_CHANGES = {
     "202": "Accepted here; tentative until the hub agrees.",

@@ -88,7 +88,7 @@ class ApproveBody(RequestFields):
 class PauseBody(RequestFields):
     """How the whole queue is to be kept back: nothing is tested (`paused`), nothing lands (`frozen`), nothing is added (`draining`)."""
 
-    reason: str = Field(min_length=1, max_length=1000, description="Why; whoever asks is told.")
+    reason: str = Field(min_length=1, max_length=1000, description="Why; shown to those who ask.")
     mode: Literal["paused", "frozen", "draining"] = "paused"
     floor: int = Field(101, ge=0, le=101, description="What has this priority, or more, goes on.")
     by: Asker = None

@@ -190,7 +190,7 @@ class Cleaner:
         """The verdict anew, right before the removal: who is there, whether git still lists it as it did, and all the rest."""
         now = [pair for pair in self._worktrees.look().managed if pair[0] == target[0]]
         if not now:
-            raise removal.Changed("it is no longer there, or somebody has made another of it")
+            raise removal.Changed("it is gone, or another worktree has taken its place")
         return self._judge(now[0], self._users([target[0].path])[target[0].path])
 
     def _remove(self, target: Target, verdict: CleanupVerdict, left: Mapping[str, Any]) -> Outcome:

@@ -279,4 +279,4 @@ def _unlanded(common: Git, managed: Managed, head: str | None, base: Base) -> st
         verb = "has" if found.commits == 1 else "have"
         return f"{counted(found.commits, 'commit')} of its branch {display(managed.branch)} {verb} not landed on {base.name}"
     entries = only_here.stashes(Git(managed.git_dir, cwd=managed.path), common, [managed.branch])
-    return f"the stash has work of it: {entries[0]}" if entries else ""
+    return f"the stash holds work from it: {entries[0]}" if entries else ""

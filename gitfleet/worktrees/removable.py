@@ -242,7 +242,7 @@ class _Asking:
     def _stash(self, git: Git) -> None:
         entries = only_here.stashes(git, self._common, [self._managed.branch])
         if entries:
-            raise _Keep("stash", f"the stash has work of it: {some(entries, 1)}")
+            raise _Keep("stash", f"the stash holds work from it: {some(entries, 1)}")
 
     def _judge_commits(self, head: str) -> None:
         base = self._hub.bases(self._managed.base)

@@ -116,7 +116,9 @@ def test_maintainer_tells_people_and_a_test_ends_a_fault(
     tell.chmod(0o755)
     lose("a")
     rules("/nowhere/tell")
-    assert "people could not be told: tell could not be run" in gitfleet(alone, "maintainer", "run").stderr
+    assert (
+        "people could not be notified: tell could not be run" in gitfleet(alone, "maintainer", "run").stderr
+    )
     assert "people were not told" in gitfleet(alone, "inbox", "--kind", "maintainer").ok().stdout
     assert gitfleet(alone, "inbox", "notify", "--test", "--json").ended(21).json()["status"] == "partial"
     rules(str(tell))

@@ -153,7 +153,7 @@ NO_ANSWERS = {
     "escapes": ("error", "broken"),
     "denied": ("blocked", "not permitted"),
     "stop": ("died", "stopped before it had answered"),
-    "other": ("error", "what it was not asked"),
+    "other": ("error", "a question that was not asked"),
     "damaged": ("error", "damaged"),
 }
 

@@ -12,6 +12,7 @@ import pytest
 from gitfleet.base.names import SessionId
 from gitfleet.errors import Conflict
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.ledger import contention
 from gitfleet.ledger.model import Status
 from gitfleet.telling import remarks
 from gitfleet.upkeep import exchange
@@ -114,8 +115,8 @@ def test_claim_on_a_state_that_is_old_looks_and_pushes_again_without_a_pause(
     fleets: Fleets, ada: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fleets.claim("bob", "bob-1", "src/b.py")
+    (fleets.clone("ada") / ".git/gitfleet/published").unlink(missing_ok=True)  # it has not published just now
     with monkeypatch.context() as patched:
-        patched.setattr("gitfleet.ledger.contention.MOMENT", 0.0)  # it has not published just now
         patched.setattr("gitfleet.base.clock.wait", lambda seconds: pytest.fail("nobody raced"))
         assert fleets.claim("ada", "ada-1", "src/a.py").status is Status.CONFIRMED
     assert ada.take() == ["push", "fetch", "push"]
@@ -283,17 +284,25 @@ def test_service_of_open_fleet_hears_of_the_trunk_for_every_caller(fleets: Fleet
             assert [item.pattern for item in told.behind] == [f"src/api/{number}.py"]
 
 
-@pytest.mark.parametrize(("met", "waits"), [(True, 1), (False, 0)])
-def test_node_that_has_just_published_lets_others_go_first_if_it_has_met_any(
-    fleets: Fleets, ada: Counter, monkeypatch: pytest.MonkeyPatch, met: bool, waits: int
+@pytest.mark.parametrize(
+    ("met", "long", "waits"), [(True, False, 1), (True, True, 1), (False, False, 0), (False, True, 1)]
+)
+def test_node_that_publishes_in_a_row_lets_others_go_first_if_it_has_met_any_or_goes_on_for_long(
+    fleets: Fleets, ada: Counter, monkeypatch: pytest.MonkeyPatch, met: bool, long: bool, waits: int
 ) -> None:
     fleets.claim("ada", "ada-1", "src/a.py")
     state = fleets.clone("ada") / ".git/gitfleet"
     (state / "others").unlink(missing_ok=True)
+    (state / "contended").unlink(missing_ok=True)
     if met:
         (state / "others").touch()
+    (state / "row").touch()
+    if long:
+        os.utime(state / "row", (0, 0))
     pauses: list[float] = []
     monkeypatch.setattr("gitfleet.base.clock.wait", pauses.append)
     monkeypatch.setattr("gitfleet.ledger.contention.MOMENT", 60.0)
+    monkeypatch.setattr("gitfleet.ledger.contention.ROW", 60.0)
     fleets.claim("ada", "ada-1", "src/b.py")
     assert len(pauses) == waits
+    assert not long or met or 0 < pauses[0] <= contention.MAX_PAUSE

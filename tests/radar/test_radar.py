@@ -162,7 +162,7 @@ def test_uncommitted_work_counts_on_its_node_and_nothing_of_the_worktree_is_touc
     assert (index.read_bytes(), git(two, "status", "--porcelain")) == before[::-1]
     assert git.ask(two, "cat-file", "-e", git(two, "hash-object", "new")).returncode
     assert pairs(pond.radar(ada)) == []
-    assert "with what is not committed there" in pond.told(two, "two")[0]
+    assert "with uncommitted changes" in pond.told(two, "two")[0]
     status = pond.gitfleet(ada, "status", "--json").ok().json()["data"]["sessions"]
     rows = {row["id"]: row["conflicts"] for row in status}
     assert rows["one"] == [{"branch": "two", "session": "two", "paths": ["f"]}]

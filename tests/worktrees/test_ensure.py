@@ -413,7 +413,7 @@ def test_ensure_hands_out_no_worktree_whose_work_has_not_landed(
     ((where, why),) = found.choice.passed
     assert where == str(path)
     assert (
-        "the stash has work" if how is stashed else "1 commit of its branch fleet/codex/one has not landed"
+        "the stash holds work" if how is stashed else "1 commit of its branch fleet/codex/one has not landed"
     ) in why
     assert yard.head(path) == before
 

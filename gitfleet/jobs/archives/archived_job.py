@@ -49,7 +49,8 @@ def load(data: bytes, job_id: str, node: str) -> ArchivedJob:
         )
     if not all(one.cost is None or isinstance(one.cost, int | float) for one in found.job.attempts):
         raise Corrupt(
-            f"What node {node} tells of {job_id} has costs that are none. It was skipped.", where=job_id
+            f"Node {node} published a cost of {job_id} that is not a number. The job was skipped.",
+            where=job_id,
         )
     return replace(found, job=replace(found.job, node=node))
 

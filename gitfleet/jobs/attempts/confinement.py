@@ -26,7 +26,7 @@ def chosen(
         return None, containers.unlimited(agent, environ)
     memory, found = agent.limits.memory, _support(tuple(sorted(_concerning(environ).items())))
     if not found.usable:
-        return None, (f"limits.memory is not in force: {found.why}",) if memory is not None else ()
+        return None, (f"limits.memory is not enforced: {found.why}",) if memory is not None else ()
     if not found.lasting and memory is None:
         return None, ()
     scope = ScopeSpec(scopes.unit(attempt.session, attempt.number), memory, environment=found.environment)
@@ -37,7 +37,7 @@ def noted(end: EndRecord | None) -> tuple[str, ...]:
     """What is to be said of an attempt that has ended."""
     if end is None or end.memory_limit is not False:
         return ()
-    return ("limits.memory was not in force: the system shows no such limit for its processes",)
+    return ("limits.memory was not enforced: the system shows no such limit for its processes",)
 
 
 def _concerning(environ: Mapping[str, str]) -> dict[str, str]:

@@ -114,7 +114,7 @@ def unlimited(agent: Agent, environ: Mapping[str, str]) -> tuple[str, ...]:
     return (
         ()
         if told == "true"
-        else ("limits.memory is not in force: docker does not say that it can limit memory here",)
+        else ("limits.memory is not enforced: docker does not say that it can limit memory here",)
     )
 
 

@@ -142,7 +142,7 @@ class LogStreams:
                 if inspect.isawaitable(answer):
                     await answer
             except Exception:  # noqa: BLE001 - whatever it does is its own affair
-                self._log.exception("whoever reads a stream failed")
+                self._log.exception("a reader of a stream failed")
 
 
 def _at_once() -> bool:

@@ -218,9 +218,9 @@ def settle(store: JobStore, folder: str, job: JobRecord, attempt: AttemptRecord)
 def _unheld(allowance: Allowance, spent: Expense) -> Iterator[str]:
     limited = allowance.limits
     if spent.money is None and any(limit.money is not None for limit in limited):
-        yield "a budget limits its money, but what it cost is not known: it told none, and `prices` lacks its model"
+        yield "a budget limits its money, but its cost is not known: its agent reported none, and `prices` lacks its model"
     if spent.tokens is None and any(limit.tokens is not None for limit in limited):
-        yield "a budget limits its tokens, but it told none"
+        yield "a budget limits its tokens, but its agent reported none"
 
 
 def _final(folder: str, attempt: AttemptRecord, table: Prices) -> Expense:

@@ -42,7 +42,7 @@ def fields(expression: str) -> str:
     if said.startswith("@"):
         known = SHORTHANDS.get(said.lower())
         if known is None:
-            raise ValueError(f"{said[:40]!a} is none of {', '.join(sorted(SHORTHANDS))}")
+            raise ValueError(f"{said[:40]!a} is not one of {', '.join(sorted(SHORTHANDS))}")
         return known
     if len(said.split()) != _FIELDS or len(said) > 200:
         raise ValueError(

@@ -66,7 +66,7 @@ class Copier:
             try:
                 below = _entered(source, target, name)
             except (FileExistsError, NotADirectoryError):
-                self.passed.append((inner, "what is there is no folder"))
+                self.passed.append((inner, "there is a file of that name already"))
                 continue
             try:
                 self._tree(inner, *below)

@@ -44,7 +44,7 @@ class SharedDesk:
         """Let any node run this job, which is in no store. Raises UsageError for a prompt that is too long, PolicyRefused, HubError."""
         if len(job.prompt) > model.LONGEST_PROMPT:
             raise UsageError(
-                f"The prompt has {len(job.prompt)} characters; one that all nodes are told may have {model.LONGEST_PROMPT}.",
+                f"The prompt has {len(job.prompt)} characters; a prompt that any node may run has at most {model.LONGEST_PROMPT}.",
                 hint="Put the long part into a file of the repository, and name that in the prompt.",
             )
         body = OfferJob(

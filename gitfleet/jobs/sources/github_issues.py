@@ -69,7 +69,7 @@ class GitHubIssues:
         path = urlsplit(place).path.strip("/").removeprefix("api/v3/").removeprefix("repos/")
         repo, _, number = path.partition("/issues/")
         if repo.lower() != self._repo.lower() or not _NUMBER.fullmatch(number):
-            raise ValueError(f"'{display(place[:200])}' is none of {self.words}")
+            raise ValueError(f"'{display(place[:200])}' is not one of {self.words}")
         return number
 
     def begun(self, task: str, report: TaskReport) -> None:

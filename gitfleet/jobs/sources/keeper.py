@@ -49,7 +49,7 @@ _PATIENCE = 5.0
 _ON_ITS_WAY = 60.0
 """Seconds between two looks at work that is to land."""
 _ELSEWHERE = "somebody else has its task by now"
-_SOURCELESS = "its agent has no work source any more to take its task from; a copy of it (fork) needs none"
+_SOURCELESS = "its agent no longer has the work source of its task; a copy of the job (fork) needs none"
 _RENEWED = "its lease on its task has to be renewed first"
 _ENDS: dict[JobStatus, GivenUp] = {JobStatus.COMPLETED: "done", JobStatus.FAILED: "failed"}
 

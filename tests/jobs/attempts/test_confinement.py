@@ -1,4 +1,4 @@
-"""Which attempts run in a scope of their own, and what is said where a limit of memory is not in force."""
+"""Which attempts run in a scope of their own, and what is said where a limit of memory is not enforced."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_where_it_ends_at_logout_only_a_limit_of_memory_is_a_reason_and_both_are
     assert scope.memory == 1 << 30
     lingering, limit = job.attempts[0].notes
     assert "logs out" in lingering
-    assert "limits.memory was not in force" in limit
+    assert "limits.memory was not enforced" in limit
 
 
 def test_limit_of_memory_that_nothing_holds_is_said_and_the_attempt_runs(
@@ -80,7 +80,7 @@ def test_limit_of_memory_that_nothing_holds_is_said_and_the_attempt_runs(
     monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     job = bench.ran("true", limits={"memory": "1G"})
     assert job.status is JobStatus.COMPLETED
-    assert "limits.memory is not in force" in job.attempts[0].notes[0]
+    assert "limits.memory is not enforced" in job.attempts[0].notes[0]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such preference")

@@ -146,7 +146,7 @@ def test_what_the_file_says_of_the_container_is_told(bench: Bench, docker: Docke
 def test_limit_of_memory_that_docker_cannot_hold_is_said(bench: Bench, docker: Docker) -> None:
     (docker.folder / "unlimited").touch()
     job = bench.ran("true", limits={"memory": "1G"}, **boxed())
-    assert "limits.memory is not in force" in job.attempts[0].notes[0]
+    assert "limits.memory is not enforced" in job.attempts[0].notes[0]
 
 
 def test_setup_and_verify_run_in_containers_of_their_own(bench: Bench, docker: Docker) -> None:
