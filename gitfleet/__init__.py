@@ -37,6 +37,7 @@ if TYPE_CHECKING:  # hooks import this package on every commit, and `typing` wou
     )
     from gitfleet.jobs.fleet_manager import FleetManager
     from gitfleet.ledger.ledger import State
+    from gitfleet.mergequeue.adding import Wanted
     from gitfleet.onhost.version import __version__
     from gitfleet.sessions.service import Start
     from gitfleet.triage.service import PlanOptions
@@ -76,6 +77,7 @@ __all__ = [
     "State",
     "Terms",
     "UsageError",
+    "Wanted",
     "Wish",
     "__version__",
 ]
@@ -102,6 +104,7 @@ _HOMES = {
     "Start": "gitfleet.sessions.service",
     "State": "gitfleet.ledger.ledger",
     "Terms": "gitfleet.claims.service",
+    "Wanted": "gitfleet.mergequeue.adding",
     "Wish": "gitfleet.worktrees.ensure",
     "__version__": "gitfleet.onhost.version",
 }

@@ -59,15 +59,14 @@ def _dispatch_kinds() -> Iterable[Kind[Any, Any]]:
     return kinds.KINDS
 
 
+def _asking_kinds() -> Iterable[Kind[Any, Any]]:
+    from gitfleet.claims import rules  # who only looks needs none
+
+    return rules.KINDS
+
+
 def _claim_kinds() -> Iterable[Kind[Any, Any]]:
-    from gitfleet.claims import (
-        dismissals,
-        ended_grants,
-        handover,
-        retained_claims,
-        rules,
-        turns,
-    )  # who only looks needs none
+    from gitfleet.claims import dismissals, ended_grants, handover, retained_claims, rules, turns  # as above
     from gitfleet.sessions import inbox, session_rules
 
     first = (*session_rules.KINDS, *inbox.KINDS)
@@ -95,6 +94,7 @@ OPERATIONS = Registry(
     [],
     keep=_keep,
     late={
+        **dict.fromkeys(("claim.acquire", "claim.release"), _asking_kinds),
         **dict.fromkeys(("claim", "grant", "message", "offer", "session", "ticket"), _claim_kinds),
         "radar": _radar_kinds,
         "queue": _queue_kinds,

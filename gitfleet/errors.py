@@ -18,7 +18,6 @@
     ├── Queued                         11  waiting in line
     ├── Lost                           12  what was granted tentatively went to another
     ├── Unverifiable                   13  could not be verified
-    │   ├── StaleState                     local knowledge is too old to say yes
     │   └── HubAlarm                       the hub's ledger vanished, went back, or was rewritten
     ├── Deadlock                       14  waiting would never end
     ├── StaleFence                     15  a fencing token older than the present grant
@@ -29,7 +28,6 @@
     │   │   ├── Damaged                    an object of the ledger that is gone from this clone
     │   │   └── Malformed                  an operation whose body is not what its kind demands
     │   └── LocalStorage                   disk full, read-only, no permission
-    ├── Partial                        21  some of it was done
     ├── HubError                       30  the hub (or a host) could not do its part
     │   ├── HubUnreachable                 no connection, no answer, or not in time
     │   └── HubRefused                     it answered, and said no
@@ -249,12 +247,6 @@ class Unverifiable(FleetError):
     exit_code = 13
 
 
-class StaleState(Unverifiable):
-    """`age`: seconds since the hub was last seen."""
-
-    age: int | None = field(Maybe(WHOLE), default=None, omit=True)
-
-
 AlarmKind = Literal["vanished", "behind", "diverged", "unreadable"]
 
 
@@ -329,10 +321,6 @@ class LocalStorage(Blocked):
 
     path: str = field(TEXT, default="")
     unharmed = ""
-
-
-class Partial(FleetError):
-    exit_code = 21
 
 
 class HubError(FleetError):

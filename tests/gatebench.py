@@ -65,6 +65,11 @@ class Gated:
     def commit(self, *args: str, at: Path | None = None, env: Overlay | None = None) -> Ran:
         return self.git("commit", "--quiet", *(args or ("-m", "try")), at=at, env=env)
 
+    def folder_only(self) -> None:
+        """Have git pass over the configuration's hooks, as an older one does."""
+        for hook in (*GATED, *OPTIONAL):
+            self.out("config", "--global", f"hook.gitfleet-{hook}.enabled", "false")
+
     def claim(self, *paths: str, session: str | None = None) -> str:
         """Claim paths; `id@token` of the first claim granted."""
         answer = self.fleets.claim(self.name, session or self.session, *paths).encode()

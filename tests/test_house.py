@@ -65,7 +65,7 @@ DOORS = [
         "processes",
         r"subprocess(\..*)?|os\.(system|popen|fork|forkpty|spawn\w+)|asyncio\.create_subprocess_\w+|pty\.(fork|spawn)",
         {
-            "gitfleet/base/processes.py": "the door",
+            "gitfleet/base/popen.py": "the door, for what needs all of `subprocess`",
             "gitfleet/base/children.py": "the door for a program that is the user's to talk to",
             "gitfleet/base/exec_child.py": "the other side of that door",
             "gitfleet/base/guard.py": "a program of its own, which imports nothing of ours",
@@ -81,6 +81,7 @@ DOORS = [
         {
             "gitfleet/base/exec_child.py": "becomes the user's program, in a process that waited for the word",
             "gitfleet/base/processes.py": "the door",
+            "gitfleet/base/spawning.py": "the door, for what a claim has no time for `subprocess` to start",
             "gitfleet/cli/becoming.py": "becomes the server, which shares nothing with the command line",
             "gitfleet/mcp/children.py": "the other side of that door",
             "gitfleet/jobs/setup/program.py": "becomes the agent, for which it has made the worktree ready",

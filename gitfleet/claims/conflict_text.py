@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitfleet.base import clock
 from gitfleet.base.text import duration
 from gitfleet.claims.keepers import branches, worktrees
 from gitfleet.obstacles import Obstacle
+
+if TYPE_CHECKING:
+    from gitfleet.claims.model import Claim
+    from gitfleet.sessions.session_records import Session
 
 
 def units(item: Mapping[str, Any]) -> str:
@@ -77,3 +81,8 @@ def holder(item: Obstacle) -> str:
     if item.gone:
         words[-1] += "; its process is gone"
     return " ".join(word for word in words if word)
+
+
+def time_left(claim: Claim, session: Session | None) -> int:
+    """Seconds until the lease lapses, by the clock of the node that granted it; for display only."""
+    return max(claim.granted_at, session.renewed_at if session else 0) + claim.ttl - clock.now()

@@ -10,8 +10,8 @@ from __future__ import annotations
 from gitfleet.base import advice
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import counted, one_line
-from gitfleet.claims import model
-from gitfleet.claims.retained_claims import Ended, ending, given, retaining
+from gitfleet.claims import model, waiting_line
+from gitfleet.claims.retained_claims import Ended, ending, retaining
 from gitfleet.codec import TEXT, WHOLE, Struct, field
 from gitfleet.errors import Conflict, PolicyRefused, UsageError
 from gitfleet.ledger.model import SESSION_ID, Accepted, Operation, View
@@ -56,7 +56,7 @@ def dismiss(view: View, operation: Operation, body: Dismissal, generation: int) 
         raise Conflict(words, hint=f"See {advice.SESSIONS}.", conflicts=(session_rules.obstacle(session),))
     kept = [claim for claim in model.held_by(view, session.id) if claim.retained]
     changes, answer = ending(view, operation, session, kept, generation)
-    released = f"releasing {counted(len(answer.released), 'claim')}{retaining(kept)}{given(answer.served)}"
+    released = f"releasing {counted(len(answer.released), 'claim')}{retaining(kept)}{waiting_line.given(answer.served)}"
     subject = f"{person.id} ends session {session.id} of node {session.node}, {released}: {reason}"
     return Accepted(changes, answer, one_line(subject))
 

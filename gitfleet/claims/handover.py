@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from gitfleet.base import advice, canonical
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import display, one_line
-from gitfleet.claims import conflicts, model, tickets, waiting_line
+from gitfleet.claims import conflicts, deadlocks, model, refusals, tickets, waiting_line
 from gitfleet.claims.model import CLAIMS, PATTERNS, Claim
-from gitfleet.claims.retained_claims import given
 from gitfleet.codec import FLAG, TEXT, Struct, field, replace
 from gitfleet.errors import Conflict, PolicyRefused, UsageError
 from gitfleet.ledger.model import SESSION_ID, Accepted, Answer, Changes, Operation, Refused, View
@@ -104,7 +103,9 @@ def break_(view: View, operation: Operation, body: Break, generation: int) -> De
     changes, served = waiting_line.serve(view, changes, generation, operation.at)
     answer = Broke(tuple(going), tuple(served), reason)
     what = ", ".join(f"{claim.pattern} of {claim.session}" for claim in going)
-    return Accepted(changes, answer, one_line(f"{session.id} breaks {what}{given(served)}: {reason}"))
+    return Accepted(
+        changes, answer, one_line(f"{session.id} breaks {what}{waiting_line.given(served)}: {reason}")
+    )
 
 
 @operation("offer.make", body=Offer, answer=Offered, paths=Offer.about)
@@ -178,16 +179,18 @@ def accept(view: View, operation: Operation, body: Nothing, generation: int) -> 
     after = Overlay(view, changes)
     met = [item for claim in taken for item in _in_the_way(after, claim)]
     if met:
-        refused = conflicts.refusal(met)
+        refused = refusals.refusal(met)
         words = f"Wait for what is on offer in line: {advice.WAIT.of('PATH...')}."
         return Refused(refused.again(hint=words))
     standing = tickets.line(after)
     for ticket in tickets.of_session(standing, session.id):
-        stuck = waiting_line.deadlock(after, [other for other in standing if other.id != ticket.id], ticket)
+        stuck = deadlocks.closed_by(after, [other for other in standing if other.id != ticket.id], ticket)
         if stuck is not None:
             return Refused(stuck)
     answer = Taken(tuple(taken), tuple(served))
-    subject = f"{session.id} accepts {', '.join(claim.pattern for claim in taken)}{given(served)}"
+    subject = (
+        f"{session.id} accepts {', '.join(claim.pattern for claim in taken)}{waiting_line.given(served)}"
+    )
     return Accepted(changes, answer, one_line(subject))
 
 

@@ -157,7 +157,9 @@ def end(view: View, operation: Operation, body: End, generation: int) -> Decisio
     kept = [claim for claim in _marked(mine, body.retain) if claim.retained]
     changes, answer = ending(view, operation, session, kept, generation)
     released = counted(len(answer.released), "claim")
-    subject = f"session {session.id} ends, releasing {released}{retaining(kept)}{given(answer.served)}"
+    subject = (
+        f"session {session.id} ends, releasing {released}{retaining(kept)}{waiting_line.given(answer.served)}"
+    )
     return Accepted(changes, answer, one_line(subject))
 
 
@@ -237,7 +239,7 @@ def let_go(view: View, operation: Operation, body: LetGo, generation: int) -> De
     changes, served = waiting_line.serve(view, changes, generation, operation.at)
     answer = LetGone(keeper.branch, outcome, tuple(gone), tuple(stay), tuple(served))
     what = ", ".join(claim.pattern for claim in gone) or "nothing yet"
-    words = f"{kept_by([keeper.as_record()])} {_HOW[outcome]}, releasing {what}{given(served)}"
+    words = f"{kept_by([keeper.as_record()])} {_HOW[outcome]}, releasing {what}{waiting_line.given(served)}"
     return Accepted(changes, answer, one_line(words))
 
 
@@ -266,11 +268,6 @@ def moved(view: View, claim: Claim, operation: Operation, terms: Acquire, genera
         claim, session=operation.session, node=operation.node, token=generation, granted_at=operation.at,
         uptime=operation.timing.uptime, ttl=terms.ttl, operation=operation.id, branch=terms.branch, accept_within=0, retained=(), upon=upon,
     )  # fmt: skip
-
-
-def given(served: Sequence[Claim]) -> str:
-    """What the waiting line was given in the same transaction, for the log."""
-    return "".join(f"; {claim.session} is given {claim.pattern}" for claim in served)
 
 
 def _check_may(view: View, operation: Operation, keeper: Keeper, outcome: Outcome) -> None:

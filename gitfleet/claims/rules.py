@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from gitfleet.base import advice
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import display, one_line
-from gitfleet.claims import conflicts, model, retained_claims, tickets, turns, units, waiting_line
+from gitfleet.claims import conflicts, model, tickets, units, waiting_line
 from gitfleet.claims.asking import Acquire, Claimed, Release, Released
 from gitfleet.claims.conflicts import InTheWay
 from gitfleet.claims.model import EXCLUSIVE, Claim, Mode, Unreadable
@@ -35,7 +35,7 @@ def acquire(view: View, operation: Operation, body: Acquire, generation: int) ->
     gone = _lapsed_tickets(view, operation, body)
     line = [ticket for ticket in tickets.line(view) if ticket.where not in gone]
     found = _search(view, operation, body, line, generation)
-    refusal = conflicts.refusal(_once(found.blocked)) if found.blocked else None
+    refusal = _refusal(found.blocked) if found.blocked else None
     lacking = refusal.message if refusal else ""
     if refusal and not (body.partial and (found.granted or found.held)):
         if body.wait:
@@ -68,7 +68,7 @@ def acquire(view: View, operation: Operation, body: Acquire, generation: int) ->
     what = ", ".join(claim.pattern for claim in found.granted) or "nothing new"
     verb = "claims" if all(claim.mode == EXCLUSIVE for claim in found.granted) else "shares"
     over = "".join(f"; takes over {claim.pattern} of {claim.session}" for claim in found.over)
-    subject = one_line(f"{session.id} {verb} {what}{over}{retained_claims.given(served)}")
+    subject = one_line(f"{session.id} {verb} {what}{over}{waiting_line.given(served)}")
     return Accepted(changes, answer, subject, lacking and f"{lacking} The rest was granted.")
 
 
@@ -110,11 +110,7 @@ def _search(
             continue
         over = [item.held for item in met if isinstance(item.held, Claim) and item.held not in found.over]
         found.over.extend(over)
-        moved = [
-            retained_claims.moved(view, claim, operation, body, generation)
-            for claim in over
-            if claim.retained
-        ]
+        moved = [_moved(view, claim, operation, body, generation) for claim in over if claim.retained]
         found.granted.extend(moved)
         if _covering(moved, pattern, mode, exact_case=exact_case) is None:
             found.weaker.extend(claim for claim in mine if claim.pattern == pattern.text)
@@ -141,7 +137,7 @@ def _has(
 ) -> None:
     """Note that the session has what it asks for, if only for the taking up."""
     if present.accept_within and body.take_up:
-        taken = turns.taken_up(present, operation)
+        taken = waiting_line.taken_up(present, operation)
         found.granted.extend([] if taken in found.granted else [taken])
         return
     found.held.extend([] if present in found.granted else [present])
@@ -181,7 +177,9 @@ def _queue(
         id=body.ticket, session=session.id, node=operation.node, wants=wants, since=generation,
         priority=body.priority, operation=operation.id, terms=terms, nonce=operation.id,
     )  # fmt: skip
-    stuck = waiting_line.deadlock(view, [t for t in line if t.id != ticket.id], ticket)
+    from gitfleet.claims import deadlocks  # only who waits pays for it
+
+    stuck = deadlocks.closed_by(view, [t for t in line if t.id != ticket.id], ticket)
     if stuck is not None:
         return Refused(stuck)
     changes = gone | tickets.put(ticket) | session_rules.renewed(session, operation)
@@ -229,7 +227,7 @@ def release(view: View, operation: Operation, body: Release, generation: int) ->
     changes, served = waiting_line.serve(view, changes, generation, operation.at)
     answer = Released(released=tuple(going), not_held=tuple(p.text for p in idle), served=tuple(served))
     what = ", ".join(claim.pattern for claim in going) or "nothing"
-    return Accepted(changes, answer, one_line(f"{session.id} releases {what}{retained_claims.given(served)}"))
+    return Accepted(changes, answer, one_line(f"{session.id} releases {what}{waiting_line.given(served)}"))
 
 
 def _claim(operation: Operation, body: Acquire, want: Want, generation: int) -> Claim:
@@ -272,7 +270,17 @@ def _taken_over(view: View, item: InTheWay, body: Acquire) -> bool:
         return False
     renewed = item.session.renewed if item.session else 0
     lapsed = body.lapsed.get(held.id, -1) == renewed or body.outlived.get(held.id) == held.token
-    return retained_claims.may_take(view, held, body.based_on, lapsed=lapsed) if held.retained else lapsed
+    if not held.retained:
+        return lapsed
+    from gitfleet.claims import retained_claims  # only what meets a retained claim pays for it
+
+    return retained_claims.may_take(view, held, body.based_on, lapsed=lapsed)
+
+
+def _moved(view: View, claim: Claim, operation: Operation, body: Acquire, generation: int) -> Claim:
+    from gitfleet.claims import retained_claims  # as above
+
+    return retained_claims.moved(view, claim, operation, body, generation)
 
 
 def _lapsed_tickets(view: View, operation: Operation, body: Acquire) -> Changes:
@@ -285,6 +293,12 @@ def _lapsed_tickets(view: View, operation: Operation, body: Acquire) -> Changes:
             if holder is None or holder.renewed == lapsed[ticket.id]:
                 gone[ticket.where] = None
     return gone
+
+
+def _refusal(found: list[InTheWay]) -> Conflict:
+    from gitfleet.claims import refusals  # only who is refused pays for it
+
+    return refusals.refusal(_once(found))
 
 
 def _once(found: list[InTheWay]) -> list[InTheWay]:
@@ -309,7 +323,7 @@ def _select(
 
 
 def _not_ours(strangers: list[InTheWay]) -> Conflict:
-    refused = conflicts.refusal(_once(strangers))
+    refused = _refusal(strangers)
     words = refused.message.replace("Not granted", "Not released, since it is not this session's", 1)
     return Conflict(words, hint="A claim is released by its own session.", conflicts=refused.conflicts)
 

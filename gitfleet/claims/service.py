@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from gitfleet import codec
@@ -11,29 +12,15 @@ from gitfleet.base import clock, uptime
 from gitfleet.base.ids import ulid
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import display, span
-from gitfleet.claims import (
-    conflicts,
-    handover,
-    leases,
-    model,
-    paths,
-    retained_claims,
-    rules,
-    tickets,
-    turns,
-    units,
-)
+from gitfleet.claims import conflicts, leases, model, paths, rules, tickets, units
 from gitfleet.claims.asking import Acquire, Claimed, Release, Released
 from gitfleet.claims.bounds import check_size
-from gitfleet.claims.keepers import Keeper
 from gitfleet.claims.model import EXCLUSIVE, SHARED, Claim, Unreadable
 from gitfleet.claims.observed_leases import Watch
-from gitfleet.claims.orphans import Orphans
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.tickets import Want
 from gitfleet.codec import Struct
 from gitfleet.errors import Conflict, PolicyRefused, UsageError
-from gitfleet.git import refs
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import Ledger, State
@@ -43,11 +30,14 @@ from gitfleet.obstacles import Obstacle
 from gitfleet.patterns import language
 from gitfleet.patterns.language import Pattern
 from gitfleet.patterns.overlap import covers, overlap, takes_in
-from gitfleet.sessions import inbox, sending_rate, session_records, session_rules
+from gitfleet.sessions import session_records, session_rules
 from gitfleet.sessions.reading import Reading
 
 if TYPE_CHECKING:
+    from gitfleet.claims import handover, retained_claims, turns
+    from gitfleet.claims.orphans import Orphans
     from gitfleet.claims.waiting import Waited
+    from gitfleet.sessions import inbox
 
 Standing = Literal["free", "mine", "theirs", "unverifiable"]
 FREE: Standing = "free"
@@ -102,7 +92,14 @@ class Claims:
         self._folder = folder
         self._watch = Watch(ledger.state)
         self._announce = announce
-        self.orphans = Orphans(ledger, elsewhere)
+        self._elsewhere = elsewhere
+
+    @cached_property
+    def orphans(self) -> Orphans:
+        """What is known of holders' processes."""
+        from gitfleet.claims.orphans import Orphans  # only who is refused pays for it
+
+        return Orphans(self._ledger, self._elsewhere)
 
     @property
     def _policy(self) -> Policy:
@@ -192,20 +189,28 @@ class Claims:
 
     def break_(self, session: SessionId, texts: Sequence[str], reason: str) -> handover.Broke:
         """Take live claims away from their holders; for sessions of persons only, with a reason that the holders are told."""
+        from gitfleet.claims import handover  # no claim pays for it
+
         body = handover.Break(self._named(texts), reason, case_sensitive=self._policy.case_sensitive)
         return self._request(handover.break_, session, body, who=PERSON)
 
     def offer(self, session: SessionId, to: SessionId, texts: Sequence[str]) -> handover.Offered:
         """Offer the session's own claims on or below `texts` to another session, which is told."""
+        from gitfleet.claims import handover  # as above
+
         body = handover.Offer(self._named(texts), to=to, case_sensitive=self._policy.case_sensitive)
         return self._request(handover.offer, session, body)
 
     def accept(self, session: SessionId) -> handover.Taken:
         """Accept everything that is on offer for the session; each claim moves with a new token."""
+        from gitfleet.claims import handover  # as above
+
         return self._request(handover.accept, session, Nothing())
 
     def tell(self, session: SessionId, to: SessionId, text: str) -> inbox.Sent:
         """Leave a message for another session, shown at its next command or hook. Raises PolicyRefused where that is too many (`sending_rate`)."""
+        from gitfleet.sessions import inbox, sending_rate  # as above
+
         session_records.folder(to)
         if len(text) > inbox.MAX_MESSAGE:
             raise inbox.unfit()
@@ -215,6 +220,8 @@ class Claims:
 
     def leave_line(self, session: SessionId) -> turns.Left:
         """Give up every place of the session in the waiting line."""
+        from gitfleet.claims import turns  # as above
+
         return self._request(turns.leave, session, turns.Leave())
 
     def release(self, session: SessionId, texts: Sequence[str] | None, *, timeout: float = 30.0) -> Released:
@@ -224,7 +231,10 @@ class Claims:
 
     def let_go(self, session: SessionId, branch: str) -> retained_claims.LetGone:
         """Release what a branch retains, at whatever commit; for sessions of persons only. Raises Conflict when it is nothing."""
-        body = retained_claims.LetGo(Keeper(branch=branch, head=refs.ZERO), retained_claims.RELEASED)
+        from gitfleet.claims import keepers, retained_claims  # as above
+        from gitfleet.git import refs
+
+        body = retained_claims.LetGo(keepers.Keeper(branch=branch, head=refs.ZERO), retained_claims.RELEASED)
         return self._request(retained_claims.let_go, session, body, who=PERSON)
 
     def find(
@@ -317,8 +327,9 @@ class Claims:
 
     def _seen_over(self) -> tuple[dict[str, int], dict[str, int]]:
         """What this node has itself watched long enough to be over, as an operation tells it: `lapsed` and `outlived`."""
-        limit = self._policy.max_age + self._policy.margin
-        return self._watch.lapsed(self._policy.margin, self.orphans.is_dead), self._watch.outlived(limit)
+        margin = self._policy.margin
+        lapsed = self._watch.lapsed(margin, lambda one: self.orphans.is_dead(one))  # noqa: PLW0108 - loads what looks
+        return lapsed, self._watch.outlived(self._policy.max_age + margin)
 
     def built_upon(self, kept: Kept, *, by_effect: bool = True) -> Contained:
         """See `contents`."""
@@ -387,8 +398,3 @@ class Claims:
             return self._ledger.request(kind, Actor(who, session), body, heard=heard, timeout=timeout)
         except Conflict as error:
             raise self.orphans.told(error) from error
-
-
-def time_left(claim: Claim, session: session_records.Session | None) -> int:
-    """Seconds until the lease lapses, by the clock of the node that granted it; for display only."""
-    return max(claim.granted_at, session.renewed_at if session else 0) + claim.ttl - clock.now()

@@ -6,10 +6,10 @@ How the line moves is in `waiting_line`, how a session comes to stand in it in `
 from __future__ import annotations
 
 from gitfleet.base.text import one_line
-from gitfleet.claims import model, retained_claims, tickets, waiting_line
+from gitfleet.claims import model, tickets, waiting_line
 from gitfleet.claims.model import CLAIMS, PATTERNS, Claim
 from gitfleet.claims.tickets import Ticket
-from gitfleet.codec import Many, Maybe, One, Struct, field, replace
+from gitfleet.codec import Many, Maybe, One, Struct, field
 from gitfleet.ledger.model import Accepted, Answer, Changes, Operation, View
 from gitfleet.ledger.operations import Decision, operation
 from gitfleet.sessions import session_rules
@@ -40,11 +40,6 @@ class Left(Answer):
     served: tuple[Claim, ...] = field(CLAIMS)
 
 
-def taken_up(claim: Claim, operation: Operation) -> Claim:
-    """A claim that the line gave, once its session has it in hand: its age counts from then on."""
-    return replace(claim, accept_within=0, granted_at=operation.at, uptime=operation.timing.uptime)
-
-
 @operation(
     "ticket.collect", body=Collect, answer=Collected, paths=model.of_answer(lambda told: told.accepted)
 )
@@ -53,7 +48,7 @@ def collect(view: View, operation: Operation, body: Collect, generation: int) ->
     del generation
     session = session_rules.own(view, operation)
     mine = [c for c in model.held_by(view, session.id) if c.id in body.claims]
-    taken = [taken_up(claim, operation) for claim in mine]
+    taken = [waiting_line.taken_up(claim, operation) for claim in mine]
     changes: Changes = {}
     changes |= model.put(*taken)
     changes |= session_rules.renewed(session, operation)
@@ -70,7 +65,7 @@ def leave(view: View, operation: Operation, body: Leave, generation: int) -> Dec
     changes: Changes = {ticket.where: None for ticket in going}
     changes, served = waiting_line.serve(view, changes, generation, operation.at)
     answer = Left(tuple(going), tuple(served))
-    return Accepted(changes, answer, one_line(f"{session.id} leaves the line{retained_claims.given(served)}"))
+    return Accepted(changes, answer, one_line(f"{session.id} leaves the line{waiting_line.given(served)}"))
 
 
 KINDS = (collect, leave)

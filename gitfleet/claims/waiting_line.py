@@ -1,30 +1,19 @@
-"""The waiting line: who may have what next, and who waits for whom. Pure.
+"""The waiting line: who may have what next. Pure. Who would wait for ever is found in `deadlocks`.
 
 A request is granted only if it overlaps no claim of another session and no earlier ticket of another session. So
 disjoint requests pass freely, nobody overtakes, and a stream of shared claims never starves a writer. Whatever frees
 paths calls `serve` in the same transaction, and the tickets that now fit become claims there and then.
-
-The wait-for graph is made from the same snapshot: a session with a ticket waits for the holders of what it wants and
-for the sessions of the earlier tickets that want it too. A ticket that would close a cycle is refused.
-
-For units of a resource (see `units`), a session waits for all who hold some, and whichever of them comes first will
-do. So a cycle there is refused only if it leaves nobody who can go on: `_stuck` lets everyone go who can, and looks who
-remains.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
 
-from gitfleet.base.names import SessionId
-from gitfleet.base.text import display
 from gitfleet.claims import conflicts, model, tickets, units
 from gitfleet.claims.model import EXCLUSIVE, Claim, Unreadable
 from gitfleet.claims.tickets import Ticket, Want
-from gitfleet.codec import TEXT, Struct, field
-from gitfleet.errors import Deadlock
-from gitfleet.ledger.model import Changes, View
+from gitfleet.codec import TEXT, Struct, field, replace
+from gitfleet.ledger.model import Changes, Operation, View
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.patterns.language import Pattern
 from gitfleet.sessions import session_records
@@ -51,12 +40,13 @@ def earlier(line: Sequence[Ticket], place: tuple[int, int, str] | None) -> list[
 def blockers(view: View, line: Sequence[Ticket], ticket: Ticket) -> list[Blocker]:
     """Why a ticket of the line waits: claims of others on what it wants, and earlier tickets of others."""
     before = earlier(line, ticket.place)
-    return list(_blockers(view, before, ticket.wants, ticket.session, case_sensitive=ticket.exact_case))
+    return list(all_blockers(view, before, ticket.wants, ticket.session, case_sensitive=ticket.exact_case))
 
 
-def _blockers(
+def all_blockers(
     view: View, before: Sequence[Ticket], wants: Sequence[Want], session_id: str, *, case_sensitive: bool
 ) -> Iterator[Blocker]:
+    """The same for some of what a session wants, with the tickets `before` it; found as they are asked for."""
     before = [ticket for ticket in before if ticket.session != session_id]
     for want in wants:
         pattern = want.meant
@@ -145,7 +135,9 @@ def serve(view: View, changes: Changes, generation: int, at: int) -> tuple[Chang
         if session_records.find(now, ticket.session) is None:
             after[ticket.where] = None
             continue
-        in_its_way = _blockers(now, waiting, ticket.wants, ticket.session, case_sensitive=ticket.exact_case)
+        in_its_way = all_blockers(
+            now, waiting, ticket.wants, ticket.session, case_sensitive=ticket.exact_case
+        )
         if next(in_its_way, None) is not None:
             waiting.append(ticket)
             continue
@@ -168,80 +160,14 @@ def _own_on(view: View, claim: Claim) -> list[Claim]:
     return [item for item in mine if (item.pattern == claim.pattern or item.slots) and item.id != claim.id]
 
 
-def deadlock(view: View, line: Sequence[Ticket], ticket: Ticket) -> Deadlock | None:
-    """The error for a ticket that would close a cycle of sessions that wait for each other, or None."""
-    all_tickets = sorted([*line, ticket], key=lambda item: item.place)
-
-    @cache
-    def behind(session: str) -> list[Blocker]:
-        """What a session waits for; asked only of those that the search comes by."""
-        own = tickets.of_session(all_tickets, session)
-        return [found for item in own for found in blockers(view, all_tickets, item)]
-
-    cycle = _cycle(behind, ticket.session)
-    if cycle is not None and any(model.parsed(blocker.wanted).units for _, blocker in cycle):
-        stuck = _stuck(view, all_tickets)
-        cycle = None
-        if ticket.session in stuck:
-            cycle = _cycle(lambda who: [b for b in behind(who) if b.session in stuck], ticket.session)
-    if cycle is None:
-        return None
-    steps = [f"{display(who)} waits for {display(b.held)} of {display(b.session)}" for who, b in cycle]
-    return Deadlock(
-        f"Waiting would never end: {'; '.join(steps)}.",
-        hint="Release what the others wait for, or do other work first.",
-        cycle=[{**b.encode(), "session": who, "waits_for": b.session} for who, b in cycle],
-    )
+def given(served: Sequence[Claim]) -> str:
+    """What the line was given in the same transaction, for the log."""
+    return "".join(f"; {claim.session} is given {claim.pattern}" for claim in served)
 
 
-def _stuck(view: View, line: Sequence[Ticket]) -> set[SessionId]:
-    """The sessions that would wait for ever: those left when everyone who can go on has gone, and let go of everything."""
-    waiting = {ticket.session for ticket in line}
-    while True:
-        go_on = {
-            session
-            for session in waiting
-            if all(_will_fit(view, line, ticket, waiting) for ticket in tickets.of_session(line, session))
-        }
-        if not go_on:
-            return waiting
-        waiting -= go_on
-
-
-def _will_fit(view: View, line: Sequence[Ticket], ticket: Ticket, waiting: set[SessionId]) -> bool:
-    """Whether a ticket is served once nobody but the sessions `waiting` has or wants anything."""
-    before = [other for other in earlier(line, ticket.place) if other.session in waiting]
-    for want in ticket.wants:
-        pattern = want.meant
-        if pattern.units:
-            near = units.others(model.near(view, pattern.prefix_key), ticket.session)
-            held = [item for item in near if isinstance(item, Claim) and item.session in waiting]
-            aside = units.reserved(before, pattern, ticket.session, held)
-            if not units.fits(pattern, want.capacity, held, aside):
-                return False
-            continue
-        found = _blockers(view, before, [want], ticket.session, case_sensitive=ticket.exact_case)
-        if any(blocker.session in waiting for blocker in found):
-            return False
-    return True
-
-
-def _cycle(behind: Callable[[str], list[Blocker]], start: str) -> list[tuple[str, Blocker]] | None:
-    """The shortest way from `start`, each session being `behind` others, back to it."""
-    seen = {start}
-    ways: list[list[tuple[str, Blocker]]] = [[]]
-    while ways:
-        longer = []
-        for way in ways:
-            here = way[-1][1].session if way else start
-            for blocker in behind(here):
-                if blocker.session == start:
-                    return [*way, (here, blocker)]
-                if blocker.session not in seen:
-                    seen.add(blocker.session)
-                    longer.append([*way, (here, blocker)])
-        ways = longer
-    return None
+def taken_up(claim: Claim, operation: Operation) -> Claim:
+    """A claim that the line gave, once its session has it in hand: its age counts from then on."""
+    return replace(claim, accept_within=0, granted_at=operation.at, uptime=operation.timing.uptime)
 
 
 def _claims(view: View, ticket: Ticket, generation: int, at: int) -> Iterator[Claim]:

@@ -14,7 +14,8 @@ class Grid(Struct):
     """A table: `head` and `rows` of equal length. Text in it is made safe when it is shown.
 
     `colours` gives a colour to cells of the column `coloured` by their first word. A terminal that is too narrow goes
-    without the columns in `optional`, the first of them first, and cuts cells of others short, those in `kept` last.
+    without the columns in `optional`, the first of them first, and cuts cells of others short; then without those in `spare`,
+    where cells would be too short to be read. Where those in `kept` cannot stay whole, a row becomes several lines.
     """
 
     head: tuple[str, ...]
@@ -23,6 +24,7 @@ class Grid(Struct):
     colours: Mapping[str, str] = {}
     optional: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    spare: tuple[str, ...] = ()
 
 
 class Reply(Struct):

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import gitfleet
 from gitfleet.base.console import out
-from gitfleet.cli import contents, fast_args, helping
+from gitfleet.cli import contents, fast_args
 from gitfleet.cli.declaring import JSON, Command, Group, Option, parameters
 
 HELP = """Coordinate many coding agents on one repository with nothing but git.
@@ -32,13 +32,28 @@ def run(arguments: Sequence[str]) -> int:
     if len(words) == 2 and words[0] == SCRIPT:  # for a shell that is named, from wherever we are started
         os.environ[COMPLETING], words = f"source_{words[1]}", []
     if COMPLETING not in os.environ:
-        words = _verb_first(helping.asked(words))
+        words = _verb_first(_help_asked(words))
         code = _plain(words)
         if code is not None:
             return code
     from gitfleet.cli import usage  # the framework: more than most commands take
 
     return usage.run(whole(), words)
+
+
+def _help_asked(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `help` put as `--help`: `help`, `help claim`, `session help start`; none at all are `help`."""
+    words, start = list(arguments), 2 if arguments[:1] == ["-C"] else 0
+    here = words[start:]
+    if not here or here in (["help"], ["help", "help"]):
+        return [*words[:start], "--help"]
+    if here[0] == "help" and ("--json" in here or here[1:] in (["-h"], ["--help"])):
+        return words
+    if here[0] == "help":
+        return [*words[:start], *here[1:], "--help"]
+    if here[0] in contents.VERBS and here[1:2] == ["help"]:
+        return [*words[:start], here[0], *here[2:], "--help"]
+    return words
 
 
 def _verb_first(words: list[str]) -> list[str]:
@@ -70,10 +85,22 @@ def _commands(prefix: str, rows: Mapping[str, contents.CommandEntry]) -> dict[st
     return {name: Command(prefix + name, entry.home, entry.passes_on) for name, entry in rows.items()}
 
 
-def _options(
-    directory: Annotated[str, Option("-C", metavar="PATH", help="Run as if started in PATH.")] = ".",
-    version: Annotated[bool, Option("--version", help="Show the version.")] = False,
-) -> None:
+def _asked_for(words: list[str]) -> tuple[Command | Group, list[str]]:
+    """What `whole().find` finds, made alone."""
+    name = words[0] if words else ""
+    if name in contents.NOUNS:
+        return _noun(name).find(words[1:])
+    for rows in contents.COMMANDS.values():
+        if name in rows:
+            return Command(name, rows[name].home, rows[name].passes_on), words[1:]
+    return whole().find(words)
+
+
+Directory = Annotated[str, Option("-C", metavar="PATH", help="Run as if started in PATH.")]
+Version = Annotated[bool, Option("--version", help="Show the version.")]
+
+
+def _options(directory: Directory = ".", version: Version = False) -> None:
     """What goes before the command."""
 
 
@@ -82,9 +109,11 @@ def _plain(words: Sequence[str]) -> int | None:
     start = 2 if words[:1] == ["-C"] else 0
     if list(words) == ["--version"]:
         return _say(version())
-    found, rest = whole().find(words[start:])
+    found, rest = _asked_for(list(words[start:]))
     alone = isinstance(found, Group) and not found.default and not rest
     if alone or rest in (["-h"], ["--help"]):
+        from gitfleet.cli import helping  # for this alone
+
         return None if start else _say(helping.text(found))
     call = _call(found, rest)
     if call is None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from gitfleet.base import collecting, delivery, files
 from gitfleet.cli import render
 from gitfleet.cli.answer import Reply, Telling, Watching
 from gitfleet.errors import FleetError
 from gitfleet.fleet.views import envelope
+
+if TYPE_CHECKING:
+    from gitfleet.cli.screen import WatchScreen
 
 _Told = TypeVar("_Told")
 READ_ONLY = frozenset([
@@ -68,15 +71,16 @@ def _watch(command: str, watch: Watching, *, as_json: bool) -> int:
     A terminal is drawn anew each time. Elsewhere an answer is shown when its gist is another, JSON as one line each.
     """
     shown: object = None
-    screen = sys.stdout.isatty() and not as_json
+    screen = _screen() if sys.stdout.isatty() and not as_json else None
     try:
         while True:
             answer = _ask(command, watch.look, as_json=as_json)
-            if screen:
-                render.clear()
             gist = watch.gist(answer)
             if screen or answer.code or gist != shown:
-                render.show(command, answer, as_json=as_json, compact=True)
+                if screen and not answer.code:
+                    screen.draw(answer)
+                else:
+                    render.show(command, answer, as_json=as_json, compact=True)
                 delivery.done()
                 shown = gist
             delivery.failed()
@@ -86,6 +90,12 @@ def _watch(command: str, watch: Watching, *, as_json: bool) -> int:
         return 0
     finally:
         watch.close()
+
+
+def _screen() -> WatchScreen:
+    from gitfleet.cli.screen import WatchScreen  # rich: 50 ms
+
+    return WatchScreen()
 
 
 def _follow(command: str, answer: Telling, *, as_json: bool) -> int:

@@ -11,7 +11,6 @@ from gitfleet.claims import service
 from gitfleet.claims.asking import Claimed, Released
 from gitfleet.claims.conflict_text import kept_by, stays, units
 from gitfleet.claims.model import SHARED, Claim
-from gitfleet.claims.retained_claims import LetGone
 from gitfleet.claims.service import Terms
 from gitfleet.claims.tickets import DEFAULT_PRIORITY
 from gitfleet.cli import render
@@ -28,8 +27,9 @@ from gitfleet.obstacles import Obstacle
 from gitfleet.telling import remarks
 
 if TYPE_CHECKING:
+    from gitfleet.claims.retained_claims import LetGone
     from gitfleet.fleet.views.claim_rows import ClaimRow, PathRow, UnreadableRow
-    from gitfleet.fleet.views.grants import ClaimAnswer
+    from gitfleet.fleet.views.grants import ClaimAnswer, ReleaseAnswer
 
 Paths = Annotated[
     list[str],
@@ -37,6 +37,7 @@ Paths = Annotated[
         metavar="PATH...", help="Files, folders, globs, from the root (`./x`: from here); or `res:NAME`."
     ),
 ]
+Listed = Annotated[bool, Option("--paths", help="Paths follow. They do without it, too.")]
 SomePaths = Annotated[
     list[str] | None,
     Argument(metavar="[PATH]...", help="Only what meets these paths.", complete="claimed"),
@@ -87,6 +88,7 @@ Report = Annotated[
 def claim(
     paths: Paths,
     session: SessionFlag = None,
+    listed: Listed = False,
     shared: Shared = False,
     exclusive: Exclusive = False,
     ttl: Ttl = None,
@@ -101,6 +103,7 @@ def claim(
     With --wait, stand in line for what others hold: first come, first served; exit code 11 when the time is over (the
     place is kept), 14 when waiting would never end.
     """
+    del listed
     if shared and exclusive:
         raise UsageError("A claim is either shared or exclusive.", hint="Leave one of the options out.")
     mode = True if shared else False if exclusive else None
@@ -131,8 +134,6 @@ def release(
     if paths and everything:
         words = "You named paths, and --all as well."
         raise UsageError(words, hint="Leave the paths out, or `--all`.")
-    from gitfleet.fleet.views import grants  # of no use to a claim
-
     with as_session(session) as (fleet, own):
         result: Released | LetGone
         if branch is None:
@@ -145,7 +146,13 @@ def release(
             lines = [f"released: {claim.pattern}" for claim in result.released]
             lines += kept(result.retained, "still ")
         warnings = _warnings(fleet, result, own)
-        return Reply(grants.released(own, result), lines, _status(result, 0), 0, warnings, own)
+        return Reply(lambda: _released(own, result), lines, _status(result, 0), 0, warnings, own)
+
+
+def _released(session: SessionId, result: Released | LetGone) -> ReleaseAnswer:
+    from gitfleet.fleet.views import grants  # only programs want it
+
+    return grants.released(session, result)
 
 
 def claims(

@@ -153,7 +153,7 @@ def parameters(function: Callable[..., Any]) -> Sequence[Parameter]:
 
 
 def _declared(function: Callable[..., Any]) -> Iterator[Parameter]:
-    hints = get_type_hints(function, include_extras=True)
+    hints = _hints(function)
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     defaults = function.__defaults__ or ()
     first = len(names) - len(defaults)
@@ -162,6 +162,15 @@ def _declared(function: Callable[..., Any]) -> Iterator[Parameter]:
         kind, many = _kind(hints[name].__origin__)
         default = None if required else defaults[position - first]
         yield Parameter(name, hints[name].__metadata__[0], kind, many, required, default)
+
+
+def _hints(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """What the annotations of a function stand for. Where all are names, these are looked up: to compile each costs a tenth of a claim."""
+    said = {name: text for name, text in function.__annotations__.items() if name != "return"}
+    known = function.__globals__
+    if all(text in known for text in said.values()):
+        return {name: known[text] for name, text in said.items()}
+    return get_type_hints(function, include_extras=True)
 
 
 def _kind(annotation: Any) -> tuple[type, bool]:

@@ -6,7 +6,6 @@ declarations, and knows what to say (a test holds the two together).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -83,7 +82,7 @@ def _value(one: Parameter, text: str) -> Any:
         raise Odd
     value = one.kind(text)
     low, high = (one.declared.min, one.declared.max) if isinstance(one.declared, Option) else (None, None)
-    if not (-math.inf if low is None else low) <= value <= (math.inf if high is None else high):
+    if (low is not None and value < low) or (high is not None and value > high):
         raise Odd
     return value
 

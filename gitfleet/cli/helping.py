@@ -19,21 +19,6 @@ COMPLETION = {
 """The options of the framework's own."""
 
 
-def asked(arguments: Sequence[str]) -> list[str]:
-    """The arguments with `help` put as `--help`: `help`, `help claim`, `session help start`; none at all are `help`."""
-    words, start = list(arguments), 2 if arguments[:1] == ["-C"] else 0
-    here = words[start:]
-    if not here or here in (["help"], ["help", "help"]):
-        return [*words[:start], "--help"]
-    if here[0] == "help" and ("--json" in here or here[1:] in [[name] for name in NAMES]):
-        return words
-    if here[0] == "help":
-        return [*words[:start], *here[1:], "--help"]
-    if here[0] in contents.VERBS and here[1:2] == ["help"]:
-        return [*words[:start], here[0], *here[2:], "--help"]
-    return words
-
-
 def text(command: Command | Group) -> str:
     """The help of one command."""
     name, params = command.name, command.params

@@ -21,6 +21,7 @@ from gitfleet.gates.leases import GateLease
 from gitfleet.gates.model import GateHistory, Verdict
 from gitfleet.git import fleetrefs
 from gitfleet.jobs.archives.archived_job import ArchivedJob
+from gitfleet.ledger.commits import Transaction
 from gitfleet.ledger.model import NODE, PERSON, SESSION
 from gitfleet.mergequeue.model import CandidateResult, GateRun, QueueEntry, QueueState
 from gitfleet.nodes.records import Detail, Heartbeat
@@ -48,7 +49,7 @@ REFS: Mapping[str, str] = {
 }
 """Every ref, and what it is."""
 RECORDS: Sequence[type[Record]] = (
-    Session, Claim, EndedGrant, Ticket, Message, ToldPair, Verdict, GateHistory, GateLease, QueueState, QueueEntry, GateRun,
+    Transaction, Session, Claim, EndedGrant, Ticket, Message, ToldPair, Verdict, GateHistory, GateLease, QueueState, QueueEntry, GateRun,
     CandidateResult, SharedJob, JobPrompt, TakenWork, PoolPause, RiskBudget, StakedPlan, Heartbeat, Detail, ArchivedJob,
     FleetPlan, HostPart,
 )  # fmt: skip

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # all of `signal`, with a table of all of them, takes a twentieth of a claim
 import os
-import signal
 import sys
 from contextlib import suppress
 
@@ -27,7 +27,9 @@ def process() -> NoReturn:
 
 def main() -> int:
     """Run the command line of this process; its exit code."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, every git seems to have ended with 0
+    _signal.signal(
+        _signal.SIGCHLD, _signal.SIG_DFL
+    )  # where it is ignored, every git seems to have ended with 0
     try:
         return _run()
     except KeyboardInterrupt:  # before or after the command itself, which answers in its own way

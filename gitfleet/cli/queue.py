@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
-from gitfleet.base import clock, shellwords
+from gitfleet.base import advice, clock, shellwords
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import counted, duration
 from gitfleet.cli import render
@@ -26,6 +26,7 @@ from gitfleet.mergequeue.adding import QueuedBranch, Wanted
 from gitfleet.mergequeue.model import Mode
 from gitfleet.mergequeue.requests import EntryChanged
 from gitfleet.mergequeue.service import MergeQueue
+from gitfleet.mergequeue.states import HANDED_BACK
 from gitfleet.nodes import log_tails
 from gitfleet.sessions.local import VARIABLE
 
@@ -235,7 +236,9 @@ def why(entry: OfEntry) -> Reply:
         found = views.why(fleet, entry)
         lines = [f"{found['branch']} is {found['state']} ({found['reason']}): {found['why']}"]
         lines += _evidence(found["evidence"], found["id"])
-        lines += [f"next: {found['next']}"] if found["next"] else []
+        again = found["state"] in HANDED_BACK and found["next"] == advice.QUEUE_ADD.of(found["branch"])
+        when = ", with a new commit on it" if again else ""
+        lines += [f"next{when}: {found['next']}"] if found["next"] else []
         return informed(fleet, found, lines)
 
 

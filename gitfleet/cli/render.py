@@ -98,11 +98,6 @@ def grid(content: Grid) -> None:
         out(line)
 
 
-def clear() -> None:
-    """An empty screen, on a terminal."""
-    out("\x1b[H\x1b[2J\x1b[3J")
-
-
 def table(rows: Sequence[tuple[str, ...]], head: tuple[str, ...]) -> list[str]:
     """Columns of plain text, each as wide as its widest cell (the last one free)."""
     cells = [head, *[tuple(spoken(display(cell)) for cell in row) for row in rows]]
@@ -113,9 +108,4 @@ def table(rows: Sequence[tuple[str, ...]], head: tuple[str, ...]) -> list[str]:
     ]
 
 
-def colour() -> bool:
-    """Whether stdout is a terminal that wants colour (NO_COLOR obeyed)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-
-
-__all__ = ["colour", "failure", "holder", "note", "out", "show", "show_failure", "table"]
+__all__ = ["failure", "holder", "note", "out", "show", "show_failure", "table"]

@@ -26,6 +26,7 @@ HEAD = (
     "SESSION", "LIVENESS", "AGENT", "PATTERN", "BRANCH", "+/-", "DIRTY", "CLAIMS", "ACTIVE", "NODE", "WORKTREE", "TITLE",
 )  # fmt: skip
 OPTIONAL = ("WORKTREE", "PATTERN", "NODE", "ACTIVE", "TITLE")
+SPARE = ("DIRTY", "+/-", "AGENT", "BRANCH")
 SHOWN = 20
 NAMED = 20
 """Claims of a session that more than fill their column."""
@@ -134,7 +135,7 @@ def _lines(found: StatusAnswer) -> Iterator[str | Grid]:
         yield _jobs(found["jobs"])
     if sessions:
         cells = [_cells(row) for row in shown(sessions)]
-        yield Grid(HEAD, cells, coloured="LIVENESS", colours=COLOURS, optional=OPTIONAL)
+        yield Grid(HEAD, cells, coloured="LIVENESS", colours=COLOURS, optional=OPTIONAL, spare=SPARE)
         if rest := sorted(sessions, key=_trouble)[MOST:]:
             yield f"and {_summary(rest)}: `gitfleet session list`"
     if retained:

@@ -14,6 +14,7 @@ from gitfleet.fleet.fleet import Fleet
 if TYPE_CHECKING:
     from gitfleet.web.server import WebServer
 
+_OPEN = "Other machines can ask this server, and whoever listens on the way reads the tokens: an ssh tunnel is mostly the better way."
 Port = Annotated[
     int, Option("--port", metavar="N", min=0, max=65535, help="The port; 0 takes any that is free.")
 ]
@@ -37,7 +38,7 @@ def _serving(port: int, host: str, *, read_only: bool) -> Iterator[Reply]:
     except ModuleNotFoundError as error:
         words = f"The page needs a package that is not installed: {error.name}."
         raise UsageError(
-            words, hint="Install gitfleet with its extra `web`: `pip install 'gitfleet[web]'`."
+            words, hint="Install gitfleet anew with its extra: in its checkout, `pip install '.[web]'`."
         ) from error
     with Fleet.open() as fleet:
         server = WebServer(fleet, host, port, read_only=read_only)
@@ -65,4 +66,5 @@ def _started(server: WebServer, *, read_only: bool) -> Reply:
     ]
     if sys.stdout.isatty():  # the link is for this screen, and for no file
         lines.insert(1, f"page: {server.url}/#token={tokens.read_only if read_only else tokens.full}")
-    return Reply(data, lines)
+    warnings = [_OPEN] if server.is_open else []
+    return Reply(data, lines, warnings=warnings)

@@ -42,7 +42,7 @@ def put(repository: Repository) -> Installation:
 def put_again(repository: Repository) -> list[str]:
     """The same where they were before, since another tool may have put its own there; what was mended, in words."""
     done = put(repository)
-    words = [f"hooks put into {', '.join(done.folders)}", *done.notes] if done.changed else []
+    words = [f"hooks renewed in {', '.join(done.folders)}", *done.notes] if done.changed else []
     return [*words, *done.closed]
 
 

@@ -42,8 +42,9 @@ class FleetClaims(Claims):
 
         On which branch its work on them was pushed is told first, so that who has them next is told.
         """
-        from gitfleet.upkeep import branches  # what has landed takes much to tell; of no use to a claim
+        if self._clone.ledger.node.hub:
+            from gitfleet.upkeep import branches  # what has landed takes much to tell; of no use to a claim
 
-        with suppress(FleetError):
-            branches.retain_pushed(self._clone, session)
+            with suppress(FleetError):
+                branches.retain_pushed(self._clone, session)
         return super().release(session, texts, timeout=timeout)

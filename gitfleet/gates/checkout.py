@@ -86,7 +86,6 @@ class _Checkout:
     def __init__(self, repository: Repository, slot: Slot) -> None:
         name = os.path.basename(repository.main or "").lstrip(".") or "repository"
         self._repository = repository
-        self._slot = slot
         self.path = os.path.join(slot.folder, name)
         self._kept = os.path.join(slot.folder, "index")
         self._env = {VARIABLE: slot.folder}

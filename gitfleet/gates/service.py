@@ -31,7 +31,6 @@ from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.model import SESSION, Actor, View
 
 _PAUSE = 2.0
-_REFRESH = 15.0
 _AUTHOR = b"gitfleet <gitfleet@localhost> 0 +0000"
 
 

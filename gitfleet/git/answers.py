@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
-from enum import Enum
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from gitfleet.base import advice
 from gitfleet.base.processes import Completed
-from gitfleet.codec import Struct
 from gitfleet.errors import Damaged, FleetError, HubError, HubRefused, HubUnreachable, LocalStorage
 from gitfleet.git import fleetrefs
 from gitfleet.git.program import failed, redact
+from gitfleet.git.push_answer import NO_ATOMIC, Push, PushAnswer
 from gitfleet.git.trees import MEND
-
-if TYPE_CHECKING:
-    from gitfleet.git.advertisement import Shown
 
 # Reasons in a "[remote rejected]" line that say no for good. Any other is a lost race or a lock: it may work next time.
 _DECLINED = (
@@ -47,7 +42,6 @@ _HERE_GONE = (
     rb"(?m)^(?:fatal|error): (?:bad (?:\w+ )?object|unable to read|[Cc]ould not read|missing \w+ object|object file|"
     rb"loose object|unable to parse \w+).*?\b([0-9a-f]{40})\b"
 )
-_NO_ATOMIC = r"does not support\W+(?:--)?atomic"
 _CHATTER = (
     "error: failed to push some refs", "error: remote unpack failed: eof", "Please make sure you have",
     "and the repository exists.", "To ", "Done",
@@ -57,42 +51,6 @@ NO_REF = "couldn't find remote ref"
 _NOT_FORWARD = "non-fast-forward"
 _BRANCH_REFUSED = r"(?m)^! \S*:refs/heads/\S+ \[remote rejected\] \((?!atomic)"
 """What git says of a branch that a hub does not let this user move; to go back with others of the push is no refusal."""
-
-
-class Push(Enum):
-    """What a push answered, or what it answered of one ref. Only DONE is certain; the others are looked up.
-
-    BROKEN is none that the hub was asked for: an object that should go there is gone from this clone. HELD is a ref that
-    stays where it was only because another one of the same push did not move.
-    """
-
-    DONE = "done"
-    LOST = "lost"
-    REFUSED = "refused"
-    UNKNOWN = "unknown"
-    BROKEN = "broken"
-    HELD = "held"
-
-
-class PushAnswer(Struct):
-    """The outcome and, unless it is DONE, git's words, secrets taken out. `rejected` is whether the hub itself said no to one of the refs, `unsent`
-    whether git sent nothing, since all refs were elsewhere than named.
-
-    `refs` is what became of each ref that was spoken of: DONE, LOST, REFUSED, UNKNOWN or HELD. `shown` is what the hub showed of
-    its branches before anything was sent, where that was asked for and understood.
-    """
-
-    outcome: Push
-    output: str
-    rejected: bool = False
-    unsent: bool = False
-    refs: Mapping[str, Push] = {}
-    shown: Shown | None = None
-
-    @property
-    def not_atomic(self) -> bool:
-        """Whether nothing was tried, since the hub has no atomic push."""
-        return self.outcome is not Push.DONE and re.search(_NO_ATOMIC, self.output) is not None
 
 
 def of_push(done: Completed) -> PushAnswer:
@@ -130,7 +88,7 @@ def _outcome(done: Completed, rows: Sequence[Sequence[bytes]], reasons: Sequence
         return Push.UNKNOWN
     if reasons:
         return Push.LOST
-    unable = re.search(_NO_ATOMIC.encode(), done.stderr)
+    unable = re.search(NO_ATOMIC.encode(), done.stderr)
     return Push.REFUSED if not rows and (unable or _any(_DENIED, done.stderr)) else Push.UNKNOWN
 
 

@@ -6,8 +6,8 @@ commands, where importing pygit2 (some 80 ms) would be most of the cost, and rep
 
 from __future__ import annotations
 
+import _thread  # `threading` makes a dozen classes, of which no claim needs one
 import os
-import threading
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -47,7 +47,7 @@ class _Writing:
 
     def __init__(self, git_dir: str) -> None:
         self._pending = Pending(git_dir)
-        self._turn = threading.RLock()
+        self._turn = _thread.RLock()
 
     def write(self, kind: str, data: bytes) -> str:
         """Keep a new object; its id. It is stored at the next `flush`, and can be read here at once."""

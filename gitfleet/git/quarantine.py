@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -272,6 +271,8 @@ class Quarantine:
 @contextmanager
 def quarantine(source: Git, rules: MergeRules = PLAIN) -> Iterator[Quarantine]:
     """A quarantine beside the clone of `source`, gone at the end. Costs some files, no process."""
+    import tempfile  # 4 ms, and a release only looks whether it needs any of this
+
     with tempfile.TemporaryDirectory(prefix="gitfleet-", ignore_cleanup_errors=True) as folder:
         yield Quarantine(source, folder, rules)
 

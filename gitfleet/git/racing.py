@@ -17,7 +17,7 @@ from typing import NamedTuple
 from gitfleet.base import files
 from gitfleet.base.processes import Completed
 from gitfleet.git import answers
-from gitfleet.git.answers import PushAnswer
+from gitfleet.git.push_answer import PushAnswer
 from gitfleet.git.remote import Remote, Update
 
 PATIENCE = 40.0

@@ -17,9 +17,10 @@ from gitfleet.base.processes import Completed
 from gitfleet.codec import Struct, replace
 from gitfleet.errors import UNCHANGED, FleetError, HubRefused
 from gitfleet.git import advertisement, answers, head, noted_settings, ssh_sharing
-from gitfleet.git.answers import Push, PushAnswer, hub_error
+from gitfleet.git.answers import hub_error
 from gitfleet.git.head import Head
 from gitfleet.git.program import TIMEOUT, Git, redact
+from gitfleet.git.push_answer import Push, PushAnswer
 
 _QUIET = ("-c", "fetch.prune=false", "-c", "fetch.fsckObjects=false", "-c", "fetch.writeCommitGraph=false",
           "-c", "gc.auto=0", "-c", "maintenance.auto=false")  # fmt: skip

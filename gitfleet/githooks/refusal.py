@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gitfleet.base import shellwords
 from gitfleet.base.console import note
 from gitfleet.base.text import display
-from gitfleet.claims import conflicts, orphans
+from gitfleet.claims import orphans, refusals
 from gitfleet.claims.conflict_text import holder
 from gitfleet.claims.policy import Policy
 from gitfleet.errors import Conflict, FleetError, PolicyRefused, StaleFence, Unverifiable
@@ -113,7 +113,7 @@ def _for_those_of_others(judgement: PathJudgement) -> str:
         claims = list(dict.fromkeys(item.path for item in judgement.theirs))
         start = "" if judgement.session else "start a session (`gitfleet session start`), and "
         return f"{left.here}: {start}`{_claim(claims)}` takes its claims over."
-    return conflicts.build_on(left.kept)
+    return refusals.build_on(left.kept)
 
 
 def _claim(paths: Sequence[str]) -> str:

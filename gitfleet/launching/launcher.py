@@ -109,7 +109,7 @@ def program(command: Sequence[str], agent: str = "") -> list[str]:
         if shutil.which(name):
             return [name]
     raise UsageError(
-        f"No command was given, and {' or '.join(named or AGENTS)} was not found on PATH.",
+        f"No command was given, and PATH has no {' or '.join(named or AGENTS)}.",
         hint=f"Name the command: {advice.START_WITH.of('COMMAND')}.",
     )
 

@@ -13,9 +13,10 @@ from typing import Any
 from gitfleet.base import canonical
 from gitfleet.base.names import Oid
 from gitfleet.base.text import one_line
-from gitfleet.codec import Struct
+from gitfleet.codec import TEXT, WHOLE, Broken, Many, Record, Shape, Struct, field
 from gitfleet.errors import UNCHANGED, Corrupt, Damaged, NewerFormat
 from gitfleet.git.trees import MEND, Objects, Snapshot, parse
+from gitfleet.ledger import format
 from gitfleet.ledger.format import UPGRADE
 from gitfleet.ledger.model import FLEET, FORMAT, SCHEMA, TRANSACTION, Operation, operation_from
 
@@ -38,13 +39,24 @@ class Tip(Struct):
         return one_line(self.message)
 
 
-class Transaction(Struct):
-    """What one commit carries. `raw` keeps the operations as written, those of newer formats included."""
+class _AsWritten(Shape[dict[str, Any]]):
+    """An operation as it was written."""
 
-    generation: int
-    node: str
-    at: int
-    raw: tuple[dict[str, Any], ...]
+    def decode(self, raw: Any) -> dict[str, Any]:
+        if type(raw) is not dict:
+            raise Broken("fields were expected")
+        return raw
+
+
+class Transaction(Record):
+    """What one commit carries. Its operations stay as they were written, those of newer formats included."""
+
+    KIND = "transaction"
+    generation: int = field(WHOLE)
+    node: str = field(TEXT)
+    at: int = field(WHOLE)
+    raw: tuple[dict[str, Any], ...] = field(Many(_AsWritten()), key="operations")
+    schema: int = field(WHOLE)
 
     def operations(self, where: str) -> list[Operation]:
         """The operations. Raises NewerFormat or Corrupt at the first that cannot be read."""
@@ -60,7 +72,7 @@ def write_root(objects: Objects) -> str:
     """Make the root commit; its id is the same in every repository. It is stored at the next `flush`."""
     tree = Snapshot(objects, None)
     tree.put(FLEET, canonical.dump(_ROOT_FLEET))
-    tree.put(TRANSACTION, canonical.dump(_transaction(0, "", ROOT_TIME, [])))
+    tree.put(TRANSACTION, canonical.dump(Transaction(0, "", ROOT_TIME, (), SCHEMA)))
     message = "The fleet begins\n\nFleet-Generation: 0\nFleet-Schema: 1\n"
     return objects.write("commit", as_bytes(tree.write(), None, "gitfleet", ROOT_TIME, message))
 
@@ -77,9 +89,8 @@ def write(
 ) -> Tip:
     """Store the commit that follows `parent` with the records in `tree`. Nothing points at it yet."""
     generation = parent.generation + 1
-    tree.put(
-        TRANSACTION, canonical.dump(_transaction(generation, node, at, [op.encode() for op in operations]))
-    )
+    carried = Transaction(generation, node, at, tuple(op.encode() for op in operations), SCHEMA)
+    tree.put(TRANSACTION, canonical.dump(carried))
     oid_tree = tree.write()
     message = _message(generation, node, operations, subjects)
     oid = objects.write("commit", as_bytes(oid_tree, parent.oid, node, at, message))
@@ -123,26 +134,20 @@ def _no_commit(oid: str, error: Exception) -> Corrupt:
 
 
 def transaction(objects: Objects, tip: Tip) -> Transaction:
-    """The transaction that `tip` carries. Raises Corrupt."""
+    """The transaction that `tip` carries. Raises Corrupt, NewerFormat."""
     try:
         entry = parse(objects.read(tip.tree)[1])[TRANSACTION]
-        raw = canonical.load(objects.read(entry.oid)[1])
-        node, at, operations = str(raw["node"]), int(raw["at"]), raw["operations"]
-        schema = raw["schema"]
-        sound = raw["kind"] == "transaction" and raw["generation"] == tip.generation
-        sound = sound and isinstance(operations, list) and type(schema) is int
-        sound = sound and all(isinstance(operation, dict) for operation in operations)
-    except (KeyError, ValueError, TypeError) as error:
+        data = objects.read(entry.oid)[1]
+    except (KeyError, ValueError) as error:
+        raise Corrupt(f"The ledger commit {tip.oid} carries no transaction.", where=tip.oid) from error
+    found = format.read(Transaction, data, tip.oid, of=", a commit of the ledger,")
+    if found.schema > SCHEMA:
+        raise _newer(tip.oid, found.schema)
+    if found.generation != tip.generation:
         raise Corrupt(
-            f"The ledger commit {tip.oid} carries no readable transaction: {error}", where=tip.oid
-        ) from error
-    if not sound:
-        raise Corrupt(
-            f"The ledger commit {tip.oid} carries a transaction that is not its own.", where=tip.oid
+            f"The ledger commit {tip.oid} carries the transaction of another generation.", where=tip.oid
         )
-    if schema > SCHEMA:
-        raise _newer(tip.oid, schema)
-    return Transaction(tip.generation, node, at, tuple(operations))
+    return found
 
 
 def trailer(message: str, name: str) -> str:
@@ -154,18 +159,6 @@ def trailer(message: str, name: str) -> str:
         if key == name:
             return value.strip()
     return ""
-
-
-def _transaction(generation: int, node: str, at: int, operations: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "v": FORMAT,
-        "kind": "transaction",
-        "schema": SCHEMA,
-        "generation": generation,
-        "node": node,
-        "at": at,
-        "operations": operations,
-    }
 
 
 def _message(generation: int, node: str, operations: Sequence[Operation], subjects: Sequence[str]) -> str:

@@ -12,8 +12,8 @@ from typing import Protocol
 from gitfleet.base import advice
 from gitfleet.errors import Corrupt, NoFleet
 from gitfleet.git import fleetrefs, refs
-from gitfleet.git.answers import Push, PushAnswer
 from gitfleet.git.program import TIMEOUT, Git, GitFailed
+from gitfleet.git.push_answer import Push, PushAnswer
 from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits
 from gitfleet.ledger.commits import Tip

@@ -17,9 +17,9 @@ from typing import Any
 from gitfleet.base import clock
 from gitfleet.codec import Struct, replace
 from gitfleet.errors import UNCHANGED, FleetError, HubUnreachable, LocalStorage, NewerFormat
-from gitfleet.git import answers, fleetrefs, refs
-from gitfleet.git.answers import Push, PushAnswer, hub_error
+from gitfleet.git import fleetrefs, refs
 from gitfleet.git.program import Git
+from gitfleet.git.push_answer import Push, PushAnswer
 from gitfleet.git.trees import Objects, Snapshot
 from gitfleet.ledger import commits, format, moves
 from gitfleet.ledger.commits import Tip
@@ -164,10 +164,12 @@ class Leader:
             self.met = True
             self._refuse(decided, refused.error)
             return None
-        if answer.outcome is Push.REFUSED:
-            raise hub_error(self._hub.name, answer.output, what="write to", refused=True)
-        if answer.outcome is Push.BROKEN and self._broke:
-            raise answers.gone(answer.output, self._git.git_dir)
+        if answer.outcome is Push.REFUSED or (answer.outcome is Push.BROKEN and self._broke):
+            from gitfleet.git import answers  # only who is refused pays for it
+
+            if answer.outcome is Push.BROKEN:
+                raise answers.gone(answer.output, self._git.git_dir)
+            raise answers.hub_error(self._hub.name, answer.output, what="write to", refused=True)
         self._broke |= answer.outcome is Push.BROKEN  # what was only written just now is written once more
         return answer
 
@@ -191,8 +193,10 @@ class Leader:
             if not self._hub.name:
                 self._outbox.end_attempt()
                 raise refs.locked(self._git, fleetrefs.COORD)
+            from gitfleet.git import answers  # as above
+
             words = self._contention.words(lost=answer.outcome is Push.LOST) + answer.output
-            raise hub_error(self._hub.name, words, what="write to", refused=False)
+            raise answers.hub_error(self._hub.name, words, what="write to", refused=False)
         if raced:
             self._contention.wait()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gitfleet.base import advice, clock, files, statefile
@@ -35,7 +36,6 @@ from gitfleet.ledger.model import (
     Status,
     Timing,
 )
-from gitfleet.ledger.news import News
 from gitfleet.ledger.notices import Notices
 from gitfleet.ledger.operations import A, B, Kind, Registry, unknown_kind
 from gitfleet.ledger.outbox import Outbox
@@ -43,6 +43,7 @@ from gitfleet.ledger.own_node import Node, state_folder
 
 if TYPE_CHECKING:
     from gitfleet.git.head import Head
+    from gitfleet.ledger.news import News
 
 DEADLINE = 30.0
 
@@ -76,7 +77,6 @@ class Ledger:
         self.lock = NodeLock(os.path.join(self.state, "lock"))
         self.outbox = Outbox(self.state, kinds)
         self.notices = Notices(self.state)
-        self.news = News(self.state, git, node.hub)
         self.hub: Hub = LocalHub(git, objects)
         if node.hub:
             from gitfleet.git.remote import Remote  # nothing of hubs is loaded where there is none
@@ -94,6 +94,13 @@ class Ledger:
         """What this node tells of the moment of each of its operations."""
         self._seen = os.path.join(self.state, "seen")
         self._alarm = os.path.join(self.state, "alarm.json")
+
+    @cached_property
+    def news(self) -> News:
+        """What is remembered of what the hub showed."""
+        from gitfleet.ledger.news import News  # nothing of hubs is loaded where there is none
+
+        return News(self.state, self._git, self.node.hub)
 
     def submit(self, operations: Sequence[Operation], *, timeout: float = DEADLINE) -> list[Result]:
         """Have `operations` decided, in order, and answer one result each.

@@ -15,7 +15,7 @@ from gitfleet.base.ids import is_oid
 from gitfleet.base.text import display
 from gitfleet.errors import Damaged, FleetError, RefMoved, UsageError
 from gitfleet.git import fleetrefs
-from gitfleet.git.answers import Push, PushAnswer, hub_error
+from gitfleet.git.push_answer import Push, PushAnswer
 from gitfleet.git.trees import Objects
 from gitfleet.ledger.model import Accepted, Move, Operation, Refused
 from gitfleet.ledger.operations import Registry
@@ -93,6 +93,8 @@ def verdict(hub: str, moves: Sequence[Move], answer: PushAnswer) -> Refused | No
         if said is Push.LOST and answer.unsent:
             return Refused(moved(move))
         if said is Push.REFUSED:
+            from gitfleet.git.answers import hub_error  # only who is refused pays for it
+
             return Refused(hub_error(hub, answer.output, what="write to", refused=True))
     return None
 

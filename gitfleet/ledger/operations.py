@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from gitfleet.base import advice
+from gitfleet.base.ids import is_ulid
 from gitfleet.base.text import display
 from gitfleet.codec import Broken, Struct
 from gitfleet.errors import UNCHANGED, FleetError, InternalError, Malformed, NewerFormat, PolicyRefused
@@ -66,7 +67,9 @@ class Kind(Generic[B, A]):
         self.__doc__ = decide.__doc__
 
     def read(self, operation: Operation) -> B:
-        """The body of `operation`. Raises Malformed."""
+        """The body of `operation`. Raises Malformed, also where its id is none: records are named after it."""
+        if not is_ulid(operation.id):
+            raise malformed(operation, "its id is not a ULID", "id")
         try:
             return self.body.decode(operation.body)
         except Broken as error:
@@ -119,7 +122,7 @@ class Registry:
     """Kinds by name; no two have the same (ValueError).
 
     `keep` goes over each decision that is yes: what holds for all kinds, whatever they decide. `late` has kinds that are made when
-    one of them is first asked for, by what their names begin with (`queue` for `queue.add`).
+    one of them is first asked for: by the whole name, or by what their names begin with (`queue` for `queue.add`).
     """
 
     def __init__(
@@ -150,7 +153,9 @@ class Registry:
 
     def get(self, name: str) -> Kind[Any, Any] | None:
         """The kind of this name."""
-        self._make(name.partition(".")[0])
+        self._make(name)
+        if name not in self._kinds:
+            self._make(name.partition(".")[0])
         return self._kinds.get(name)
 
     def _make(self, begins: str) -> None:

@@ -32,18 +32,36 @@ PATIENCE = ((1.6, signal.SIGINT), (2.4, signal.SIGTERM), (3.2, signal.SIGKILL))
 
 
 class Call:
-    """One call: its request, its tool, the command's words and session, and who is sent the answer."""
+    """One call: its request, its tool, the command's words and variables, and who is sent the answer."""
 
-    __slots__ = ("child", "due", "heard", "left", "request", "send", "session", "since", "tool", "words")
+    __slots__ = (
+        "child",
+        "due",
+        "heard",
+        "left",
+        "request",
+        "send",
+        "since",
+        "told",
+        "tool",
+        "variables",
+        "words",
+    )
 
     def __init__(
-        self, request: messages.McpRequest, tool: tools.Tool, words: list[str], session: str, send: Send
+        self,
+        request: messages.McpRequest,
+        tool: tools.Tool,
+        words: list[str],
+        variables: dict[str, str],
+        send: Send,
     ) -> None:
-        self.request, self.tool, self.words, self.session, self.send = request, tool, words, session, send
+        self.request, self.tool, self.words, self.variables, self.send = request, tool, words, variables, send
         self.child: ToolProcess | None = None
         self.since = self.due = monotonic()
         self.left: list[tuple[float, int]] = []
         self.heard = True
+        self.told = -1.0
 
 
 class AnswerBatch:
@@ -114,12 +132,15 @@ class Calls:
                 )
             )
             return
-        self._line.append(Call(request, tool, words, arguments.get("session") or "", send))
+        variables = messages.caller(request)
+        if session := arguments.get("session"):
+            variables["GITFLEET_SESSION"] = session
+        self._line.append(Call(request, tool, words, variables, send))
         self._next()
 
     def cancel(self, id_: Any) -> None:
         """The client does not want an answer any more: what is at work is interrupted. Unknown ids are passed over."""
-        if not isinstance(id_, str | int):
+        if not messages.is_id(id_):
             return
         for call in [one for one in self._line if one.request.id == id_]:
             self._line.remove(call)
@@ -192,7 +213,7 @@ class Calls:
         while self._line and len(self._at_work) < AT_ONCE:
             call = self._line.popleft()
             try:
-                call.child = ToolProcess(call.words, call.session)
+                call.child = ToolProcess(call.words, call.variables)
             except OSError as error:
                 words = (
                     f"the command could not be started: {error.strerror}. Nothing was done; call again later."
@@ -238,7 +259,9 @@ class Calls:
         call.due = now + BEAT
         if token is None or not call.heard:
             return
-        done = round(now - call.since, 3)
+        done = call.told = max(
+            round(now - call.since, 3), round(call.told + 0.001, 3)
+        )  # it must rise each time
         lines = errors.decode("utf-8", "replace").strip().splitlines()
         words = lines[-1][:500] if lines else "waiting" if call.tool.name == "wait" else "working"
         limit = next((one for one in call.words if one.startswith("--timeout=")), "")

@@ -26,8 +26,8 @@ class ToolProcess:
 
     __slots__ = ("code", "err", "errors", "flooded", "out", "pid", "said")
 
-    def __init__(self, words: list[str], session: str) -> None:
-        """Start it, for `session` where that is named. Raises OSError."""
+    def __init__(self, words: list[str], variables: dict[str, str]) -> None:
+        """Start it, with these `variables` beside ours. Raises OSError."""
         out, their_out = os.pipe()
         err, their_err = os.pipe()
         maker = os.getpid()
@@ -38,7 +38,7 @@ class ToolProcess:
                 os.close(handle)
             raise
         if not self.pid:
-            _become(words, session, maker, (their_out, their_err))
+            _become(words, variables, maker, (their_out, their_err))
         os.close(their_out)
         os.close(their_err)
         self.out, self.err = out, err
@@ -96,7 +96,7 @@ class ToolProcess:
             self.err = -1
 
 
-def _become(words: list[str], session: str, maker: int, theirs: tuple[int, int]) -> NoReturn:
+def _become(words: list[str], variables: dict[str, str], maker: int, theirs: tuple[int, int]) -> NoReturn:
     """Be the command, in a process that was forked for it."""
     try:
         signal.set_wakeup_fd(-1)
@@ -111,7 +111,7 @@ def _become(words: list[str], session: str, maker: int, theirs: tuple[int, int])
 
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGINT), 0, 0, 0)
         if os.getppid() == maker:
-            env = {**os.environ, **({"GITFLEET_SESSION": session} if session else {})}
-            os.execve(sys.executable, [sys.executable, "-P", "-m", "gitfleet", *words], env)
+            argv = [sys.executable, "-P", "-m", "gitfleet", *words]
+            os.execve(sys.executable, argv, {**os.environ, **variables})
     finally:
         os._exit(127)

@@ -85,7 +85,7 @@ def read(value: Any) -> McpRequest | McpNotice | None:
     method, params = value.get("method"), value.get("params")
     params = {} if params is None else params
     is_call = value.get("jsonrpc") == "2.0" and isinstance(params, dict)
-    if not is_call or not isinstance(method, str) or ("id" in value and not _is_id(value["id"])):
+    if not is_call or not isinstance(method, str) or ("id" in value and not is_id(value["id"])):
         raise Wrong(INVALID_REQUEST, "not a message of JSON-RPC 2.0, as this protocol has them")
     if "id" not in value:
         return McpNotice(method, params)
@@ -95,10 +95,11 @@ def read(value: Any) -> McpRequest | McpNotice | None:
 def id_of(value: Any) -> str | int | None:
     """The id that an error about a value names; None where there is none to name."""
     found = value.get("id") if isinstance(value, dict) else None
-    return found if _is_id(found) else None
+    return found if is_id(found) else None
 
 
-def _is_id(value: Any) -> bool:
+def is_id(value: Any) -> bool:
+    """Whether a value may name a request; true and false may not, though they are equal to numbers."""
     if isinstance(value, str):
         return len(value) <= LONGEST_ID
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
@@ -124,7 +125,22 @@ def check_modern(request: McpRequest) -> None:
 def progress_token(request: McpRequest) -> str | int | None:
     """What names a request in the notifications of its progress; None where nobody asked for any."""
     token = _meta(request.params).get("progressToken")
-    return token if _is_id(token) else None
+    return token if is_id(token) else None
+
+
+def caller(request: McpRequest) -> dict[str, str]:
+    """Which session of a client's own a request comes from, in the variables that the client's commands have it in; empty where it does not tell.
+
+    Codex gives its servers nothing of that at their start, but with each request.
+    """
+    told = _meta(request.params).get("x-codex-turn-metadata")
+    told = told if isinstance(told, dict) else {}
+    found = {"CODEX_SESSION_ID": told.get("session_id"), "CODEX_THREAD_ID": told.get("thread_id")}
+    return {name: value for name, value in found.items() if isinstance(value, str) and _is_plain(value)}
+
+
+def _is_plain(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_ID and text.isascii() and text.isprintable()
 
 
 def agreed(params: dict[str, Any]) -> str:

@@ -28,7 +28,9 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> int:
-    """Serve standard input and output; the exit code."""
+    """Serve standard input and output; the exit code. Where one of them is closed there is nobody to serve."""
+    if not (_is_open(0) and _is_open(1)):
+        return 0
     back, front = os.pipe()
     for handle in (back, front):
         os.set_blocking(handle, False)
@@ -37,6 +39,15 @@ def main() -> int:
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.set_wakeup_fd(front, warn_on_full_buffer=False)
     return Server(back, parent_handle()).serve()
+
+
+def _is_open(handle: int) -> bool:
+    """Whether there is something behind a handle; what is opened next would else take its place."""
+    try:
+        os.fstat(handle)
+    except OSError:
+        return False
+    return True
 
 
 def parent_handle() -> int:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-PATHS, LONGEST, LINE = 200, 4096, 500
-"""How many paths one call may name, and the characters of a path or message, and of a line of text."""
+PATHS, LONGEST, LINE, MESSAGE = 200, 4096, 500, 2000
+"""How many paths one call may name, and the characters of a path, of a line of text, and of a message."""
 WAIT = 50
 """Seconds that `wait` takes unless told otherwise: less than clients give a tool."""
 WAIT_AT_MOST = 3600
@@ -255,7 +255,7 @@ TOOLS = {
             "tell", "Tell another session",
             "Leave a message for another session. It is shown there once, with the next command or edit.",
             {"to": {**_line("The id of the session.", 64), "required": True},
-             "text": {**_line("What to say.", LONGEST), "required": True}, "session": SESSION},
+             "text": {**_line("What to say.", MESSAGE), "required": True}, "session": SESSION},
             _tell, hints=(),
         ),
     )

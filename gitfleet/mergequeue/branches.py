@@ -16,6 +16,7 @@ from gitfleet.base.text import display
 from gitfleet.errors import Blocked, Conflict, FleetError, UsageError
 from gitfleet.git import answers, refs
 from gitfleet.git.program import Git, redact
+from gitfleet.git.push_answer import Push
 from gitfleet.git.remote import Remote
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger.ledger import Ledger
@@ -96,7 +97,7 @@ def push(repository: Repository, hub: str, placed: Placed, session: SessionId) -
     done = git.ask("push", *flags, "--", hub, f"{placed.head}:{ref}", timeout=_TIME, own_session=True)
     if done.code == 0:
         return
-    if answers.of_push(done).outcome is answers.Push.LOST:
+    if answers.of_push(done).outcome is Push.LOST:
         words = f"{name} has moved on the hub meanwhile."
         raise Conflict(words, hint="Look at what is new there, and add it again.")
     if done.stdout.strip() or b"failed to push some refs" not in done.stderr:

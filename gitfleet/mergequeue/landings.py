@@ -13,7 +13,7 @@ from gitfleet.base import advice
 from gitfleet.base.ids import is_name
 from gitfleet.base.names import BranchName, Oid, RefName
 from gitfleet.base.text import display, one_line
-from gitfleet.claims import keepers, retained_claims, waiting_line
+from gitfleet.claims import keepers, waiting_line
 from gitfleet.claims.model import Claim, drop, left, of_keeper, of_session, patterns
 from gitfleet.codec import Struct, replace
 from gitfleet.errors import EntryMoved, PolicyRefused, UsageError
@@ -144,7 +144,7 @@ def _landed(
     answer = EntriesLanded(tuple(after), tuple(released), tuple(retained), tuple(served))
     what = ", ".join(entry.name for entry in after)
     subject = (
-        f"{what} {'lands' if len(after) == 1 else 'land'} on {after[0].target}{retained_claims.given(served)}"
+        f"{what} {'lands' if len(after) == 1 else 'land'} on {after[0].target}{waiting_line.given(served)}"
     )
     return Accepted(changes, answer, one_line(subject))
 

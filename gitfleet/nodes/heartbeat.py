@@ -23,7 +23,8 @@ from gitfleet.codec import TEXT, Many, Struct, Table, field
 from gitfleet.errors import Corrupt, FleetError, HubError
 from gitfleet.git import fleetrefs, refs
 from gitfleet.git.advertisement import Shown
-from gitfleet.git.answers import Push, PushAnswer, words
+from gitfleet.git.answers import words
+from gitfleet.git.push_answer import Push, PushAnswer
 from gitfleet.git.remote import Remote, Update
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import Snapshot

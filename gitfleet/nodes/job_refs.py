@@ -15,7 +15,8 @@ from gitfleet.base import clock
 from gitfleet.base.ids import is_oid
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.git import fleetrefs, refs
-from gitfleet.git.answers import Push, words
+from gitfleet.git.answers import words
+from gitfleet.git.push_answer import Push
 from gitfleet.git.remote import Remote, Update
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import Snapshot

@@ -320,11 +320,6 @@ def _introduces(word: str, program: str) -> bool:
     return short or word in _CREDENTIAL or secret_words.introduces(word)
 
 
-def known_words() -> frozenset[str]:
-    """The words that leave a host with the profile safe."""
-    return vocabulary.WORDS
-
-
 def _fit(text: str) -> str:
     text = _UNSEEN.sub("�", text)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -9,7 +9,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from gitfleet.base import clock, statefile
-from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Many, One, Struct, Whole, field
+from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Many, One, Struct, Whole, field, replace
 from gitfleet.radar.model import Doublet, Findings, PathClash, WorkHead
 
 _TEXTS = Many(TEXT)
@@ -74,6 +74,8 @@ class LastRound(Struct):
     untold: tuple[SeenUntold, ...] = field(Many(One(SeenUntold)))
     order: tuple[int, ...] = field(Many(Whole(0)))
     warnings: tuple[str, ...] = field(_TEXTS)
+    branches: str = field(TEXT, default="")
+    """Where all branches stood when it began, as `standing` has it; "" where that was not noted."""
 
     def check(self) -> None:
         """Raise Broken for a place where there is no head."""
@@ -92,9 +94,10 @@ class RoundKeeper:
     def __init__(self, state: str) -> None:
         self.path = os.path.join(state, "radar", "last.json")
 
-    def keep(self, found: Findings, warnings: Sequence[str]) -> None:
-        """Keep what a round found. Atomic: whoever looks sees this round or the one before."""
-        statefile.save(self.path, _seen(found, warnings, _since(self.last())), mode=0o600, durable=False)
+    def keep(self, found: Findings, warnings: Sequence[str], branches: str = "") -> None:
+        """Keep what a round found; `branches` is where they stood when it began. Atomic: whoever looks sees this round or the one before."""
+        seen = replace(_seen(found, warnings, _since(self.last())), branches=branches)
+        statefile.save(self.path, seen, mode=0o600, durable=False)
 
     def last(self) -> LastRound | None:
         """The last round; None where there was none, or it cannot be read."""

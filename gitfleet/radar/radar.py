@@ -27,6 +27,7 @@ from gitfleet.radar.heads import Gathered
 from gitfleet.radar.hot_paths import HotPath, HotPaths
 from gitfleet.radar.last_round import RoundKeeper
 from gitfleet.radar.model import Findings
+from gitfleet.radar.standing import standing
 from gitfleet.radar.sweep import RadarSweep
 from gitfleet.trunk import position
 from gitfleet.worktrees import upstream
@@ -78,6 +79,7 @@ class Radar:
         files.folder(self._folder)
         with NodeLock(os.path.join(self._folder, "lock")).held(_PATIENCE, self._announce):
             base, warnings = self._base(fetch=fetch)
+            branches = standing(self._repository.git, self._ledger.node)
             self._bound()
             try:
                 found = self._round(base, fetch=fetch)
@@ -86,7 +88,7 @@ class Radar:
                 found = self._round(base, fetch=fetch)
             HotPaths(self._ledger.state).note(_conflicts(found.findings))
             said = [*warnings, *found.warnings]
-            self.rounds.keep(found.findings, said)
+            self.rounds.keep(found.findings, said, branches)
             return found._replace(warnings=said, certain=fetch and not said)
 
     def tell(self, found: RadarRound) -> list[str]:

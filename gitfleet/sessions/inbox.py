@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 from gitfleet.base import canonical
 from gitfleet.base.names import SessionId
-from gitfleet.base.quotation import quoted
 from gitfleet.base.text import one_line
 from gitfleet.codec import TEXT, WHOLE, Record, Struct, Text, field, local, replace
 from gitfleet.errors import FleetError, PolicyRefused, UsageError
@@ -42,11 +41,11 @@ class Message(Record):
     @property
     def words(self) -> str:
         """The message for people, on one line: no part of it can pass for a line of ours."""
-        return (
-            f"{self.sender} says: {quoted(self.text, MAX_MESSAGE)}"
-            if self.sender
-            else " ".join(self.text.split())
-        )
+        if not self.sender:
+            return " ".join(self.text.split())
+        from gitfleet.base.quotation import quoted  # only who reads one pays for it
+
+        return f"{self.sender} says: {quoted(self.text, MAX_MESSAGE)}"
 
 
 def folder(session_id: str) -> str:

@@ -12,13 +12,11 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
 from gitfleet.base import advice, files, statefile
-from gitfleet.base.callers import ancestors
 from gitfleet.base.identity import ProcessIdentity, state
 from gitfleet.base.ids import is_name
 from gitfleet.base.names import SessionId
 from gitfleet.base.statefile import PROCESS
 from gitfleet.clients import acting
-from gitfleet.clients.notes import Notes
 from gitfleet.codec import FLAG, TEXT, WHOLE, Struct, Text, field, replace
 from gitfleet.errors import BadName, LocalStorage, NoSession
 from gitfleet.git import config_text, refs
@@ -147,12 +145,16 @@ def _known(
 ) -> tuple[SessionId | None, Collection[str]]:
     """The session that the caller acts for as its client or whoever named it says, and those that other clients act for."""
     callers = acting.callers(environment) if flag is None else []
-    notes = Notes(local.state)
-    for client, own in callers:
-        note = notes.get(client, own)
-        if note is not None:
-            return note.session, ()
-    others = notes.taken() if callers else ()
+    others: Collection[str] = ()
+    if callers:
+        from gitfleet.clients.notes import Notes  # only what a client runs pays for it
+
+        notes = Notes(local.state)
+        for client, own in callers:
+            note = notes.get(client, own)
+            if note is not None:
+                return note.session, ()
+        others = notes.taken()
     named, where = _named(flag, environment, git, others)
     if named is not None and not is_name(named):
         words = f"{named[:80]!a}{where} is not a session id."
@@ -171,6 +173,8 @@ def caller(
     if known is not None:
         return known
     here = [session for session in local.all() if session.worktree == worktree]
+    from gitfleet.base.callers import ancestors  # a claim takes nobody's session by its processes
+
     lines = ancestors()
     above = [
         (lines.index(session.process.pid), session.id)

@@ -17,9 +17,10 @@ from gitfleet.base.ids import is_oid
 from gitfleet.base.text import display
 from gitfleet.errors import Blocked, Corrupt, FleetError, Unverifiable, UsageError
 from gitfleet.git import fleetrefs, refs
-from gitfleet.git.answers import Push, hub_error
+from gitfleet.git.answers import hub_error
 from gitfleet.git.objects import open_objects
 from gitfleet.git.program import GitFailed
+from gitfleet.git.push_answer import Push
 from gitfleet.git.remote import Remote, Update
 from gitfleet.git.repository import Repository
 from gitfleet.git.scratch import scratch

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from gitfleet.base.ids import is_oid
 from gitfleet.base.text import display
 from gitfleet.codec import Broken, Shape, Text
 
@@ -70,15 +69,9 @@ WORD = _like(_WORD)
 FLEET_SESSION = _like(_FLEET)
 HOST_SESSION = _like(_HOST)
 CANDIDATE_ID = _like(_CANDIDATE)
-OID: Shape[str] = Text[str](40, valid=is_oid)
 SHARE = Real(0, 1)
 
 
 def is_fleet_session(text: str) -> bool:
     """Whether a text is the id of a fleet session, `fleet-YYYYMMDD-HHMMSS-xxxx`; such a one may be part of a ref's name."""
     return _FLEET.fullmatch(text) is not None
-
-
-def is_candidate(text: str) -> bool:
-    """Whether a text is the id of a candidate."""
-    return _CANDIDATE.fullmatch(text) is not None

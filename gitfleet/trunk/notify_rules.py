@@ -86,7 +86,7 @@ class NotifyRules(BaseModel):
         WithJsonSchema(gate_rules.COMMAND_SCHEMA),
     ] = Field(
         default=(),
-        description="a command, or a list of its words; `{title}` and `{text}` stand for the message",
+        description="a command, or a list of its words; `{title}` and `{text}` stand for the message, `{markup}` for a text without tags",
     )
     webhook: Annotated[str, BeforeValidator(_webhook)] = Field(
         default="", description="an https address, or `${NAME}` for the variable that has it"

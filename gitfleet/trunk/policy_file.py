@@ -10,7 +10,6 @@ import os
 from typing import Any
 
 from gitfleet.base import canonical, files
-from gitfleet.claims.policy import Policy
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 from gitfleet.ledger.own_node import Node, state_folder
@@ -53,15 +52,6 @@ def staged_faults(data: bytes) -> list[str]:
     except ValueError as error:
         return [f"{CONFIG} as staged cannot be used, so its rules will not hold after it lands: {error}"]
     return []
-
-
-def at(git: Git, revision: str) -> tuple[Policy, list[str]]:
-    """The rules in a commit, for whoever keeps no compiled copy, and what is wrong with them: then the defaults hold.
-
-    Costs 110 ms where there are any. Raises GitFailed when the file cannot be read.
-    """
-    record, faults = compiled_at(git, revision)
-    return Policy.decode(record), faults
 
 
 def compiled_at(git: Git, revision: str) -> tuple[dict[str, Any], list[str]]:

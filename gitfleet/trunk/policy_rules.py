@@ -17,7 +17,9 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     WithJsonSchema,
     field_validator,
@@ -142,9 +144,17 @@ class DriverRules(_Strict):
         return value
 
 
-def _drivers(
-    value: dict[str, DriverRules | Literal["built-in"]],
-) -> dict[str, DriverRules | Literal["built-in"]]:
+def _kind(value: Any) -> str:
+    return "[git's]" if isinstance(value, str) else "[named]"
+
+
+Driver = Annotated[
+    Annotated[DriverRules, Tag("[named]")] | Annotated[Literal["built-in"], Tag("[git's]")],
+    Discriminator(_kind),
+]
+
+
+def _drivers(value: dict[str, Driver]) -> dict[str, Driver]:
     for name, driver in value.items():
         if (driver == "built-in") != (name == UNION):
             raise ValueError(
@@ -160,7 +170,7 @@ def _drivers(
 class MergeSection(_Strict):
     """`merge:` in gitfleet.yaml."""
 
-    drivers: Annotated[dict[str, DriverRules | Literal["built-in"]], AfterValidator(_drivers)] = {}
+    drivers: Annotated[dict[str, Driver], AfterValidator(_drivers)] = {}
 
 
 class Rules(_Strict):
@@ -232,13 +242,16 @@ _FAULTS = {
 
 
 def _words(loc: tuple[int | str, ...], said: str, kind: str) -> str:
-    """One fault; where a key is unknown, with the one that may be meant."""
-    where = ".".join(map(str, loc)) or "the file"
+    """One fault; where a key is unknown, with the one that may be meant. Words in brackets are the library's, and no keys."""
+    where = ".".join(part for part in map(str, loc) if not part.startswith("[")) or "the file"
     if kind != "extra_forbidden":
         return f"{where}: {said}"
     spelled = where.lower().replace("_", "-")
-    moved = [key for key in _KEYS if key.rpartition(".")[2] == spelled.rpartition(".")[2]]
-    near = [spelled] if spelled in moved else moved
+    section, _, last = spelled.rpartition(".")
+    beside = [key for key in _KEYS if section and key.rpartition(".")[0] == section]
+    near = difflib.get_close_matches(spelled, beside, n=1, cutoff=0.9)
+    if spelled not in near:
+        near += [key for key in _KEYS if key.rpartition(".")[2] == last and key not in near]
     near = near or difflib.get_close_matches(spelled, _KEYS, n=1, cutoff=0.7)
     return f"{where}: there is no such key" + (f"; did you mean {' or '.join(near)}?" if near else "")
 

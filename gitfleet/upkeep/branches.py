@@ -7,11 +7,11 @@ the hub is not gone from it, and one whose commits are not here has not landed.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from gitfleet.base import canonical, files, statefile
+from gitfleet.base.digests import sha256
 from gitfleet.claims import model, retained_claims
 from gitfleet.claims.keepers import Keeper, Keeping
 from gitfleet.clone import Clone
@@ -113,7 +113,7 @@ def _fingerprint(clone: Clone, pushed: Mapping[str, str], subjects: Sequence[Sub
         "trunk": tip or "",
         "claims": [[str(part) for part in row] for row in claims],
     }
-    return hashlib.sha256(canonical.dump(said)).hexdigest()
+    return sha256(canonical.dump(said)).hexdigest()
 
 
 def _proposals(

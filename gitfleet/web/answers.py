@@ -56,8 +56,8 @@ def refused(command: str, error: FleetError) -> Response:
 def failed(
     word: str, status: int, message: str, hint: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """A request that came to no route, or should not have; nothing was done."""
+    """A request that came to no route, or should not have: nothing was done. Of a bug (500) nobody knows what was done before it."""
     code = 70 if status >= 500 else 16 if status in {401, 403} else 2
-    data = envelope.failure(message, hint, UNCHANGED, {"exit_code": code})
+    data = envelope.failure(message, hint, "" if status >= 500 else UNCHANGED, {"exit_code": code})
     assert code in EXIT_CODES
     return sent(envelope.envelope("web", word, data), status, headers)

@@ -32,7 +32,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 def application(fleet: Fleet, events: LedgerEvents, streams: PageStreams) -> Starlette:
     """The application for one clone."""
-    return Starlette(
+    made = Starlette(
         routes=[
             Route("/", _index),
             Route("/openapi.json", _description),
@@ -43,6 +43,8 @@ def application(fleet: Fleet, events: LedgerEvents, streams: PageStreams) -> Sta
         ],
         exception_handlers={HTTPException: _unknown, Exception: _bug},
     )
+    made.router.redirect_slashes = False  # it would name us by what the request says, and without our headers
+    return made
 
 
 def _routes(fleet: Fleet) -> list[Route]:
@@ -102,7 +104,7 @@ def _events(events: LedgerEvents) -> Endpoint:
     async def answer(request: Request) -> Response:
         """What changes, as it does."""
         if request.method == "HEAD":
-            return Response(media_type="text/event-stream")
+            return Response(headers=answers.FOR_ALL, media_type="text/event-stream")
         seen = request.headers.get("last-event-id", "")
         headers = answers.FOR_ALL
         return StreamingResponse(events.stream(seen), headers=headers, media_type="text/event-stream")

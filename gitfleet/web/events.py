@@ -11,6 +11,7 @@ import json
 import threading
 import zlib
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from gitfleet.codec import Struct
 from gitfleet.errors import FleetError
@@ -47,14 +48,13 @@ class LedgerEvents:
 
     async def stream(self, seen: str) -> AsyncIterator[str]:
         """The newest event, unless that is `seen`, and each that comes; ends where the ledger cannot be read any more."""
-        if self._watcher is None or not self._watcher.is_alive():
-            self._newest = None
+        if self._watcher is None:
             self._watcher = threading.Thread(
                 target=self._watch, args=(asyncio.get_running_loop(),), daemon=True
             )
             self._watcher.start()
         watcher = self._watcher
-        while True:
+        while not self._ended and watcher is self._watcher:
             changed, newest = self._changed, self._newest
             if newest is not None and newest.id != seen:
                 seen = newest.id
@@ -64,8 +64,6 @@ class LedgerEvents:
                 await asyncio.wait_for(changed.wait(), SIGN_OF_LIFE)
             except TimeoutError:
                 yield ": still here\n\n"
-            if self._ended or not watcher.is_alive():
-                return
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
@@ -74,13 +72,23 @@ class LedgerEvents:
                 while state is not None:
                     loop.call_soon_threadsafe(self._take, _event(state))
                     state = fleet.wait_for_ledger(state, ask_every=NEVER)
-        except (FleetError, RuntimeError):  # it cannot be read, or the server has ended: streams end
-            return
+        except (FleetError, RuntimeError):  # it cannot be read, or the server has ended
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._fail, threading.current_thread())
+
+    def _fail(self, watcher: threading.Thread) -> None:
+        """It cannot be read any more: streams end, and who comes again finds whether it can be."""
+        if watcher is self._watcher:
+            self._watcher = self._newest = None
+            self._wake()
 
     def _take(self, event: LedgerEvent) -> None:
         self._newest = event
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._wake()
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
 
 
 def _event(state: State) -> LedgerEvent:

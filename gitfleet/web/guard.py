@@ -24,7 +24,8 @@ LOOKING = frozenset(["GET", "HEAD"])
 class RequestGuard:
     """Lets through to `app` what may pass. `names` are the hosts by which we may be addressed besides addresses.
 
-    `is_open` says of a path and an `Accept` whether that is for everybody. On loopback only (`loopback`) these are loopback addresses; else any: a name that points here by somebody's trick is none.
+    `is_open` says of a path and an `Accept` whether that is for everybody; `nowhere` answers a person who has mistyped the address of
+    a page, and may say nothing of the fleet. On loopback only (`loopback`) these are loopback addresses; else any: a name that points here by somebody's trick is none.
     """
 
     def __init__(
@@ -34,10 +35,11 @@ class RequestGuard:
         names: Collection[str],
         *,
         is_open: Callable[[str, str], bool] = lambda _path, _accept: False,
+        nowhere: Callable[[str, str], Response | None] = lambda _path, _accept: None,
         loopback: bool,
         read_only: bool,
     ) -> None:
-        self._is_open = is_open
+        self._is_open, self._nowhere = is_open, nowhere
         self._app, self._tokens, self._names = app, tokens, frozenset(name.lower() for name in names)
         self._loopback, self._read_only = loopback, read_only
 
@@ -54,8 +56,15 @@ class RequestGuard:
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
             hint = "Ask by the address that the server told when it started, or another one of this machine."
             return answers.failed("wrong-host", 403, "This server has no such name.", hint)
-        if method in LOOKING and self._is_open(scope["path"], headers.get("accept", "")):
+        asked = scope["path"], headers.get("accept", "")
+        if method in LOOKING and self._is_open(*asked):
             return None
+        if method in LOOKING and "authorization" not in headers and (found := self._nowhere(*asked)):
+            return found  # never passed on, so no path that is guarded can be meant by it
+        return self._of_asker(scope, headers)
+
+    def _of_asker(self, scope: Scope, headers: Headers) -> Response | None:
+        method, hosts = scope["method"], headers.getlist("host")
         origins = headers.getlist("origin")
         foreign = any(origin.lower() != f"http://{hosts[0].lower()}" for origin in origins)
         if foreign or headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:

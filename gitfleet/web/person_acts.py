@@ -8,7 +8,7 @@ from gitfleet.base.names import SessionId
 from gitfleet.errors import UsageError
 from gitfleet.fleet.attention.people_inbox import PeopleInbox
 from gitfleet.fleet.fleet import Fleet
-from gitfleet.fleet.views import inbox_rows, queue, review_rows, starting_rows
+from gitfleet.fleet.views import inbox_rows, queue, radar_rows, review_rows, starting_rows
 from gitfleet.fleet.views.grants import TellAnswer
 from gitfleet.mergequeue.adding import Wanted
 from gitfleet.mergequeue.requests import EntryChanged
@@ -23,6 +23,7 @@ from gitfleet.web.person_requests import (
     InboxQuery,
     ItemsBody,
     PauseBody,
+    RadarBody,
     ReadBody,
     ReasonedBody,
     ResumeBody,
@@ -111,9 +112,23 @@ def tell(fleet: Fleet, asked: TellBody) -> WebAnswer:
 
 def end(fleet: Fleet, asked: EndBody) -> WebAnswer:
     """`session end`."""
-    ended = fleet.end_session(SessionId(asked.session_id))
+    gone = SessionId(asked.session_id)
+    if asked.lost:
+        done = fleet.dismiss_session(asker(fleet, asked.by), gone, asked.reason)
+        return WebAnswer(starting_rows.ended(done, []), (), done.tentative)
+    if asked.reason or asked.by:
+        words = "The request is not valid: `reason` and `by` are for what is `lost`."
+        raise UsageError(words, hint="See /openapi.json.")
+    ended = fleet.end_session(gone)
     data = starting_rows.ended(ended.result, list(ended.left), ended.running)
     return WebAnswer(data, (), ended.result.tentative)
+
+
+def radar(fleet: Fleet, asked: RadarBody) -> WebAnswer:
+    """`radar`."""
+    found = fleet.radar.look(fetch=asked.fetch)
+    told = fleet.radar.tell(found) if asked.tell else []
+    return WebAnswer(radar_rows.answer(fleet, found, told), found.warnings)
 
 
 def inbox(fleet: Fleet, asked: InboxQuery) -> WebAnswer:

@@ -107,9 +107,21 @@ class TellBody(RequestFields):
 
 
 class EndBody(RequestFields):
-    """A session of this clone that is to be ended."""
+    """A session that is to be ended: one of this clone; with `lost`, one of another clone, by a person."""
 
     session_id: SessionName
+    lost: bool = Field(
+        False, description="It is of another clone, whose machine is lost; `reason` and `by` are for that."
+    )
+    reason: Reason = ""
+    by: Asker = None
+
+
+class RadarBody(RequestFields):
+    """A round of the radar."""
+
+    fetch: bool = Field(True, description="false: go by what was last seen of the hub.")
+    tell: bool = Field(True, description="false: only look, and tell no session of what is found.")
 
 
 class ItemsBody(RequestFields):

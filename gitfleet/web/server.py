@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import socket
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.web.application import application
 from gitfleet.web.events import LedgerEvents
 from gitfleet.web.guard import RequestGuard
-from gitfleet.web.page import documents
+from gitfleet.web.page import documents, serving
 from gitfleet.web.page.streams import PageStreams
 from gitfleet.web.tokens import Tokens
 
@@ -34,12 +35,18 @@ class WebServer:
     ) -> None:
         """Listen. Raises UsageError where that is not possible; Blocked, LocalStorage about the tokens."""
         self.tokens = Tokens.of(fleet.ledger.state)
+        host = host.removeprefix("[").removesuffix("]") if ":" in host else host
         self._socket = _listen(host, port)
         address = self._socket.getsockname()
         self.port: int = address[1]
-        shown = f"[{host}]" if ":" in host else host
+        bound = ipaddress.ip_address(address[0].partition("%")[0])
+        loopback = bound.is_loopback
+        near = ("::1" if bound.version == 6 else "127.0.0.1") if bound.is_unspecified else host
+        shown = f"[{near}]" if ":" in near else near
         self.url = f"http://{shown}:{self.port}"
-        loopback = ipaddress.ip_address(address[0].partition("%")[0]).is_loopback
+        """By which this machine reaches it, also where it listens at every address."""
+        self.is_open = not loopback
+        """Whether other machines can ask."""
         self._events = LedgerEvents(fleet.repository)
         self._streams = PageStreams(fleet, read_only=read_only)
         guarded = RequestGuard(
@@ -47,6 +54,7 @@ class WebServer:
             self.tokens,
             ["localhost", host, *names, *([] if loopback else [socket.gethostname()])],
             is_open=documents.is_document,
+            nowhere=serving.nowhere,
             loopback=loopback,
             read_only=read_only,
         )
@@ -98,10 +106,15 @@ class _EndingServer(uvicorn.Server):
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not host.strip():  # for the system that is every address, which nobody meant
+        words = "An address to listen at is empty."
+        raise UsageError(words, hint="Leave --host out for this machine only; 0.0.0.0 is every address.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or str(error)
+        why = (getattr(error, "strerror", None) or str(error)).partition(" (while ")[0]
         hint = "Choose another address or port; port 0 takes any that is free."
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            hint = "Stop what listens there (maybe another server of this kind), or choose another port: 0 takes any that is free."
         raise UsageError(f"Could not listen at {host}, port {port}: {why}.", hint=hint) from error

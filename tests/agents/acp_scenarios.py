@@ -15,7 +15,7 @@ from gitfleet.jobs.adapters.protocol import Task
 from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.shepherd.records import Spec
 from tests.agents.chat_models import Chat, Generate
-from tests.agents.clients import installed
+from tests.agents.clients import LONGEST, installed
 from tests.agents.models import Call, Messages, Model, Responses, Turn, say, use
 from tests.agents.scenario import apply, bash, run, scenario, update
 from tests.agents.world import World
@@ -120,7 +120,7 @@ def _mode(world: World, speaker: Speaker) -> None:
 
 def _refused(world: World, speaker: Speaker) -> None:
     with speaker.model(Turn(status=401)) as model:
-        job = speaker.ran(world, model, limits={"wall": "45s", "grace": "2s"})
+        job = speaker.ran(world, model, limits={"wall": "5m", "grace": "2s"})
     assert job["outcome"] == "auth", job
 
 
@@ -131,7 +131,7 @@ def _stopped(world: World, speaker: Speaker) -> None:
         job = world.data(world.ada, "trigger", "talker")["job"]["id"]
         runner = threading.Thread(target=world.ran, args=(world.ada,))
         runner.start()
-        assert world.eventually(lambda: bool(model.asked), 40)
+        assert world.eventually(lambda: bool(model.asked))
         ended = world.data(world.ada, "job", "cancel", job)["job"]
         runner.join()
     (attempt,) = ended["attempts"]
@@ -149,7 +149,7 @@ def _busy(world: World, speaker: Speaker) -> None:
         job = world.data(world.ada, "trigger", "talker")["job"]["id"]
         runner = threading.Thread(target=world.ran, args=(world.ada,))
         runner.start()
-        assert world.eventually(lambda: any(world.ada.glob(".worktrees/*/started")), 40)
+        assert world.eventually(lambda: any(world.ada.glob(".worktrees/*/started")))
         ended = world.data(world.ada, "job", "cancel", job)["job"]
         runner.join()
     assert ended["outcome"] == "cancelled", ended
@@ -181,7 +181,7 @@ def _attempt(world: World, speaker: Speaker, env: dict[str, str], task: Task) ->
     spec = Spec(
         argv, str(world.ada), env, adapter="acp", brief=call.brief(task).encode(), marker=f"m-{os.getpid()}"
     )
-    end = control.start(str(folder), spec).wait(60)
+    end = control.start(str(folder), spec).wait(LONGEST)
     assert end is not None
     assert end.outcome == "success", end
     return end.result

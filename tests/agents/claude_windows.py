@@ -44,12 +44,12 @@ def clear(world: World) -> None:
         _ready(world, model)
         try:
             windows.opened(world, "one", world.ada, *PROGRAM, "task one")
-            assert world.eventually(lambda: "done one" in windows.shown(world, "one"), 60)
+            assert world.eventually(lambda: "done one" in windows.shown(world, "one"))
             (session,) = world.sessions()
             windows.typed(world, "one", "/clear", "Enter")
             assert world.eventually(lambda: "done one" not in windows.shown(world, "one"))
             windows.typed(world, "one", "task two", "Enter")
-            assert world.eventually(lambda: "done two" in windows.shown(world, "one"), 60)
+            assert world.eventually(lambda: "done two" in windows.shown(world, "one"))
             assert world.holders() == {"free/a.py": session, "free/b.py": session}
             assert f"You act for session {session}" in model.heard
             windows.typed(world, "one", "/exit", "Enter")
@@ -65,7 +65,7 @@ def _background(world: World, *before: str) -> tuple[Path, str]:
         _ready(world, model, tree)
         done = world.run(tree, *before, "claude", "--bg", "--permission-mode", "acceptEdits", "work")
         assert done.code == 0, done
-        assert world.eventually(lambda: "free/a.py" in world.holders(), 60), (done, model.heard[-2000:])
+        assert world.eventually(lambda: "free/a.py" in world.holders()), (done, model.heard[-2000:])
         assert world.eventually(lambda: len(model.asked) > 2)
         return tree, done.out + done.err
 
@@ -85,7 +85,7 @@ def background(world: World) -> None:
         assert (tree / "free/a.py").read_text() == "two\n"
     finally:
         _stop(world, said)
-    assert world.eventually(lambda: world.sessions() == [], 60), world.sessions()
+    assert world.eventually(lambda: world.sessions() == []), world.sessions()
 
 
 @scenario("claude")
@@ -97,4 +97,4 @@ def background_launched(world: World) -> None:
         assert "session launched goes on" in said, said
     finally:
         _stop(world, said)
-    assert world.eventually(lambda: world.sessions() == [], 60), world.sessions()
+    assert world.eventually(lambda: world.sessions() == []), world.sessions()

@@ -58,7 +58,7 @@ def subagent(world: World) -> None:
     with Responses(use(spawn, mark="task outer"), *inner, say("done", gate=gate)) as model:
         world.codex_ready(model, world.ada)
         running = world.codex().start(world.ada, "task outer")
-        done = world.eventually(lambda: HELD in model.heard, 30)
+        done = world.eventually(lambda: HELD in model.heard)
         holders, sessions = world.holders(), world.sessions()
         gate.set()
         assert running.end().code == 0

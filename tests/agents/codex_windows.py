@@ -25,7 +25,7 @@ def _opened(world: World, name: str, path: str) -> None:
             windows.typed(world, name, "2", "Enter")
         return path in world.holders()
 
-    assert world.eventually(claimed, 60), windows.shown(world, name)
+    assert world.eventually(claimed), windows.shown(world, name)
 
 
 @scenario("codex")

@@ -40,11 +40,11 @@ def _ended_and_gone_on(world: World, model: Model, between: Callable[[], None]) 
     job = world.data(world.ada, "trigger", "worker")["job"]["id"]
     runner = threading.Thread(target=world.ran, args=(world.ada,))
     runner.start()
-    assert world.eventually(lambda: len(model.asked) >= 2, 40)
+    assert world.eventually(lambda: len(model.asked) >= 2)
     state = control.state(store.attempt_folder(job, 1))
     assert state is not None
     os.kill(state.shepherd, signal.SIGTERM)
-    assert world.eventually(lambda: store.get(job).status is JobStatus.QUEUED, 40)
+    assert world.eventually(lambda: store.get(job).status is JobStatus.QUEUED)
     between()
     runner.join()
     return world.data(world.ada, "job", "show", job)["job"]

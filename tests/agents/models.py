@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
+from tests.agents.clients import LONGEST
+
 Event = dict[str, Any]
 Asked = dict[str, Any]
 _NUMBERS = itertools.count(1)
@@ -224,7 +226,7 @@ def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
             asked = json.loads(data)
             turn = model.turn(asked) if model.is_main(asked) else Turn(say="ok")
             if turn.gate:
-                turn.gate.wait(120)
+                turn.gate.wait(LONGEST)
             try:
                 return self._plain(turn.status) if turn.status else self._stream(model.events(turn))
             except OSError:  # the client has gone

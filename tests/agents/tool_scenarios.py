@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from tests.agents.models import Call, Messages, Responses, say, use
 from tests.agents.scenario import apply, edit, scenario, update
 from tests.agents.world import World
@@ -41,6 +43,52 @@ def tools_in_the_sandbox(world: World) -> None:
         done = world.codex("-s", "workspace-write", "-c", APPROVED).start(world.ada, "work").end()
         assert done.code == 0, done
     _judge(model.heard)
+
+
+@scenario("claude")
+def tools_of_two(world: World) -> None:
+    """The tools of two runs in one worktree act each for the session of its own run."""
+    world.fleet(world.ada, "agent", "install", "claude")
+    over = threading.Event()
+    second = (
+        Call("mcp__gitfleet__claim", {"paths": ["free/b.py"]}),
+        Call("mcp__gitfleet__claim", {"paths": ["free/a.py"]}),
+    )
+    with (
+        Messages(use(edit(str(world.ada / "free/a.py"))), say("done", gate=over)) as one,
+        Messages(*(use(call) for call in second), say("done", gate=over)) as two,
+    ):
+        running = world.claude(one).start(world.ada)
+        assert world.eventually(lambda: "free/a.py" in world.holders())
+        beside = world.claude(two, "mcp__gitfleet").start(world.ada)
+        assert world.eventually(lambda: "free/b.py" in world.holders())
+        holders = world.holders()
+        over.set()
+        assert (running.end().code, beside.end().code) == (0, 0)
+    assert holders["free/a.py"] != holders["free/b.py"]
+    assert f"session {holders['free/a.py']}" in two.heard
+
+
+@scenario("codex")
+def tools_of_two_runs(world: World) -> None:
+    """The tools of two runs in one worktree act each for the session of its own run."""
+    over = threading.Event()
+    turns = [
+        use(_tool("claim", paths=["free/a.py"]), mark="task one"), say("done", mark="task one", gate=over),
+        use(_tool("claim", paths=["free/b.py"]), mark="task two"), use(_tool("claim", paths=["free/a.py"]), mark="task two"),
+        say("done", mark="task two", gate=over),
+    ]  # fmt: skip
+    with Responses(*turns) as model:
+        world.codex_ready(model, world.ada)
+        one = world.codex("-c", APPROVED).start(world.ada, "task one")
+        assert world.eventually(lambda: "free/a.py" in world.holders()), "the first did not claim"
+        two = world.codex("-c", APPROVED).start(world.ada, "task two")
+        assert world.eventually(lambda: "free/b.py" in world.holders()), "the second did not claim"
+        holders = world.holders()
+        over.set()
+        assert (one.end().code, two.end().code) == (0, 0)
+    assert holders["free/a.py"] != holders["free/b.py"]
+    assert f"session {holders['free/a.py']}" in model.heard
 
 
 def _tool(name: str, **arguments: object) -> Call:

@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from tests.agents.clients import Client, Run, Running, cache, installed, rpc
+from tests.agents.clients import LONGEST, Client, Run, Running, cache, installed, rpc
 from tests.agents.models import Messages, Model, Responses
 
 GITFLEET = Path(sys.executable).with_name("gitfleet")
@@ -79,7 +79,7 @@ class World:
                 with suppress(psutil.Error):
                     process.kill()
         self._folder.cleanup()
-        self.eventually(self._is_gone, 5)  # what was being written meanwhile
+        self.eventually(self._is_gone, 20)  # what was being written meanwhile
 
     def _is_gone(self) -> bool:
         shutil.rmtree(self.root, ignore_errors=True)
@@ -90,7 +90,7 @@ class World:
     def run(self, cwd: Path, *argv: str, env: dict[str, str] | None = None) -> Run:
         """Run a program to its end."""
         done = subprocess.run(
-            argv, cwd=cwd, env={**self.env, **(env or {})}, capture_output=True, text=True, timeout=60, check=False,
+            argv, cwd=cwd, env={**self.env, **(env or {})}, capture_output=True, text=True, timeout=LONGEST, check=False,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         return Run(done.returncode, done.stdout, done.stderr)
@@ -126,7 +126,7 @@ class World:
         found = self.data(cwd or self.ada, "claims")["claims"]
         return {one["pattern"]: one["session"] for one in found if one["pattern"] != "held/"}
 
-    def eventually(self, true: Callable[[], bool], seconds: float = 20.0) -> bool:
+    def eventually(self, true: Callable[[], bool], seconds: float = LONGEST) -> bool:
         """Wait for what another process brings about."""
         end = time.monotonic() + seconds
         while not true():

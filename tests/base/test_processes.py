@@ -67,8 +67,8 @@ def test_conversation_with_a_program_that_died_closes_quietly() -> None:
     cat.input.write(b"one\n")
     cat.input.flush()
     assert cat.output.readline() == b"one\n"
-    cat._process.kill()
-    cat._process.wait()
+    os.kill(cat.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, cat.pid, os.WEXITED | os.WNOWAIT)
     with pytest.raises(BrokenPipeError):  # noqa: PT012 - whichever of the two meets the closed pipe
         cat.input.write(b"x" * 100_000)
         cat.input.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gitfleet.base import clock
-from gitfleet.claims import conflicts, model
+from gitfleet.claims import conflicts, model, refusals
 from gitfleet.claims.conflict_text import holder
 from gitfleet.obstacles import Obstacle
 from tests.claims.world import World, wanted
@@ -56,4 +56,4 @@ def test_overlap_that_was_not_proved_says_so() -> None:
     world.take("n-1", "claim.acquire", **wanted(f"x/*{hard}*"))
     found = list(conflicts.find(world.view, model.parsed(f"x/{hard[::-1]}*"), "exclusive", "n-2"))
     for met in found:
-        assert met.exact or "could not be ruled out" in str(conflicts.refusal([met]))
+        assert met.exact or "could not be ruled out" in str(refusals.refusal([met]))

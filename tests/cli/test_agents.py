@@ -6,6 +6,8 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Cli
 from tests.forms import held
 from tests.workbench import Gitfleet
@@ -46,6 +48,16 @@ def test_agent_json_is_as_its_schema_says(cli: Cli) -> None:
     path.write_text("{")
     assert "left as it is" in str(answer(cli, "agent", "install", "claude", code=20)["error"])
     assert path.read_text() == "{"
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex"])
+def test_user_who_uninstalls_an_agent_has_no_trace_of_it_at_home(cli: Cli, agent: str) -> None:
+    home = Path.home()
+    before = sorted(home.rglob("*"))
+    cli("agent", "install", agent, "--user").ok()
+    assert sorted(home.rglob("*")) != before
+    cli("agent", "uninstall", agent, "--user").ok()
+    assert sorted(home.rglob("*")) == before
 
 
 def test_agent_is_installed_before_the_fleet_is_there_with_a_word_about_it(

@@ -64,8 +64,10 @@ def test_entry_that_failed_its_gate_is_there_and_its_command_queues_the_repair(
     (item,) = items(pair.ada, "rejected")
     assert item["who"] == "ada-1"
     assert "gate" in item["what"]
-    pair.commit("bad.txt", "good\n", push=True)
     place = pair.ada.clone.path
+    assert "gate" in typed(place, item["next"], pair.ada.clone.as_session("ada-1")).ok().stdout
+    pair.commit("bad.txt", "good\n", push=True)
+    (item,) = items(pair.ada, "rejected")
     typed(place, item["next"], pair.ada.clone.as_session("ada-1")).ok()
     assert not (place / "evil").exists()
     assert items(pair.ada, "rejected") == []

@@ -98,6 +98,9 @@ def test_work_is_shown_safely_and_accepted_by_queueing_its_branch(
         ask(fleet.ledger, "queue.add", "worker", body)
         entry = fleet.queue.find("work").id
     assert review()["next"] == f"gitfleet queue why {entry}"
+    git(alone, *UNSEEN, "checkout", "--quiet", "-b", "another", "main")
+    found = review()
+    assert (found["branch"], found["head"], found["entry"]["id"]) == ("work", head, entry)
 
 
 def test_work_that_will_conflict_or_fails_its_gate_is_not_to_be_accepted_yet(

@@ -28,6 +28,8 @@ HEAVY = {
 }
 COMPILING = {"dataclasses", "inspect", "ast"}
 OPENSSL = {"hashlib"}
+PROCESSES = {"subprocess", "threading", "signal", "selectors", "locale"}
+"""What starts programs in every way; what a claim starts needs little of it (`base.spawning`)."""
 
 RUN = """
 import sys
@@ -71,7 +73,29 @@ def test_help_and_version_import_neither_a_framework_nor_a_command(cli: Cli, arg
     ids=" ".join,
 )  # fmt: skip
 def test_what_agents_run_all_day_imports_nothing_heavy(cli: Cli, args: list[str]) -> None:
-    assert not loaded(cli, *args) & (FRAMEWORKS | HEAVY | COMPILING | OPENSSL)
+    lists_sessions = args[:1] == ["session"]  # and looks at more than the ledger meanwhile, in a thread
+    unwanted = PROCESSES - {"threading"} if lists_sessions else PROCESSES
+    assert not loaded(cli, *args) & (FRAMEWORKS | HEAVY | COMPILING | OPENSSL | unwanted)
+
+
+UNASKED = {
+    "base": {"callers", "popen", "quotation"},
+    "claims": {
+        "contents", "deadlocks", "dismissals", "handover", "orphans", "refusals", "retained_claims", "turns", "waiting",
+    },
+    "cli": {"helping", "usage"},
+    "clients": {"notes"},
+    "git": {"answers", "remote"},
+    "ledger": {"news", "remote_hub", "replay"},
+    "sessions": {"fencing", "sending_rate", "service", "told_conflicts"},
+}  # fmt: skip
+"""What a claim of a free path, or letting it go, has no use for: each module costs some hundredths of a bare start of Python."""
+
+
+@pytest.mark.parametrize("args", [["claim", "new"], ["release"]], ids=" ".join)
+def test_claim_and_release_without_trouble_import_nothing_for_trouble(cli: Cli, args: list[str]) -> None:
+    unasked = {f"gitfleet.{package}.{name}" for package, names in UNASKED.items() for name in names}
+    assert not loaded(cli, *args) & unasked
 
 
 @pytest.mark.parametrize(

@@ -287,6 +287,31 @@ def test_watch_on_a_terminal_is_drawn_anew_for_its_new_size_and_ends_with_ctrl_c
     os.close(ours)
 
 
+def test_watch_on_a_low_terminal_shows_what_fits_and_leaves_alone_what_has_scrolled_away(
+    alone: Path, gitfleet: Gitfleet
+) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 5, 200, 0, 0))
+    env = overlaid({**gitfleet.environment(), "TERM": "xterm", "COLUMNS": None, "LINES": None})
+    argv = [sys.executable, "-c", OWNING_ITS_TERMINAL, *gitfleet.argv("status", "--watch")]
+    with subprocess.Popen(
+        argv, cwd=alone, env=env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as process:
+        os.close(theirs)
+        seen = _until(ours, b"\x1b[J")
+        seen += _until(ours, b"\x1b[J")
+        process.kill()
+    os.close(ours)
+    first, second = seen.decode().split("\x1b[J")[:2]
+    assert first.startswith("\x1b[H\x1b[2J")
+    assert second.startswith("\x1b[H")
+    assert "\x1b[2J" not in second
+    assert "\x1b[3J" not in seen.decode()
+    for drawn in (first, second):
+        assert re.search(r"and \d more lines than this terminal has", drawn)
+        assert drawn.count("\n") == 4, drawn
+
+
 OWNING_ITS_TERMINAL = """
 import fcntl, os, signal, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)

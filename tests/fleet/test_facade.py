@@ -37,7 +37,7 @@ def test_public_names_are_these_and_each_is_there() -> None:
         "AgentNotFoundError", "ArgumentError", "Blocked", "Claim", "Claimed", "CleanupTerms", "ConcurrencyLimitError",
         "ConfigurationError", "Conflict", "Fleet", "FleetError", "FleetManager", "FleetManagerError", "HubRefused",
         "HubUnreachable", "InvalidStateError", "JobNotFoundError", "Lost", "NoSession", "Options", "PlanOptions", "Queued",
-        "Released", "ScheduleNotFoundError", "Selection", "SessionId", "Start", "State", "Terms", "UsageError", "Wish",
+        "Released", "ScheduleNotFoundError", "Selection", "SessionId", "Start", "State", "Terms", "UsageError", "Wanted", "Wish",
         "__version__",
     ]  # fmt: skip
     assert gitfleet.__all__ == sorted(gitfleet.__all__) == dir(gitfleet)

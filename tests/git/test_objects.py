@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -288,6 +289,6 @@ def test_read_when_git_was_killed_while_it_read_ahead_asks_another_one(repositor
     again.prefetch(oids)
     assert again.read(oids[0]) == ("blob", b"0")
     assert again._reader is not None
-    again._reader._process.kill()
+    os.kill(again._reader.pid, signal.SIGKILL)
     assert [again.read(oid)[1] for oid in oids] == [b"%d" % number for number in range(1000)]
     again.close()

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from gitfleet.mcp.lines import Lines
+from gitfleet.sessions.inbox import MAX_MESSAGE
 from tests.cli.conftest import Cli
 from tests.mcp.conftest import HELLO, PROGRAM, RawClient, request
 from tests.workbench import PATIENCE, ROOT, overlaid
@@ -109,8 +110,9 @@ def test_random_lines_never_end_the_server_or_get_anything_but_messages(serve: S
         ("wait", {"paths": ["a"], "timeout": True}, "from 1 to 3600"),
         ("status", {"scope": "all"}, "one of mine, fleet"),
         ("tell", {"to": "x" * 65, "text": "hi"}, "1 to 64 characters"),
+        ("tell", {"to": "x", "text": "a" * (MAX_MESSAGE + 1)}, f"1 to {MAX_MESSAGE} characters"),
     ],
-    ids=range(16),
+    ids=range(17),
 )  # fmt: skip
 def test_a_wrong_argument_is_told_in_words_and_nothing_is_done(
     serve: Serve, tool: str, arguments: dict[str, Any], words: str
@@ -236,6 +238,13 @@ def test_a_call_that_is_cancelled_gets_no_answer_and_leaves_no_process(serve: Se
     assert [message for message in rest if message.get("id") == "w"] == []
 
 
+def test_true_names_no_call_though_it_equals_one(serve: Serve) -> None:
+    client = serve()
+    client.say(request(1, "tools/call", {"name": "check", "arguments": {"paths": ["a"]}}))
+    client.say({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": True}})
+    assert not client.answer(1)["result"]["isError"]
+
+
 def test_an_id_that_is_not_answered_yet_cannot_be_used_again(serve: Serve, cli: Cli) -> None:
     cli("claim", "src/", env=cli.other).ok()
     client = serve()
@@ -289,6 +298,18 @@ def test_a_client_that_does_not_read_any_more_ends_it(serve: Serve) -> None:
     client.process.stdout.close()
     client.say(request(1, "tools/list"))
     assert client.process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_a_client_without_input_or_output_is_nobody_to_serve(closed: str) -> None:
+    asked = json.dumps(request(1, "ping")).encode() + b"\n"
+    argv = ["sh", "-c", f'"$@" {closed}', "sh", *PROGRAM]
+    done = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.stdin is not None
+    done.stdin.write(asked)  # and stays open
+    done.stdin.flush()
+    assert done.wait(PATIENCE) == 0
+    assert done.communicate()[1] == b""
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux says so of processes")

@@ -128,7 +128,12 @@ def test_longest_time_bounds_the_usual_one() -> None:
         ("version: 1\nresources: [gpu]", "resources"),
         ("version: 1\nmerge: {drivers: {lock: built-in}}", "union: built-in"),
         ("version: 1\nmerge: {drivers: {union: {command: u %A, version: '1'}}}", "union: built-in"),
-        ("version: 1\nmerge: {drivers: {lock: {command: lock %A}}}", "version"),
+        (
+            "version: 1\nmerge: {drivers: {lock: {command: lock %A}}}",
+            "merge.drivers.lock.version: must be given",
+        ),
+        ("version: 1\nmerge: {drivers: {lock: mine}}", "merge.drivers.lock: must be 'built-in'"),
+        ("version: 1\nresources: {'a b': 1}", "resources.a b: 'a b' is not a resource name"),
         ("version: 1\nmerge: {drivers: {lock: {command: lock, version: '1'}}}", "%A"),
         ("version: 1\nmerge: {drivers: {lock: {command: 'a \" %A', version: '1'}}}", "split into words"),
         (
@@ -143,7 +148,7 @@ def test_longest_time_bounds_the_usual_one() -> None:
         ("\0", "YAML"),
         ("x" * 300_000, "bytes"),
     ],
-    ids=range(37),
+    ids=range(39),
 )
 def test_fault_is_named_with_its_key(text: str, named: str) -> None:
     with pytest.raises(ValueError, match=named.replace(".", r"\.")):
@@ -277,6 +282,8 @@ def test_compiled_rules_of_a_newer_version_keep_what_is_known(tmp_path: Path) ->
         ("gates: {reference_transaction: on}", "did you mean gates.reference-transaction?"),
         ("resource: {gpu: 1}", "did you mean resources?"),
         ("max-age: 1h", "did you mean claims.max-age or state.max-age?"),
+        ("queue: {gates: make}", "did you mean queue.gate or gates?"),
+        ("claims: {window: 3}", "did you mean queue.window?"),
         ("zebra: 1", "zebra: there is no such key"),
     ],
 )

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from gitfleet.web.routes import API
 from tests.cli.conftest import Cli
 from tests.web.conftest import Site
@@ -56,3 +58,18 @@ def test_events_tell_each_listener_of_a_change_and_who_comes_back_of_what_it_mis
     with listening(site, seen=second) as current:
         cli("release", "src/").ok()
         assert current()[1]["generation"] == data["generation"] + 2
+
+
+def test_events_end_when_the_ledger_has_gone_and_begin_again_once_it_is_back(
+    serve: Callable[..., Site], cli: Cli
+) -> None:
+    site = serve(cli)
+    tip = cli.clone.out("rev-parse", "refs/fleet/coord")
+    with listening(site) as ending:
+        first, _ = ending()
+        cli.clone.out("update-ref", "-d", "refs/fleet/coord")
+        with pytest.raises(KeyError):  # the end, which says nothing
+            ending()
+    cli.clone.out("update-ref", "refs/fleet/coord", tip)
+    with listening(site) as again:
+        assert again()[0] == first

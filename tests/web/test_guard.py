@@ -10,6 +10,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from gitfleet.web.guard import RequestGuard
+from gitfleet.web.page import serving
 from gitfleet.web.tokens import Tokens
 
 TOKENS = Tokens("full-token", "read-token", "", "")
@@ -17,7 +18,9 @@ FULL, READ = "Bearer full-token", "Bearer read-token"
 OURS = "127.0.0.1:7437"
 
 
-def status(method: str, *headers: tuple[str, str], loopback: bool = True, read_only: bool = False) -> int:
+def status(
+    method: str, *headers: tuple[str, str], loopback: bool = True, read_only: bool = False, path: str = "/"
+) -> int:
     """The status that a request gets."""
     found: list[int] = []
 
@@ -31,11 +34,16 @@ def status(method: str, *headers: tuple[str, str], loopback: bool = True, read_o
     scope = {
         "type": "http",
         "method": method,
-        "path": "/",
+        "path": path,
         "headers": [(k.encode(), v.encode("latin-1")) for k, v in headers],
     }
     guard = RequestGuard(
-        PlainTextResponse("yes"), TOKENS, ["localhost"], loopback=loopback, read_only=read_only
+        PlainTextResponse("yes"),
+        TOKENS,
+        ["localhost"],
+        nowhere=serving.nowhere,
+        loopback=loopback,
+        read_only=read_only,
     )
     asyncio.run(guard(scope, receive, send))
     return found[0]
@@ -94,3 +102,22 @@ def test_guard_to_look_only_refuses_changes_with_the_full_token() -> None:
         status(one, ("host", OURS), ("authorization", FULL), read_only=True) for one in ("GET", "POST")
     ]
     assert answers == [200, 403]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "wanted"),
+    [
+        ("GET", "/nosuch", [], 404), ("HEAD", "/nosuch", [], 404), ("POST", "/nosuch", [], 401), ("GET", "/sessions/x", [], 404),
+        ("GET", "/nosuch", [("sec-fetch-site", "cross-site")], 404), ("GET", "/nosuch", [("authorization", FULL)], 200),
+        ("GET", "/nosuch", [("authorization", "Bearer wrong")], 401),
+        ("GET", "/api/v1/nosuch", [], 401), ("GET", "/page/overview", [], 401), ("GET", "/act/claim", [], 401),
+        ("GET", "/openapi.json", [], 401), ("GET", "/static/nosuch.js", [], 401),
+    ],
+)  # fmt: skip
+def test_guard_tells_a_browser_that_a_page_is_mistyped_and_nothing_else_without_a_token(
+    method: str, path: str, headers: list[tuple[str, str]], wanted: int
+) -> None:
+    asked = [("host", OURS), ("accept", "text/html,*/*"), *headers]
+    assert status(method, *asked, path=path) == wanted
+    assert status("GET", ("host", "attacker.example"), ("accept", "text/html"), path=path) == 403
+    assert status("GET", ("host", OURS), ("accept", "*/*"), path=path) == 401

@@ -15,6 +15,7 @@ from gitfleet.ledger.notices import LOST
 from gitfleet.sessions.service import Start
 from gitfleet.web.routes import API, ROUTES
 from tests.cli.conftest import Cli
+from tests.gatebench import Gated
 from tests.web.conftest import Got, Site
 
 Serve = Callable[..., Site]
@@ -129,6 +130,40 @@ def test_a_session_is_ended_and_its_claims_are_free(serve: Serve, cli: Cli) -> N
     assert [one["pattern"] for one in ended["released"]] == ["src/"]
     done(site.post("/sessions/end", {"session_id": cli.clone.session}), "", 404)
     assert site.get("/claims").json["data"]["claims"] == []
+
+
+def test_a_session_of_a_lost_machine_is_ended_by_the_person_for_a_reason(
+    serve: Serve, ada: Gated, bob: Gated, hub_cli: Cli
+) -> None:
+    with ada.open() as fleet:
+        fleet.sessions.start(Start(id="mira", person=True))
+        gone = bob.session
+        fleet.sync()
+        site = serve(hub_cli)
+        for more in ({}, {"lost": True}, {"reason": "x"}, {"by": "mira"}):
+            assert site.post("/sessions/end", {"session_id": gone, **more}).status in {400, 409}
+        refused = site.post(
+            "/sessions/end", {"session_id": gone, "lost": True, "reason": "x", "by": ada.session}
+        )
+        assert (refused.status, refused.json["data"]["error"]["exit_code"]) == (403, 16)
+        body = {"session_id": gone, "lost": True, "reason": "stolen"}
+        ended = done(site.post("/sessions/end", body), "/sessions/end")
+        assert (ended["session"]["id"], ended["tentative"]) == (gone, False)
+        done(site.post("/sessions/end", body), "", 404)
+        assert "stolen" in fleet.log(limit=1)[0].subject
+
+
+def test_a_round_of_the_radar_is_made_and_kept_for_who_looks(serve: Serve, cli: Cli, head: str) -> None:
+    cli.clone.out("branch", "other", "main")
+    site = serve(cli)
+    found = done(site.post("/radar", {"tell": False}), "/radar")
+    assert [one["commit"] for one in found["order"]] == [head]
+    assert found["told"] == []
+    with cli.clone.open() as fleet:
+        last = fleet.radar.rounds.last()
+        assert last is not None
+        assert last.base == found["base"]
+    done(site.post("/radar", {"fetch": "yes"}), "", 400)
 
 
 def test_items_of_the_inbox_are_read_and_unread_again(serve: Serve, cli: Cli) -> None:

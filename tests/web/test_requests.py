@@ -53,4 +53,4 @@ def test_web_without_its_framework_says_what_to_install(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "gitfleet.web.server", None)
     with pytest.raises(UsageError) as raised:
         next(web().replies)
-    assert "gitfleet[web]" in raised.value.hint
+    assert "`pip install '.[web]'`" in raised.value.hint

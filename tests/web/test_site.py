@@ -120,6 +120,8 @@ def test_what_is_no_route_is_told_in_the_same_form(serve: Serve, cli: Cli) -> No
     site = serve(cli)
     assert site.get("/nothing").status == 404
     assert site.ask("DELETE", f"{API}/claims").status == 405
+    slashed = site.get("/status/")
+    assert (slashed.status, slashed.json["status"]) == (404, "bad-request")
     assert site.get("/status?tail=x").status == 400
     assert site.get("/status?tail=1&tail=1").status == 400
     assert {one["path"] for one in site.ask("GET", "/").json["data"]["routes"]} == {

@@ -8,11 +8,13 @@ from gitfleet.base import advice, clock, files
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.fleet.attention.item import AttentionItem, item
+from gitfleet.git import refs
 from gitfleet.ledger.ledger import State
 from gitfleet.ledger.notices import LOST
 from gitfleet.nodes import details
 from gitfleet.nodes.records import DEAD, SessionState
 from gitfleet.sessions import session_records, told_conflicts
+from gitfleet.trunk import position
 
 
 def conflicts(clone: Clone, state: State) -> Iterator[AttentionItem]:
@@ -45,12 +47,22 @@ def entries(clone: Clone, state: State) -> Iterator[AttentionItem]:
         if not back and (entry.state != states.HELD or entry.reason in {"", "hold"}):
             continue
         why = explain.why(lineup, entry)
+        step = why.step or advice.QUEUE_WHY.of(entry.id)
+        as_it_was = entry.state in states.HANDED_BACK and not _has_moved(clone, entry.branch, entry.head)
+        if as_it_was and step == advice.QUEUE_ADD.of(entry.branch):
+            step = advice.QUEUE_WHY.of(entry.id)  # what nobody has repaired is not accepted again
         alone = not explain.receivable(state.view, entry) or explain.is_spent(lineup, entry)
         yield item(
             "rejected" if back else "held", (entry.id, entry.head, entry.state, str(entry.handed)), who=entry.session,
             what=f"{entry.name}: {why.words}", since=entry.changed,
-            step=why.step or advice.QUEUE_WHY.of(entry.id), urgent=not back or alone, node=entry.node, about=entry.id,
+            step=step, urgent=not back or alone, node=entry.node, about=entry.id,
         )  # fmt: skip
+
+
+def _has_moved(clone: Clone, branch: str, head: str) -> bool:
+    """Whether a branch is known to be at another commit, here or on the hub. No process; False where that cannot be told."""
+    places = [f"refs/heads/{branch}", position.seen(clone.ledger.node, branch)]
+    return any((refs.peek(clone.repository.common_dir, name) or head) != head for name in places)
 
 
 def quotas(clone: Clone, state: State) -> Iterator[AttentionItem]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from gitfleet.base import advice, clock, files
 from gitfleet.base.commands import spoken
 from gitfleet.base.locks import NodeLock
-from gitfleet.base.text import counted
+from gitfleet.base.text import counted, one_line
 from gitfleet.clone import Clone
 from gitfleet.codec import Struct, replace
 from gitfleet.fleet.attention import sending, told_items
@@ -27,6 +27,8 @@ from gitfleet.trunk.notify_policy import NotifyPolicy
 
 TRIES = 5
 _SHOWN = 10
+_LONGEST = 3900
+"""Bytes of the items in a text: of 4096 and more ntfy makes an attached file, and refuses it where it keeps none."""
 
 
 class NotifyRound(Struct):
@@ -119,10 +121,16 @@ def _deliver(
 
 
 def message(place: str, items: Sequence[AttentionItem]) -> PeopleMessage:
-    """One message of all of these. Pure."""
-    lines = [f"{one.kind}: {one.who}: {one.what}\n  next: {spoken(one.step)}" for one in items[:_SHOWN]]
-    if len(items) > _SHOWN:
-        lines.append(f"and {len(items) - _SHOWN} more: {spoken(advice.INBOX)}")
+    """One message of all of these; its text names as many as services take whole. Pure."""
+    lines, left = list[str](), _LONGEST
+    for one in items[:_SHOWN]:
+        line = f"{one.kind}: {one.who}: {one.what}\n  next: {spoken(one.step)}"
+        left -= len(line.encode()) + 1
+        if left < 0:
+            break
+        lines.append(line)
+    if len(items) > len(lines):
+        lines.append(f"and {len(items) - len(lines)} more: {spoken(advice.INBOX)}")
     rows = [
         {"id": one.id, "kind": one.kind, "urgent": one.urgent, "who": one.who, "what": one.what, "since": one.since,
          "next": spoken(one.step)}
@@ -147,4 +155,10 @@ def _begun(one: AttentionItem, told: ToldItem, now: int) -> int:
 
 
 def _place(clone: Clone) -> str:
-    return f"{os.path.basename(os.path.dirname(clone.repository.common_dir)) or 'this clone'} on {clone.ledger.node.id}"
+    return place(clone.repository.common_dir, clone.ledger.node.id)
+
+
+def place(common_dir: str, node: str) -> str:
+    """How a clone is called in messages, in characters that can be sent. Pure."""
+    name = one_line(os.path.basename(os.path.dirname(common_dir)), 80)
+    return f"{name or 'this clone'} on {node}"

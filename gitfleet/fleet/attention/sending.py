@@ -13,7 +13,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gitfleet.base import processes
+from gitfleet.base import popen, processes
 from gitfleet.base.text import one_line
 from gitfleet.codec import Struct
 from gitfleet.trunk.notify_policy import NotifyPolicy
@@ -21,6 +21,7 @@ from gitfleet.trunk.notify_policy import NotifyPolicy
 TIME = 15.0
 """Seconds that a program, or a server, may take."""
 _UNFIT = "the address of the webhook, or a header, cannot be used"
+_PLACE = re.compile(r"\{(?:title|text|markup)\}")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -49,18 +50,21 @@ def send(rules: NotifyPolicy, message: PeopleMessage, folder: str) -> None:
 
 
 def _run(command: Sequence[str], message: PeopleMessage, folder: str) -> None:
-    words = [word.replace("{title}", message.title).replace("{text}", message.text) for word in command[1:]]
+    stands = {"{title}": message.title, "{text}": message.text, "{markup}": _escaped(message.text)}
+    words = [_PLACE.sub(lambda found: stands[found[0]], word) for word in command[1:]]
     name = one_line(os.path.basename(command[0]), 80)
     env = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "GITFLEET_"))}
     data = f"{message.title}\n{message.text}\n".encode()
     try:
-        done = processes.tell([command[0], *words], cwd=folder, env=env, data=data, timeout=TIME, most=4096)
+        done = popen.tell([command[0], *words], cwd=folder, env=env, data=data, timeout=TIME, most=4096)
     except processes.TimedOut as error:
         raise Doubtful(f"{name} took longer than {TIME:.0f} s") from error
     except OSError as error:
         raise NotSent(f"{name} could not be run: {os.strerror(error.errno or 0)}") from error
     if done.code:
-        said = one_line(done.stderr.decode("utf-8", "replace"), 200)
+        from gitfleet.hosts import status  # what hides secrets: only where there is something to hide
+
+        said = status.shown(done.stderr.decode("utf-8", "replace"), 200)
         raise NotSent(f"{name} ended with exit code {done.code}{f': {said}' if said else ''}")
 
 
@@ -107,7 +111,7 @@ def _request(url: str, data: bytes, headers: Mapping[str, str]) -> None:
     """One request. Raises NotSent, Doubtful."""
     from http.client import HTTPException  # 30 ms, of use to webhooks alone
     from urllib.error import HTTPError, URLError
-    from urllib.request import HTTPRedirectHandler, Request, build_opener
+    from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
     class Stay(HTTPRedirectHandler):
         def redirect_request(self, *_: Any) -> None:
@@ -115,7 +119,10 @@ def _request(url: str, data: bytes, headers: Mapping[str, str]) -> None:
 
     try:
         request = Request(url, data=data, headers=dict(headers), method="POST")  # noqa: S310 - see above
-        with build_opener(Stay).open(request, timeout=TIME):
+        plain = (
+            [ProxyHandler({})] if request.type == "http" else []
+        )  # a proxy could read it, and is not this machine
+        with build_opener(Stay, *plain).open(request, timeout=TIME):
             return
     except HTTPError as error:
         with error:
@@ -147,8 +154,12 @@ def _body(rules: NotifyPolicy, message: PeopleMessage) -> tuple[str, bytes]:
     if rules.format == "text":
         return "text/plain; charset=utf-8", message.text.encode()
     if rules.format == "slack":
-        text = f"*{message.title}*\n{message.text}"
-        text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        text = _escaped(f"*{message.title}*\n{message.text}")
         return "application/json", json.dumps({"text": text}).encode()
     whole = {"title": message.title, "text": message.text, "items": list(message.rows)}
     return "application/json", json.dumps(whole).encode()
+
+
+def _escaped(text: str) -> str:
+    """The text where `<` begins a tag: links and pictures that others wrote into it are none."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

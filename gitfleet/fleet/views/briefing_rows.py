@@ -8,9 +8,9 @@ from typing import TypedDict
 
 from gitfleet.base.names import BranchName, SessionId
 from gitfleet.claims import model
+from gitfleet.claims.conflict_text import time_left
 from gitfleet.claims.model import Claim, Unreadable
 from gitfleet.claims.policy import CommitRule, EditRule, UnverifiableRule
-from gitfleet.claims.service import time_left
 from gitfleet.clone import Clone
 from gitfleet.fleet import briefing
 from gitfleet.fleet.views.records import KeeperRecord, Mode

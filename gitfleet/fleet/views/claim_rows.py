@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NotRequired, TypedDict, cast, final
 
 from gitfleet.base.names import RepoPath, SessionId
+from gitfleet.claims.conflict_text import time_left
 from gitfleet.claims.model import Claim, Unreadable
-from gitfleet.claims.service import PathVerdict, Standing, time_left
+from gitfleet.claims.service import PathVerdict, Standing
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import records
 from gitfleet.fleet.views.knowledge import Knowledge, knowledge

@@ -12,8 +12,8 @@ from typing import Literal
 
 from gitfleet.base import advice
 from gitfleet.claims import model
+from gitfleet.claims.conflict_text import time_left
 from gitfleet.claims.model import Claim, Unreadable
-from gitfleet.claims.service import time_left
 from gitfleet.codec import Struct
 from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet

@@ -12,6 +12,7 @@ from gitfleet.ledger.ledger import State
 from gitfleet.radar import alerts
 from gitfleet.radar.hot_paths import HOT
 from gitfleet.radar.last_round import LastRound, RoundKeeper, SeenHead, SeenPath
+from gitfleet.radar.standing import standing
 from gitfleet.sessions import told_conflicts
 from gitfleet.sessions.told_conflicts import ToldPair
 from gitfleet.trunk import position
@@ -76,12 +77,13 @@ class HotPathShown(Struct):
 
 
 class RadarSeen(Struct):
-    """The last round. `at` 0: there was none here. `moved`: the trunk is elsewhere by now. `cut`: branches that the matrix leaves out."""
+    """The last round. `at` 0: there was none here. `moved`: the trunk is elsewhere by now; `changed`: other branches are. `cut`: branches that the matrix leaves out."""
 
     at: int
     trunk: str
     base: str
     moved: bool
+    changed: bool
     lines: int
     meetings: Sequence[BranchMeeting]
     matrix: Sequence[MatrixRow]
@@ -93,7 +95,7 @@ class RadarSeen(Struct):
 
 
 def look(fleet: Fleet, state: State) -> RadarSeen:
-    """What is known. Reads two files and the ledger, and asks git where the trunk is; makes no merge."""
+    """What is known. Reads two files, the refs and the ledger, and asks git where the trunk is; makes no merge."""
     last = RoundKeeper(fleet.ledger.state).last()
     told = {one.pair: one for one in told_conflicts.everything(state.view)}
     trunk = fleet.ledger.node.trunk
@@ -102,8 +104,10 @@ def look(fleet: Fleet, state: State) -> RadarSeen:
     met.sort(key=lambda one: (("trunk", "conflict", "watch").index(one.tier), -one.since, one.key))
     matrix, cut = _matrix(met)
     tip = position.tip(fleet.repository.git, fleet.ledger.node)
+    noted = last.branches if last else ""
+    changed = bool(noted) and noted != standing(fleet.repository.git, fleet.ledger.node)
     return RadarSeen(
-        at=last.at if last else 0, trunk=trunk, base=last.base if last else "", moved=bool(last and tip and tip != last.base),
+        changed=changed, at=last.at if last else 0, trunk=trunk, base=last.base if last else "", moved=bool(last and tip and tip != last.base),
         lines=last.lines if last else 0, meetings=met, matrix=matrix, cut=cut,
         order=[last.heads[place] for place in last.order] if last else [], hot=_hot(fleet),
         untold=[(", ".join(one.names), one.why) for one in last.untold] if last else [], warnings=last.warnings if last else [],

@@ -54,7 +54,7 @@ class ReviewAnswer(TypedDict):
 
     session: SessionRow
     branch: BranchName
-    """Empty: it has none, or it is not known here."""
+    """Where that has nothing, the branch that it has queued last. Empty: it has none, or it is not known here."""
     head: Oid
     base: Oid
     """Where it left the trunk; empty where that is not known."""
@@ -101,6 +101,8 @@ def review(fleet: Fleet, session_id: SessionId, *, diff: bool = False) -> Review
         told = _own(fleet, session) if session.node == node else peers.detail(session.node, session.id)
     work = _work(fleet, (told.branch if told and told.branch else "") or session.branch)
     entry = _entry(fleet, state, work.branch)
+    if entry is None and not (work.counts and work.counts[0]) and (queued := _queued(state, session_id)):
+        work, entry = _work(fleet, queued), _entry(fleet, state, queued)
     text, cut = _diff(fleet, work) if diff else (None, False)
     conflicts = _conflicts(state, session_id, work.branch)
     gate = _gate(fleet, work.head)
@@ -183,6 +185,16 @@ def _entry(fleet: Fleet, state: State, branch: str) -> QueueEntryRow | None:
         one for one in model.readable(state.view) if one.branch == branch and one.state not in states.FINISHED
     ]
     return queue.shown(fleet, live[0].id)["entry"] if live and branch else None
+
+
+def _queued(state: State, session: str) -> str:
+    """The branch of the last live entry of a session; "" where it has none."""
+    live = [
+        one
+        for one in model.readable(state.view)
+        if one.session == session and one.state not in states.FINISHED
+    ]
+    return max(live, key=lambda one: one.id).branch if live else ""
 
 
 def _conflicts(state: State, session: str, branch: str) -> list[ToldConflict]:

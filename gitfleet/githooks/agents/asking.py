@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from gitfleet.base import processes
+from gitfleet.base import popen
 from gitfleet.clients import codex
 from gitfleet.githooks.agents import settings
 
@@ -37,7 +37,7 @@ def codex_hooks(folder: str) -> Mapping[str, Trust] | None:
     ]
     lines = [json.dumps(line).encode() for line in asked]
     try:
-        answer = processes.ask(
+        answer = popen.ask(
             [program, "app-server"], lines, lambda line: _read(line).get("id") == 1,
             cwd=folder, env=os.environ, timeout=LONGEST,
         )  # fmt: skip

@@ -56,9 +56,8 @@ def uninstall(agent: str, scope: Scope, repository: Repository | None) -> list[S
     there = path(kind, scope, repository)
     changes = [settings_files.change(there, without)]
     if changes[0].what == "removed":
-        for _ in range(
-            3 if scope == "project" else 2
-        ):  # `gitfleet`, `skills`, and the agent's own in a project
+        own = scope == "project" or not kind.SKILL_HOME[0]  # else it is where the agent keeps all that it has
+        for _ in range(3 if own else 2):  # `gitfleet`, `skills`, and the agent's own
             there = os.path.dirname(there)
             remove_if_empty(there)
     if scope == "project" and repository is not None:

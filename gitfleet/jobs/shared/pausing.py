@@ -36,11 +36,6 @@ def words(pause: PoolPause) -> str:
     return f"the pool {pause.id} is paused {until}: {pause.reason or 'no reason was given'}"
 
 
-def paused(ledger: Ledger, pool: str | None) -> PoolPause | None:
-    """The pause for which nothing of this pool is started now, as last seen here; None where it may be. Raises NoFleet, Corrupt."""
-    return pools.paused(ledger.current().view, pool, clock.now()) if pool else None
-
-
 def known(ledger: Ledger, agents: Iterable[Agent]) -> list[PoolState]:
     """The pools that these agents belong to, and those that are paused, by name. Raises NoFleet."""
     members: dict[str, list[str]] = {}

@@ -13,7 +13,7 @@ from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.web import answers
 from gitfleet.web.guard import MAY
-from gitfleet.web.page import queue_acts, session_acts
+from gitfleet.web.page import queue_acts, radar_acts, session_acts
 from gitfleet.web.page.act_form import ActForm
 from gitfleet.web.page.page import MOST_CHARACTERS, MOST_FIELDS
 from gitfleet.web.page.rendering import Rendered
@@ -28,7 +28,9 @@ ACTS: Mapping[str, Look] = {
     "end": session_acts.end,
     "enqueue": queue_acts.enqueue,
     "hold": queue_acts.hold,
+    "lost": session_acts.lost,
     "pause": queue_acts.pause,
+    "radar": radar_acts.radar,
     "release": session_acts.release,
     "resume": queue_acts.resume,
     "retry": queue_acts.retry,

@@ -51,12 +51,23 @@ def everything() -> Mapping[str, StaticFile]:
         scripts=[STATIC + name for name in names if name.endswith(".js")],
     )
     made = _file(shell.encode(), "text/html")
-    return {**found, "/": made, **{f"/{page.name}": made for page in pages.PAGES}}
+    places = [f"/{page.name}{end}" for page in pages.PAGES for end in ("", "/")]
+    return {**found, "/": made, **dict.fromkeys(places, made)}
 
 
 def is_document(path: str, accept: str) -> bool:
     """Whether a request for this path is for one of them; the root is something else for programs."""
     return path in everything() and (path.startswith(STATIC) or "text/html" in accept)
+
+
+def is_mistyped(path: str, accept: str) -> bool:
+    """Whether a browser asks for a page that there is not: nothing that programs ask for, or that the page itself does."""
+    return (
+        "text/html" in accept
+        and path not in everything()
+        and path != "/openapi.json"
+        and not path.startswith((STATIC, "/api/", "/page/", "/act/"))
+    )
 
 
 def _file(data: bytes, kind: str) -> StaticFile:

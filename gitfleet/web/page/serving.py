@@ -44,6 +44,15 @@ def document(request: Request) -> Response:
     return Response(found.data, headers=headers, media_type=found.kind)
 
 
+def nowhere(path: str, accept: str) -> Response | None:
+    """The page that says that there is none at this address, for a browser that asks for one; it is the same for all of them."""
+    if not documents.is_mistyped(path, accept):
+        return None
+    found = documents.everything()["/"]
+    headers = {**answers.FOR_ALL, "Content-Security-Policy": documents.POLICY, "Vary": "Accept"}
+    return Response(found.data, 404, headers=headers, media_type=found.kind)
+
+
 def _once(streams: PageStreams) -> _Endpoint:
     async def answer(request: Request) -> Response:
         page = pages.BY_NAME.get(request.path_params["name"])
@@ -61,7 +70,7 @@ def _live(streams: PageStreams) -> _Endpoint:
         if page is None:
             return _unknown()
         if request.method == "HEAD":
-            return Response(media_type="text/event-stream")
+            return Response(headers=answers.FOR_ALL, media_type="text/event-stream")
         pairs = request.query_params.multi_items()
         told = streams.stream(page, pairs, request.headers.get("last-event-id", ""), may_change=_may(request))
         return StreamingResponse(told, headers=answers.FOR_ALL, media_type="text/event-stream")

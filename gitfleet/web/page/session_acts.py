@@ -82,6 +82,25 @@ def end(fleet: Fleet, asked: Mapping[str, str]) -> ActForm:
     )
 
 
+def lost(fleet: Fleet, asked: Mapping[str, str]) -> ActForm:
+    """End a session of another clone, whose machine is lost."""
+    own, session = asker(fleet), _required(fleet, asked)
+    says = [
+        f"It is of node {session.node}. Its claims are released; those on what its branch changes stay with that.",
+        "While that node shows signs of life, nothing is changed.",
+    ]
+    warns = ["A machine that only cannot reach the hub goes on, and its session loses its claims there."]
+    fields = [
+        ActField("reason", "Reason", flag="--reason", hint="The log keeps it.", required=True, most=500)
+    ]
+    fixed = {"session_id": session.id, "lost": True, "by": own}
+    argv = ["session", "end", "--lost", *named_for(fleet, own), session.id]
+    title = f"End {session.id}: its machine is lost"
+    return ActForm(
+        title, "End", says, f"{API}/sessions/end", fixed, argv, f"Ended: {session.id}", fields, warns
+    )
+
+
 def _required(fleet: Fleet, asked: Mapping[str, str]) -> Session:
     return session_rules.required(fleet.current().view, SessionId(asked.get("session", "")))
 

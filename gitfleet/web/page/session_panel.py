@@ -84,8 +84,10 @@ class SessionPanel(Struct):
     events: Sequence[EventLine] = ()
 
 
-def look(fleet: Fleet, moment: PageMoment, session: str, states: Mapping[str, str]) -> SessionPanel:
-    """The panel of a session. Raises NoFleet, NewerFormat, Corrupt."""
+def look(
+    fleet: Fleet, moment: PageMoment, session: str, states: Mapping[str, str], title: str = ""
+) -> SessionPanel:
+    """The panel of a session, which is listed under `title`. Raises NoFleet, NewerFormat, Corrupt."""
     events = [
         EventLine(one.operation or one.commit, one.at, _own(one.subject, session))
         for one in moment.log
@@ -101,7 +103,7 @@ def look(fleet: Fleet, moment: PageMoment, session: str, states: Mapping[str, st
     job, tail = ("", _tail(fleet, row)) if row["log"] or row["log_tail"] else _of_job(fleet, session)
     quiet = "" if row["quiet_for"] is None else "its node has been silent for a while"
     return SessionPanel(
-        session, False, states[session], row["title"] or row["branch"] or session, _call(moment, row, states[session]), row,
+        session, False, states[session], title, _call(moment, row, states[session]), row,
         quiet or row["liveness"], moment.active_at(row),
         entry.id if entry else "", entry.state if entry else "", job, tail, held, len(readable) - len(held), _wanted(moment, session), events,
     )  # fmt: skip

@@ -60,6 +60,8 @@ class SessionsView(Struct):
     panel: SessionPanel | None
     may_change: bool
     own: bool
+    away: bool
+    """Whether the opened session may be on a machine that is lost: of another clone, without a sign of life."""
     review: ReviewView | None
     changes: Sequence[DiffFile]
 
@@ -69,11 +71,15 @@ def look(fleet: Fleet, asked: PageQuery) -> SessionsView:
     moment = asked.now(fleet)
     lines = listed(moment)
     opened = asked.get("id")
-    panel = session_panel.look(fleet, moment, opened, states(moment)) if opened else None
+    titles = {one.key: one.title for one in lines}
+    panel = (
+        session_panel.look(fleet, moment, opened, states(moment), titles.get(opened, "")) if opened else None
+    )
     review, changes = reviews.look(fleet, opened) if opened and asked.get("tab") == "review" else (None, ())
     own = panel is not None and panel.row is not None and panel.row["node"] == fleet.ledger.node.id
+    away = panel is not None and panel.row is not None and not own and panel.row["liveness"] != "alive"
     return SessionsView(
-        lines, counted(lines), len(lines), len({one.node for one in lines}), panel, asked.may_change, own, review, changes,
+        lines, counted(lines), len(lines), len({one.node for one in lines}), panel, asked.may_change, own, away, review, changes,
     )  # fmt: skip
 
 
@@ -114,9 +120,14 @@ def state_of(row: SessionStatus, *, waits: Collection[str], asking: Collection[s
     return next((state for holds, state in table if holds), "idle")
 
 
+def title_of(row: SessionStatus) -> str:
+    """What a session is listed under: what it works on; a person's name, since they are on the trunk mostly; else its branch."""
+    return row["title"] or (row["agent"] if row["person"] else "") or row["branch"] or row["id"]
+
+
 def _line(row: SessionStatus, state: ShownAs, waits: Mapping[str, int], active_at: int) -> SessionLine:
     return SessionLine(
-        key=row["id"], state=state, title=row["title"] or row["branch"] or row["id"], said=row["log_tail"][-1] if row["log_tail"] else "",
+        key=row["id"], state=state, title=title_of(row), said=row["log_tail"][-1] if row["log_tail"] else "",
         agent=row["agent"], node=row["node"], branch=row["branch"], ahead=row["ahead"], behind=row["behind"], dirty=row["dirty"],
         claims=row["claim_count"], waits=waits.get(row["id"], 0), trouble="conflict" if row["conflicts"] else "", active_at=active_at,
     )  # fmt: skip

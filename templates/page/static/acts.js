@@ -3,14 +3,14 @@
 import { say } from './actions.js';
 import { onKey } from './keys.js';
 import { go } from './page.js';
-import { parsed } from './patch.js';
+import { onChange, parsed } from './patch.js';
 import { ask } from './store.js';
 
 const dialog = document.getElementById('act');
-const $ = (selector, root) => root?.querySelector(selector);
+const $ = (selector, root = document) => root?.querySelector(selector);
 const API = '/api/v1/coordination/fleet';
 let opener = null;
-let sending = false;
+let used = null; // what had the focus when a dialog was closed
 
 /* What a shell takes for a text */
 const plain = /^[\w@%+=:,./-]+$/;
@@ -63,14 +63,18 @@ const failure = told => [told?.data?.error?.message, told?.data?.error?.unharmed
 async function send(form) {
   const body = { ...JSON.parse(form.dataset.fixed) };
   for (const one of values(form)) body[one.name] = one.value;
-  const no = $('[data-no]', form), button = $('[type=submit]', form);
+  const no = $('[data-no]', form), button = $('[type=submit]', form), verb = button.textContent;
   no.hidden = true;
-  sending = true;
+  form.dataset.sending = '';
   button.setAttribute('aria-disabled', 'true');
+  button.textContent = verb + '\u2026';
   const done = await post(form.dataset.path, body);
-  sending = false;
+  delete form.dataset.sending;
   button.removeAttribute('aria-disabled');
-  if (done.ok) { dialog.close(); say(nothing(done.told.data) ? 'Nothing was changed: it holds nothing of that any more' : form.dataset.done + done.after); return; }
+  button.textContent = verb;
+  const there = form.isConnected; // somebody may have closed it, and opened another
+  if (!done.ok && !there) { say(done.words); return; }
+  if (done.ok) { if (there) dialog.close(); say(nothing(done.told.data) ? 'Nothing was changed: it holds nothing of that any more' : form.dataset.done + done.after); return; }
   no.textContent = done.words;
   no.hidden = false;
 }
@@ -87,8 +91,21 @@ export async function post(path, body) {
 }
 
 dialog.addEventListener('input', event => { if (event.target.form) write(event.target.form); });
-dialog.addEventListener('submit', event => { event.preventDefault(); if (!sending) send(event.target); });
-dialog.addEventListener('close', () => { if (opener?.isConnected) opener.focus({ preventScroll: true }); opener = null; dialog.replaceChildren(); });
+dialog.addEventListener('submit', event => { event.preventDefault(); if (!('sending' in event.target.dataset)) send(event.target); });
+dialog.addEventListener('close', () => {
+  const back = opener?.isConnected ? opener : heading();
+  back?.focus({ preventScroll: true });
+  [opener, used] = [null, back];
+  dialog.replaceChildren();
+});
+
+// What was done may take its own button away: who works by keyboard goes on from the heading, and not from the top of the page.
+const heading = () => $('#panel:not([hidden]) h2') || $('#view h1');
+onChange(() => {
+  if (!used || used.isConnected) return;
+  used = null;
+  if (document.activeElement === document.body) heading()?.focus({ preventScroll: true });
+});
 
 document.addEventListener('click', event => {
   const act = event.target.closest('[data-act]');

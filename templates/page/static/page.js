@@ -19,7 +19,8 @@ let fresh = true;
 let opening = false;
 
 /* The address */
-const nameOf = path => path.replace(/^\//, '') || 'overview';
+const nameOf = path => path.replace(/^\/|\/+$/g, '') || 'overview';
+const known = new Set($$('.more-l [href], .tabs [href]').map(one => nameOf(one.getAttribute('href'))));
 
 function parts(url) {
   const fields = new URLSearchParams(url.search);
@@ -52,6 +53,9 @@ function route() {
   if (!other && next.id !== at.id) opening = next.id ? 'open' : 'close';
   const before = at;
   at = next;
+  const lost = !known.has(at.page);
+  if (lost || !$('#nowhere').hidden) nowhere(lost);
+  if (lost) return;
   if (asks) {
     if (other) { live.id = ''; fresh = true; }
     live.go(`/page/${encodeURIComponent(at.page)}/live${at.server ? '?' + at.server : ''}`);
@@ -59,6 +63,21 @@ function route() {
   for (const one of $$('.tabs [data-page], #more [data-page]')) one.toggleAttribute('aria-current', one.dataset.page === at.page);
   mark(before);
   filter();
+}
+
+// An address that has no page. What was there is not shown under it.
+function nowhere(lost) {
+  const told = $('#nowhere');
+  $('#main').append(told);
+  told.hidden = !lost;
+  $('#view').hidden = lost;
+  if (!lost) return;
+  live.stop();
+  live.path = '';
+  $('#banner').hidden = true;
+  $('[data-text=address]').textContent = location.pathname;
+  document.title = 'No such page · gitfleet';
+  focus($('h1', told));
 }
 
 function mark(before) {
@@ -134,7 +153,7 @@ function tell(state, since) {
   for (const one of $$('.live')) one.replaceChildren(sign(state === 'live' ? 'work' : 'stale', state === 'live' ? 'Live' : 'Not live', state === 'live' ? '' : 'amber'));
   if (state === 'live') return;
   const words = document.createElement('span');
-  words.append('The stream broke ', timeOf(since), ` ago. ${shownAt ? `This is the state of ${new Date(shownAt).toTimeString().slice(0, 8)}, not of now.` : 'Nothing has come yet.'} It is tried again.`);
+  words.append('The stream broke ', timeOf(since), ` ago. ${shownAt ? `This is the state of ${new Date(shownAt).toTimeString().slice(0, 8)}, not of now.` : 'Nothing has come yet.'} ${fresh && shownAt ? 'The page of this address comes once it is back. ' : ''}It is tried again.`);
   const now = document.createElement('button');
   now.className = 'btn';
   now.textContent = 'Try now';
@@ -171,6 +190,7 @@ function signIn(words) {
   live.path = '';
   for (const one of frame) one.hidden = true;
   $('#view').hidden = true;
+  $('#nowhere').hidden = true;
   $('#banner').hidden = true;
   const form = $('#sign-in'), no = $('#sign-no');
   $('#main').append(form);
@@ -243,4 +263,4 @@ addEventListener('hashchange', () => { if (takeToken()) begin(); });
 const live = new Live(take, tell);
 theme(kept('theme') || 'auto');
 takeToken();
-if (kept('token')) begin(); else signIn('');
+if (kept('token') || !known.has(nameOf(location.pathname))) begin(); else signIn('');

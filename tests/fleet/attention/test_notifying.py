@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from gitfleet.base import canonical, clock
+from gitfleet.base import advice, canonical, clock
 from gitfleet.base.names import SessionId
 from gitfleet.fleet.attention import notifying, sending, told_items
+from gitfleet.fleet.attention.item import item
 from gitfleet.fleet.attention.notifying import TRIES, NotifyRound
 from gitfleet.fleet.attention.people_inbox import PeopleInbox
 from gitfleet.fleet.attention.sending import NotSent, PeopleMessage
@@ -92,6 +93,21 @@ def test_many_items_are_one_message(bench: Bench) -> None:
     assert len(bench.run().told) == 30
     assert bench.told().count("|") == 1
     assert "and 20 more: gitfleet inbox" in bench.told()
+
+
+def test_text_of_long_items_is_no_longer_than_services_take_whole() -> None:
+    one = item("rejected", ("x",), who="w" * 200, what="é" * 400, since=0, step=advice.QUEUE_WHY.of("x"))
+    found = notifying.message("here", [one] * 9)
+    assert 3000 < len(found.text.encode()) < 4096
+    assert found.text.endswith("gitfleet inbox")
+    assert found.text.count("rejected:") + int(found.text.splitlines()[-1].split()[1]) == len(found.rows) == 9
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"), [("/x/caf\udce9\x1b[31m", "caf\\xe9\\x1b[31m"), ("/", "this clone"), ("/é", "é")]
+)
+def test_folder_with_an_odd_name_is_told_in_characters_that_can_be_sent(folder: str, name: str) -> None:
+    assert notifying.place(os.path.join(folder, ".git"), "n") == f"{name} on n"
 
 
 def test_nobody_is_told_without_rules_of_what_was_read_or_of_what_can_wait(bench: Bench) -> None:

@@ -120,9 +120,11 @@ def test_pool_is_there_while_it_has_no_quota_and_not_where_a_person_has_paused_i
         assert not PeopleInbox(fleet).look().items
 
 
-@pytest.mark.parametrize("branch", ["feat/a", "feat/$(touch${IFS}evil)"])
+@pytest.mark.parametrize(
+    ("branch", "since"), [("feat/a", "moved"), ("feat/a", "stale"), ("feat/$(touch${IFS}evil)", "moved")]
+)
 def test_entry_that_came_back_is_there_with_a_step_that_a_shell_takes_as_it_stands(
-    alone: Path, git: Git, branch: str
+    alone: Path, git: Git, branch: str, since: str
 ) -> None:
     head = git(alone, "rev-parse", "main")
     with Fleet.open(str(alone)) as fleet:
@@ -138,6 +140,23 @@ def test_entry_that_came_back_is_there_with_a_step_that_a_shell_takes_as_it_stan
         ask(fleet.ledger, "queue.mark", "alone-1", {"found": [back]})
         (found,) = PeopleInbox(fleet).look().items
         assert (found.kind, found.who, found.urgent) == ("rejected", "alone-1", False)
+        assert found.step == advice.QUEUE_WHY.of(entry.id)  # the same head is not taken again
+        assert shlex.split(spoken(found.step)) == ["gitfleet", "queue", "why", entry.id]
+        if since == "moved":
+            git(
+                alone,
+                "branch",
+                branch,
+                git(alone, "commit-tree", "-p", head, "-m", "mended", f"{head}^{{tree}}"),
+            )
+        else:
+            ask(
+                fleet.ledger,
+                "queue.mark",
+                "alone-1",
+                {"found": [{**back, "reason": "stale", "state": "stale"}]},
+            )
+        (found,) = PeopleInbox(fleet).look().items
         assert found.step == advice.QUEUE_ADD.of(branch)
         assert shlex.split(spoken(found.step)) == ["gitfleet", "queue", "add", "--branch", branch]
         fleet.queue.drop(SessionId("alone-1"), entry.id)

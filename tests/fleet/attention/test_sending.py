@@ -79,3 +79,39 @@ def test_program_that_fails_is_told_with_the_end_code_and_its_words(tmp_path: Pa
         sending.send(
             NotifyPolicy(command=("sh", "-c", "echo no such channel >&2; exit 3")), MESSAGE, str(tmp_path)
         )
+
+
+def test_words_of_a_program_that_fails_are_told_without_secrets(tmp_path: Path) -> None:
+    words = (
+        "401 for https://ada:s3cret@hook.example/T0/x?key=s3cret Authorization: Bearer s3cret token=s3cret"
+    )
+    with pytest.raises(NotSent, match="exit code 22: 401 for") as error:
+        sending.send(
+            NotifyPolicy(command=("sh", "-c", f"echo '{words}' >&2; exit 22")), MESSAGE, str(tmp_path)
+        )
+    assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("word", "put"),
+    [
+        ("{title}: {text}", "{text} for you: <b>{title}</b> & more"),
+        ("{markup}", "&lt;b&gt;{title}&lt;/b&gt; &amp; more"),
+        ("{other}", "{other}"),
+    ],
+)
+def test_places_in_the_words_of_a_program_are_filled_once(word: str, put: str, tmp_path: Path) -> None:
+    message = PeopleMessage("{text} for you", "<b>{title}</b> & more")
+    sending.send(
+        NotifyPolicy(command=("sh", "-c", 'printf %s "$1" >put', "sh", word)), message, str(tmp_path)
+    )
+    assert (tmp_path / "put").read_text() == put
+
+
+def test_webhook_on_this_machine_is_told_without_a_proxy(
+    dripping: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "TIME", 0.2)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")  # nobody is there
+    with pytest.raises(Doubtful, match="did not answer within"):  # the server itself is reached
+        sending.send(NotifyPolicy(webhook=dripping), MESSAGE, str(tmp_path))

@@ -75,9 +75,27 @@ def test_entry_is_held_with_its_command_and_a_second_time_refused_with_what_is_s
     fill(page, "reason", "no more")
     assert sent(page) == "Dropped: four"
     page.until("!document.querySelector('#panel [data-act]')")
+    page.until("document.activeElement.matches('#panel h2')")  # the button that had the focus is gone
     with seen.fleets.open("alone") as fleet:
         entry = fleet.queue.find("four")
         assert (entry.state, entry.by, entry.evidence.words) == ("dropped", "mira", "no more")
+
+
+def test_refusal_that_comes_once_its_dialog_was_closed_is_still_said(seen: Shown) -> None:
+    page = seen.page
+    seen.open("/queue")
+    click(page, "[data-act=enqueue]")
+    dialog(page)
+    fill(page, "branch", "work")
+    page.value("window.real = fetch; window.fetch = () => new Promise(done => { window.answered = done })")
+    click(page, "#act [type=submit]")
+    page.until("window.answered")
+    page.press("Escape")
+    page.until("!document.querySelector('#act[open]')")
+    page.value(
+        'window.fetch = window.real; window.answered(new Response(\'{"data":{"error":{"message":"It is held."}}}\', {status: 409}))'
+    )
+    page.until("document.querySelector('#toast').textContent === 'Nothing was changed. It is held.'")
 
 
 def test_queue_is_paused_for_a_reason_and_resumed(seen: Shown) -> None:
@@ -126,6 +144,8 @@ def test_items_are_read_by_key_and_button_and_a_message_is_told(seen: Shown) -> 
     page.until(f"document.querySelector('[data-item=\"{name}\"].read')")
     click(page, f'[data-item="{name}"] [data-mark]')
     page.until(f"document.querySelector('[data-item=\"{name}\"]:not(.read)')")
+    page.widen(390, 844)
+    assert page.value("document.querySelector('[data-mark]').getBoundingClientRect().width") >= 44
     seen.open("/sessions?id=waiter")
     click(page, "#panel [data-act=tell]")
     dialog(page)

@@ -192,6 +192,20 @@ def test_round_with_hostile_names_is_text_and_has_a_matrix_of_those_that_meet(fl
     assert "39 pairs" in page.blocks["gist"]
 
 
+@pytest.mark.parametrize(("branches", "stale"), [("", False), ("of another time", True)])
+def test_round_before_a_branch_moved_is_said_to_be_not_of_now(
+    fleets: Fleets, branches: str, stale: bool
+) -> None:
+    with fleets.open("alone") as fleet:
+        base = fleet.repository.git.line("rev-parse", "main") or ""
+    (fleets.state("alone") / "radar").mkdir()
+    found = Findings(base, [], [], [], [], [], [], [], Effort(0, 0, 0, 0, 0, 0))
+    RoundKeeper(str(fleets.state("alone"))).keep(found, [], branches)
+    said = shown(fleets, "radar").blocks["round"]
+    assert ("Not of now" in said) is stale
+    assert ("branches have moved" in said) is stale
+
+
 def test_conflict_that_another_node_told_of_is_shown_without_a_round(fleets: Fleets) -> None:
     with fleets.open("ada") as ada:
         path = (PathClash("x.py", ("contents",)),)

@@ -64,6 +64,21 @@ def test_a_wrong_token_leads_to_the_form_which_takes_the_right_one(show: Show, c
     assert shown.page.value("document.querySelector('#sign-in').hidden")
 
 
+def test_an_address_without_a_page_says_so_and_leads_on(show: Show, cli: Cli) -> None:
+    shown = show(cli)
+    shown.page.open(f"{shown.site.started['data']['url']}/sesions?id=<b>")
+    shown.says("#nowhere", "There is nothing at /sesions.")
+    assert shown.page.value("document.activeElement.textContent") == "No such page"
+    shown.click("#nowhere [href='/sessions']")
+    shown.says("#view h1", "Sessions")
+    assert not shown.page.value("document.querySelector('#nowhere').checkVisibility()")
+    shown.page.value("history.back()")
+    shown.says("#nowhere", "There is nothing at /sesions.")
+    assert not shown.page.value("document.querySelector('#view').checkVisibility()")
+    shown.at("/sessions/")
+    assert shown.text("#view h1") == "Sessions"
+
+
 def test_a_claim_is_shown_when_it_is_made_without_anything_else_being_touched(show: Show, cli: Cli) -> None:
     shown = show(cli)
     shown.at("/sessions")
@@ -158,6 +173,30 @@ def test_a_server_that_goes_is_said_on_top_and_one_that_comes_again_ends_that(sh
     assert again.site.port == shown.site.port
     shown.says(".foot .live", "Live")
     assert shown.page.value("document.querySelector('#banner').hidden")
+
+
+def test_a_person_is_listed_by_name_and_not_by_the_branch_that_everybody_is_on(show: Show, cli: Cli) -> None:
+    with cli.clone.open() as fleet:
+        fleet.sessions.start(Start(id=SessionId("mira"), person=True, agent="Mira Noor"))
+    shown = show(cli)
+    shown.at("/sessions?id=mira")
+    shown.says("#view .ttl", "Mira Noor")
+    shown.says("#panel h2", "Mira Noor")
+
+
+def test_a_round_of_the_radar_is_made_from_the_page_and_said_to_be_old_once_a_branch_moves(
+    show: Show, cli: Cli
+) -> None:
+    shown = show(cli)
+    shown.at("/radar")
+    shown.says("[data-block=round]", "no round yet")
+    shown.click("[data-act=radar]")
+    shown.says("#act [data-command]", "gitfleet radar")
+    shown.click("#act [type=submit]")
+    shown.says("[data-block=round]", "no branch has moved since")
+    cli.clone.out("branch", "other", "main")
+    shown.at("/radar")
+    shown.says("[data-block=round]", "Not of now")
 
 
 def test_a_token_to_look_only_is_said_and_a_fleet_without_news_is_quiet(show: Show, cli: Cli) -> None:
