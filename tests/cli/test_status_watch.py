@@ -140,6 +140,7 @@ CHANGES = [
 ]  # fmt: skip
 
 
+@pytest.mark.sample(6)
 @pytest.mark.parametrize("happens", CHANGES)
 def test_watch_after_a_change_shows_what_a_fresh_status_does(
     watch: OnWatch, happens: Callable[[OnWatch], None]
