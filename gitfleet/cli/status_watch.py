@@ -146,6 +146,9 @@ class StatusWatch:
             shown = list(status_view.times(status_view.later(self._found.answer, int(self._since()))))
             hold = min(map(duration_holds, shown), default=LOOK_AGAIN)
             left = min(left, hold if min(shown, default=60) < 60 else max(hold, TICK))
+            age = self._fleet.ledger.age() if self._fleet else None
+            if age is not None:  # young after each exchange, and nobody waits for its seconds
+                left = min(left, TICK if age < 60 else max(duration_holds(age), TICK))
         return max(0.0, left)
 
 
