@@ -98,10 +98,8 @@ def _later(row: SessionStatus, seconds: int) -> SessionStatus:
 
 
 def times(found: StatusAnswer) -> Iterator[int]:
-    """The lengths of time that are shown of a status, in seconds: each grows."""
+    """The lengths of time that are shown of a status, in seconds, but for the ledger's age: each grows."""
     now = clock.now()
-    if found["ledger"]["age"] is not None:
-        yield found["ledger"]["age"]
     for row in shown(found["sessions"]):
         yield from (value for value in (row["idle"], row["quiet_for"]) if value is not None)
     yield from (

@@ -12,6 +12,7 @@ from gitfleet.base import clock, watching
 from gitfleet.base.text import duration_holds
 from gitfleet.cli import status_view
 from gitfleet.cli.answer import Reply, Watching
+from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.kept_hooks import KeptHooks
 from gitfleet.fleet.seen_changes import StatusChanges
@@ -51,6 +52,7 @@ class StatusWatch:
         self._checkouts: KeptCheckouts | None = None
         self._agreed = ""
         self._looked = self._doubted_at = 0.0
+        self._signs: object = None
         self._doubted = self._resized = False
 
     def look(self) -> Reply:
@@ -58,28 +60,34 @@ class StatusWatch:
         fleet, changes = self._opened()
         if self._found is None:
             changes.arm()
+            self._signs = changes.signs()
             self._found = status_view.of(
                 fleet, self._tail, self._hooks.warnings, self._kept(fleet).look, whole=self._whole
             )
             self._looked = clock.elapsed()
             self._doubted = changes.watch(self._found.answer)
         answer, warnings = self._found
-        return status_view.reply(status_view.later(answer, int(self._since())), warnings)
+        shown = status_view.later(answer, int(self._since()))
+        shown["ledger"]["age"] = fleet.ledger.age()  # the hub may have been seen since
+        return status_view.reply(shown, warnings)
 
     def wait(self) -> bool:
         """Wait until it is worth another look; False where nobody reads what is shown any more."""
         _, changes = self._opened()
-        told = changes.wait(self._still())
-        if self._pipe and watching.ready(self._pipe):
-            return False
-        if self._resized:  # what was told at the same time is looked at soon
-            self._resized, self._doubted = False, True
-            return True
-        if told:
-            clock.wait(max(0.0, GAP - self._since()))
-        due = GAP if self._doubted else LOOK_AGAIN
-        if told or self._since() >= due:
-            self._found = None
+        told = True
+        while told and self._found:
+            told = changes.wait(self._still())
+            if self._pipe and watching.ready(self._pipe):
+                return False
+            if self._resized:  # what was told at the same time is looked at soon
+                self._resized, self._doubted = False, True
+                return True
+            if told:
+                clock.wait(max(0.0, GAP - self._since()))
+            due = GAP if self._doubted else LOOK_AGAIN
+            if self._since() >= due or (told and self._differs(changes)):
+                self._found = None
+            told = told and self._still() > 0
         return True
 
     def close(self) -> None:
@@ -116,6 +124,13 @@ class StatusWatch:
             self._doubted_at = clock.elapsed()
         return self._checkouts
 
+    def _differs(self, changes: StatusChanges) -> bool:
+        """Whether the status may be another than the one that is shown. What cannot be read is told by the look."""
+        try:
+            return changes.signs() != self._signs
+        except (FleetError, OSError):
+            return True
+
     def _resize(self) -> None:
         self._resized = True
         if self._changes:
@@ -131,6 +146,9 @@ class StatusWatch:
             shown = list(status_view.times(status_view.later(self._found.answer, int(self._since()))))
             hold = min(map(duration_holds, shown), default=LOOK_AGAIN)
             left = min(left, hold if min(shown, default=60) < 60 else max(hold, TICK))
+            age = self._fleet.ledger.age() if self._fleet else None
+            if age is not None:  # young after each exchange, and nobody waits for its seconds
+                left = min(left, TICK if age < 60 else max(duration_holds(age), TICK))
         return max(0.0, left)
 
 

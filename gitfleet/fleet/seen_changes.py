@@ -10,11 +10,14 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from gitfleet.base import files
 from gitfleet.base.watching import Bell
 from gitfleet.clone import Clone
+from gitfleet.fleet.seen_signs import SeenSigns
 from gitfleet.fleet.views.status import StatusAnswer
 from gitfleet.git import fleetrefs
 from gitfleet.nodes import checkouts
+from gitfleet.nodes.checkout_signs import git_stamp
 from gitfleet.nodes.records import ALIVE
 from gitfleet.sessions.local import LocalSessions
 
@@ -34,7 +37,10 @@ class StatusChanges:
         """Waits end also when one of the files `others` can be read, or is closed."""
         self._clone = clone
         self._others = others
-        self._watched: set[str] = set()
+        self._tops: set[str] = set()
+        self._git_dirs: set[str] = set()
+        self._logs: set[str] = set()
+        self._signs = SeenSigns(clone)
         self.bell = Bell()
 
     def arm(self) -> None:
@@ -49,16 +55,27 @@ class StatusChanges:
         node = self._clone.ledger.node.id
         own = [row for row in found["sessions"] if row["node"] == node]
         worktrees = {row["worktree"] for row in own if row["liveness"] != "dead"}
-        folders = set(_of_worktrees(self._clone, sorted(worktrees)[:MOST]))
+        known = dict(_of_worktrees(self._clone, sorted(worktrees)[:MOST]))
+        tops, git_dirs = set(known), set(known.values())
         local = LocalSessions(self._clone.ledger.state)
         here = [local.get(row["id"]) for row in own if row["log"]][:MOST]
         logs = {one.log for one in here if one and one.log}
         pids = {row["pid"] for row in own if row["liveness"] == ALIVE and row["pid"]}
         manager = found["jobs"] and found["jobs"]["manager"]
         pids = {*pids, *([manager["pid"]] if manager and manager["pid"] else [])}
-        self.bell.arm(folders, logs, pids, writes=False)
-        before, self._watched = self._watched, folders | logs
-        return not self._watched <= before
+        self.bell.arm([*tops, *git_dirs], logs, pids, writes=False)
+        more = not (tops <= self._tops and git_dirs <= self._git_dirs and logs <= self._logs)
+        self._tops, self._git_dirs, self._logs = tops, git_dirs, logs
+        return more
+
+    def signs(self) -> object:
+        """What differs once the status may be another, to be compared: taken before a look, so that nothing is missed.
+
+        Of what was watched for the last look. No process. Raises as `Clone.current`.
+        """
+        stamps = [files.stamp(path) for path in (*sorted(self._tops), *sorted(self._logs))]
+        of_git = [git_stamp(folder) for folder in sorted(self._git_dirs)]
+        return self._signs.now(places(self._clone)), stamps, of_git, self.bell.ended
 
     def wait(self, seconds: float) -> bool:
         """Wait for a change, at most so long; whether there may have been one."""
@@ -82,12 +99,11 @@ def places(clone: Clone) -> Iterator[str]:
     yield os.path.join(common, "hooks")
 
 
-def _of_worktrees(clone: Clone, paths: Sequence[str]) -> Iterator[str]:
-    """The folders of these worktrees, and what git keeps of each."""
+def _of_worktrees(clone: Clone, paths: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The folders of these worktrees, each with that of what git keeps of it."""
     with suppress(OSError):
         known = checkouts.known(clone.repository)
         for path in paths:
             place = os.path.realpath(path) if path and "\0" not in path else ""
             if place in known:
-                yield place
-                yield known[place]
+                yield place, known[place]

@@ -13,7 +13,9 @@ from gitfleet.base.names import SessionId
 from gitfleet.fleet.attention.people_inbox import PeopleInbox
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.seen_changes import StatusChanges
+from gitfleet.fleet.seen_signs import SeenSigns
 from gitfleet.sessions.service import Start
+from gitfleet.upkeep.maintainer import Maintainer
 from tests import jobbench
 from tests.fleetbench import Fleets
 from tests.workbench import Git
@@ -81,15 +83,76 @@ def hears_of_the_hub(watched: Watched, git: Git) -> None:
     os.replace(watched.log.with_name("s1.log"), Path(watched.fleet.ledger.state, "seen"))
 
 
-@pytest.mark.parametrize(
-    "happens", [ends, claims, writes, adds_a_file, commits, queues_a_job, hears_of_the_hub]
-)
+def stages(watched: Watched, git: Git) -> None:
+    (watched.place / "src/new.py").write_text("x")
+    git(watched.place, "add", "src/new.py")
+
+
+def sets_a_setting(watched: Watched, git: Git) -> None:
+    git(watched.place, "config", "core.hooksPath", "elsewhere")
+
+
+def puts_a_hook(watched: Watched, git: Git) -> None:
+    (watched.place / ".git/hooks/pre-commit").write_text("#!/bin/sh\n")
+
+
+def keeps_something_new(watched: Watched, git: Git) -> None:
+    Path(watched.fleet.ledger.state, "of-a-later-version").write_text("x")
+
+
+SHOWN = [
+    ends, claims, writes, adds_a_file, commits, queues_a_job, stages, sets_a_setting, puts_a_hook, keeps_something_new,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("happens", [*SHOWN, hears_of_the_hub])
 def test_change_of_what_a_status_shows_ends_the_wait(
     watched: Watched, git: Git, happens: Callable[[Watched, Git], None]
 ) -> None:
     watched.look()
+    signs = watched.changes.signs()
     happens(watched, git)
     assert watched.changes.wait(LONG)
+    if happens in SHOWN:
+        assert watched.changes.signs() != signs
+
+
+@pytest.mark.parametrize("name", ["alone", "ada"])
+def test_round_that_changes_nothing_leaves_the_signs_as_they_were(fleets: Fleets, name: str) -> None:
+    with fleets.open(name) as fleet:
+        fleet.upkeep.run(processing=True)  # the first round has more to do
+        changes = StatusChanges(fleet)
+        changes.arm()
+        changes.watch(fleet.status().answer)
+        signs = changes.signs()
+        assert fleet.upkeep.run(processing=True).code == 0
+        assert changes.wait(LONG)
+        assert changes.signs() == signs
+        changes.close()
+
+
+def test_beat_of_another_node_and_how_a_maintainer_fared_are_signs(fleets: Fleets) -> None:
+    with fleets.open("ada") as ada, fleets.open("bob") as bob:
+        bob.sync()
+        ada.sync()
+        signs = SeenSigns(ada)
+        found = [signs.now(())]
+        bob.sync()
+        ada.sync()
+        found.append(signs.now(()))
+        maintainer = Maintainer(ada.repository)
+        state = Path(maintainer.folder)
+        state.mkdir()
+        (state / "installed.json").write_text("{}")
+        found.append(signs.now(()))
+        assert len({repr(one) for one in found}) == 3
+        for code in (0, 0, 1, 1):
+            run = maintainer.begin()
+            assert run is not None
+            assert signs.now(()) == found[-1]
+            run.end(code, [])
+            found.append(signs.now(()))
+        assert found[3] == found[4] != found[5]
 
 
 def test_what_is_read_in_the_inbox_ends_the_wait(watched: Watched) -> None:

@@ -170,6 +170,7 @@ def test_look_after_a_change_is_what_git_says(
         assert [two.cost(kept), two.cost(two.noted())] == [0, 0]
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize("happens", SURE)
 def test_look_within_the_calm_is_what_git_says_where_it_is_sure_that_something_changed(
     two: TwoWorktrees, happens: Callable[[TwoWorktrees], None]

@@ -87,6 +87,7 @@ def loses_its_link(yard: Yard, git: Git, one: Path) -> None:
     (one / ".git").unlink()
 
 
+@pytest.mark.sample(4)
 @pytest.mark.parametrize(
     ("happens", "kind"),
     [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -14,9 +13,9 @@ from gitfleet.base.watching import Bell
 from gitfleet.errors import FleetError
 from gitfleet.fleet import seen_changes
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.fleet.seen_signs import SeenSigns
 from gitfleet.ledger import own_node
 from gitfleet.nodes.checkout_signs import git_stamp
-from gitfleet.nodes.here import HereSessions
 from gitfleet.web.page import job_files
 from gitfleet.web.page.moment import PageMemory, PageMoment
 
@@ -92,12 +91,14 @@ class PageWaking:
 
     def _look(self, bell: Bell, loop: asyncio.AbstractEventLoop) -> None:
         fleet, before, looked = self._fleet, None, 0.0
+        signs, seen = SeenSigns(fleet), os.path.join(fleet.ledger.state, "seen")
         while not bell.rung:
             places = _places(fleet)
             here = self._memory.sessions()
             written = job_files.written(fleet)
             bell.arm([*places, *here.trees], [*here.logs, *written], here.processes)
-            now: Any = _signature(fleet, places, here), [files.stamp(path) for path in written], bell.ended
+            stamps = [files.stamp(path) for path in (*here.logs, *written, seen)]
+            now: Any = signs.now(places), stamps, [git_stamp(folder) for folder in here.trees], bell.ended
             if now != before or clock.elapsed() - looked >= LOOK_AGAIN:
                 before, looked = now, clock.elapsed()
                 with suppress(RuntimeError):  # as below
@@ -134,12 +135,3 @@ def _places(fleet: Fleet) -> list[str]:
     jobs = own_node.jobs_folder(fleet.repository.common_dir)
     below = [os.path.join(jobs, name) for name in files.names(jobs)] if os.path.isdir(jobs) else []
     return [*seen_changes.places(fleet), *job_files.folders(fleet), *filter(os.path.isdir, below)]
-
-
-def _signature(fleet: Fleet, places: Sequence[str], here: HereSessions) -> object:
-    """What differs when something that is shown may have changed; locks and the like come and go without that."""
-    state = fleet.current()
-    stamps = [
-        files.stamp(path) for path in (*places[1:], *here.logs, os.path.join(fleet.ledger.state, "seen"))
-    ]
-    return state.tip.oid, state.tentative, stamps, [git_stamp(folder) for folder in here.trees]
