@@ -36,7 +36,7 @@ _HERE_FULL = (
     b"No space left on device", b"Disk quota exceeded", b"Read-only file system", b"couldn't write", b"unable to write",
 )  # fmt: skip
 _HERE_FORBIDDEN = (b"Unable to create", b"Permission denied")  # in one line
-_HERE_LOCKED = (b"cannot lock ref", b"Unable to create")
+_HERE_LOCKED = (b"cannot lock ref", b"Unable to create", b"fetching ref ")  # git 2.53 has the last one only
 # What git says when it cannot read an object that it is to send.
 _HERE_GONE = (
     rb"(?m)^(?:fatal|error): (?:bad (?:\w+ )?object|unable to read|[Cc]ould not read|missing \w+ object|object file|"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 import shutil
 import socket
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gitfleet.base.processes import Completed
-from gitfleet.errors import HubError, HubRefused, HubUnreachable, LocalStorage
+from gitfleet.errors import FleetError, HubError, HubRefused, HubUnreachable, LocalStorage
 from gitfleet.git import refs
 from gitfleet.git.objects import BulkObjects, PlumbingObjects
 from gitfleet.git.program import Git as Program
@@ -24,6 +25,7 @@ from tests.workbench import Git
 
 A, B = "refs/fleet/a", "refs/fleet/b"
 SEEN = "refs/fleet-hub/origin/"
+LOCKED = r"lock|reference already exists"  # the words of git 2.53 for a lock that is there
 
 
 @pytest.fixture
@@ -90,7 +92,7 @@ def test_push_while_the_ref_is_locked_there_is_lost(remote: Remote, hub: Path, n
     (hub / "refs/fleet/a.lock").touch()
     answer = remote.push([Update(A, news[0], None)])
     assert answer.outcome is Push.LOST
-    assert "a.lock" in answer.output
+    assert re.search(LOCKED, answer.output)
 
 
 @pytest.mark.parametrize("name", ["pre-receive", "update"])
@@ -418,9 +420,22 @@ def test_fetch_while_our_own_copy_is_locked_raises_in_git_s_words_and_not_about_
     lock = ada / ".git" / f"{SEEN}a.lock"
     lock.parent.mkdir(parents=True)
     lock.touch()
-    with pytest.raises(GitFailed, match="lock") as caught:
+    with pytest.raises(GitFailed, match=LOCKED) as caught:
         remote.fetch(f"+{A}*:{SEEN}a*")
     assert caught.value.exit_code == 20
+
+
+@pytest.mark.parametrize(
+    ("stderr", "kind"),
+    [
+        (f"error: fetching ref {SEEN}a failed: reference already exists\n", GitFailed),  # git 2.53
+        (f"remote: error: fetching ref {SEEN}a failed: reference already exists\n", HubUnreachable),
+    ],
+)
+def test_failure_about_our_own_copy_is_the_hubs_only_where_the_hub_says_it(
+    remote: Remote, stderr: str, kind: type[FleetError]
+) -> None:
+    assert type(remote.error(Completed(("git", "fetch"), 1, b"", stderr.encode()))) is kind
 
 
 @pytest.mark.parametrize(
