@@ -15,8 +15,8 @@ from gitfleet.git import fleetrefs, noted_settings
 from gitfleet.nodes.checkout_signs import git_stamp
 
 _SHOWN_NOWHERE = frozenset([
-    "beat", "branches.json", "checkouts.json", "heartbeat.json", "hub-branches", "lock", "maintainer", "outbox", "pulse.json",
-    "results", "seen", "settings.json", "worktrees",
+    "beat", "branches.json", "checkouts.json", "contended", "heartbeat.json", "hub-branches", "lock", "maintainer", "others", "outbox",
+    "published", "pulse.json", "results", "row", "seen", "settings.json", "tried", "worktrees",
 ])  # fmt: skip
 """In a clone's state: what is nobody's to see, or is looked at below in another way. Whatever else is there counts."""
 

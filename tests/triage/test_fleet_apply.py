@@ -454,4 +454,4 @@ def test_host_that_was_started_anew_in_the_middle_does_not_say_that_nothing_was_
     answers = tmp_path / "answers.json"
     answers.write_text(json.dumps({**json.loads(answers.read_text()), "hello": {"boot": "c"}}))
     (row,) = bench.apply(verb="resume", code=21)["actions"]
-    assert (row["outcome"], "started anew" in row["detail"]) == ("unknown", True)
+    assert (row["outcome"], "restarted since" in row["detail"]) == ("unknown", True)

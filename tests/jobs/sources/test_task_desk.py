@@ -215,7 +215,7 @@ def test_job_that_is_retried_takes_its_task_again_if_nobody_else_has_it(fleet: F
         fleet.server.issue(1, "ready")
         assert fleet.bob.take() is not None
     again = fleet.ann.store.reopen(job.id, lambda now: replace(now, status=JobStatus.QUEUED, error=""))
-    assert "no work source" in fleet.ann.keeper.why(
+    assert "no longer has the work source" in fleet.ann.keeper.why(
         again, fleet.ann.agent.model_copy(update={"work_source": None})
     )
     assert fleet.ann.keeper.why(again, fleet.ann.agent)
