@@ -28,7 +28,7 @@ DOUBTED = 8
 """Worktrees of which git is asked again when the fleet has agreed on something, whatever has changed in them."""
 DOUBT = 60.0
 """Seconds for which what git said of hooks is good enough then."""
-TICK = 15.0
+TICK = 30.0
 """Seconds at least between two times that are shown, once all of them are minutes and more."""
 
 

@@ -67,6 +67,11 @@ class PageMoment:
         """Every session, with the last line of its log. Claims are counted and not read, since there may be very many."""
         return status.look(self.fleet, tail=1, checkouts_of=self.memory.checkouts.look, claims=False)
 
+    def looked(self) -> FleetStatus | None:
+        """The status, where somebody has asked for it; costs no look."""
+        found: FleetStatus | None = vars(self).get("status")
+        return found
+
     @cached_property
     def inbox(self) -> InboxLook:
         """What needs a person."""

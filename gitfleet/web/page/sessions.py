@@ -99,6 +99,12 @@ def counted(lines: Sequence[SessionLine]) -> list[StateCount]:
     return [StateCount(state, found[state]) for state in ORDER if found[state]]
 
 
+def at_work(moment: PageMoment) -> bool:
+    """Whether a session was working in this moment; False where nobody has looked. Costs no look."""
+    found = moment.looked()
+    return found is not None and any(_works(row) for row in found.answer["sessions"])
+
+
 def states(moment: PageMoment) -> dict[str, ShownAs]:
     """The state of each session."""
     waits = {str(ticket.session) for ticket in moment.line}
@@ -115,9 +121,13 @@ def state_of(row: SessionStatus, *, waits: Collection[str], asking: Collection[s
         (row["id"] in waits, "waiting"),
         (row["liveness"] == "unknown", "unknown"),
         (row["person"], "person"),
-        (row["idle"] is not None and row["idle"] < WORKING_FOR, "working"),
+        (_works(row), "working"),
     )
     return next((state for holds, state in table if holds), "idle")
+
+
+def _works(row: SessionStatus) -> bool:
+    return row["idle"] is not None and row["idle"] < WORKING_FOR
 
 
 def title_of(row: SessionStatus) -> str:

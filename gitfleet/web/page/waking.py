@@ -18,13 +18,16 @@ from gitfleet.ledger import own_node
 from gitfleet.nodes.checkout_signs import git_stamp
 from gitfleet.web.page import job_files
 from gitfleet.web.page.moment import PageMemory, PageMoment
+from gitfleet.web.page.sessions import at_work
 
 LEAST = 0.25
 """Seconds between two moments, however much happens; or four times what the last one took to show."""
 MOST = 2.0
 """Seconds between two moments however long a page takes, so that the others are not held up by it."""
 LOOK_AGAIN = 60.0
-"""Seconds after which one looks again although nothing was told: leases run out, other machines may share this disk."""
+"""Seconds after which one looks again although nothing was told, while somebody works."""
+CALM = 300.0
+"""The same while nobody does: leases run out, other machines may share this disk."""
 
 
 class PageWaking:
@@ -90,7 +93,7 @@ class PageWaking:
                 loop.call_soon_threadsafe(self._fail, bell)
 
     def _look(self, bell: Bell, loop: asyncio.AbstractEventLoop) -> None:
-        fleet, before, looked = self._fleet, None, 0.0
+        fleet, before, looked, shown = self._fleet, None, 0.0, PageMoment(self._fleet, self._memory)
         signs, seen = SeenSigns(fleet), os.path.join(fleet.ledger.state, "seen")
         while not bell.rung:
             places = _places(fleet)
@@ -99,12 +102,12 @@ class PageWaking:
             bell.arm([*places, *here.trees], [*here.logs, *written], here.processes)
             stamps = [files.stamp(path) for path in (*here.logs, *written, seen)]
             now: Any = signs.now(places), stamps, [git_stamp(folder) for folder in here.trees], bell.ended
-            if now != before or clock.elapsed() - looked >= LOOK_AGAIN:
-                before, looked = now, clock.elapsed()
+            if now != before or clock.elapsed() - looked >= (LOOK_AGAIN if at_work(shown) else CALM):
+                before, looked, shown = now, clock.elapsed(), PageMoment(fleet, self._memory)
                 with suppress(RuntimeError):  # as below
-                    loop.call_soon_threadsafe(self._take, bell, PageMoment(fleet, self._memory))
+                    loop.call_soon_threadsafe(self._take, bell, shown)
                 _rest(bell, max(LEAST, self.pause))
-            bell.wait(max(0.0, looked + LOOK_AGAIN - clock.elapsed()))
+            bell.wait(LOOK_AGAIN)
 
     def _take(self, bell: Bell, moment: PageMoment) -> None:
         if bell is self._bell:

@@ -41,14 +41,15 @@ function tick(one) {
   const at = +one.dataset.at, how = one.dataset.as, t = now();
   if (!one._begun) { one._begun = true; one.title = new Date(at * 1000).toLocaleString(); }
   if (how === 'clock') { put(one, new Date(at * 1000).toTimeString().slice(0, 5)); return; }
-  const s = how === 'left' ? at - t : t - at;
+  const rough = +one.dataset.step || 1; // nobody waits for its seconds
+  const exact = how === 'left' ? at - t : t - at, s = exact < 60 ? exact - exact % rough : exact;
   put(one, how === 'left' && s <= 0 ? 'over' : span(s) + (how === 'ago' ? ' ago' : ''));
-  const step = s < 60 ? 1 : s < 86400 ? 60 : 3600;
+  const step = s < 60 ? rough : s < 86400 ? 60 : 3600;
   if (how === 'left' && s <= 0) return;
-  if (step === 1 && !one._watched) { one._watched = true; watch.observe(one); }
-  if (step > 1 && one._watched) { one._watched = false; watch.unobserve(one); }
-  if (step === 1 && !seen.has(one)) { seconds.add(one); return; }
-  const next = how === 'left' ? t + (s % step || step) + (step > 1 ? 1 : 0) : t + step - (s % step);
+  if (s < 60 && !one._watched) { one._watched = true; watch.observe(one); }
+  if (s >= 60 && one._watched) { one._watched = false; watch.unobserve(one); }
+  if (s < 60 && !seen.has(one)) { seconds.add(one); return; }
+  const next = how === 'left' ? t + (s % step || step) + (step > 1 ? 1 : 0) : t + step - (exact % step);
   let bucket = due.get(next);
   if (!bucket) due.set(next, bucket = new Set());
   bucket.add(one);
