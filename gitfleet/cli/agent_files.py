@@ -24,13 +24,14 @@ from gitfleet.jobs.standing import agent_info
 NewName = Annotated[
     str, Argument(metavar="NAME", help="What the agent is to be called: its file is NAME.yaml.")
 ]
-OneAgent = Annotated[str, Argument(metavar="[AGENT]", help="Only this agent.")]
+OneAgent = Annotated[str, Argument(metavar="[AGENT]", help="Only this agent.", complete="agents")]
 Runtime = Annotated[
     str,
     Option(
         "--runtime",
         metavar="RUNTIME",
         help="What it runs: acp, claude, codex, docker, or command for a program.",
+        values=("acp", "claude", "codex", "command", "docker"),
     ),
 ]
 

@@ -35,7 +35,7 @@ from gitfleet.ledger import own_node
 from gitfleet.sessions import session_records
 
 UNRUN = frozenset(["untrusted", "modified", "not read"])
-Name = Annotated[str, Argument(metavar="AGENT", help=f"One of {', '.join(CLIENTS)}.")]
+Name = Annotated[str, Argument(metavar="AGENT", help=f"One of {', '.join(CLIENTS)}.", values=CLIENTS)]
 User = Annotated[bool, Option("--user", help="In your own settings, for all your repositories.")]
 Project = Annotated[
     bool, Option("--project", help="In this worktree only, in files that git ignores (the default).")
@@ -46,6 +46,7 @@ Sandbox = Annotated[
     Option(
         "--sandbox", metavar="open|closed",
         help="For codex: let commands in its sandbox write git's folder and reach the hub; or no longer.",
+        values=("open", "closed"),
     ),
 ]  # fmt: skip
 

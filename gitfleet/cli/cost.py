@@ -19,7 +19,13 @@ from gitfleet.jobs.money.budgets import BudgetToday
 from gitfleet.jobs.money.report import CostKey, CostSum
 
 By = Annotated[
-    str, Option("--by", metavar="WHAT", help="job, agent, branch, entry (of the merge queue), day or model.")
+    str,
+    Option(
+        "--by",
+        metavar="WHAT",
+        help="job, agent, branch, entry (of the merge queue), day or model.",
+        values=CostKey,
+    ),
 ]
 Since = Annotated[
     str, Option("--since", metavar="WHEN", help="Only attempts since then: 2d, 12h, or 2026-12-01.")

@@ -30,14 +30,25 @@ Hosts = Annotated[
     ),
 ]
 FleetSession = Annotated[str, Option("--session", metavar="ID", help="The plan: its fleet session.")]
-Format = Annotated[str, Option("--format", metavar="FORMAT", help="`json` is the same as --json; or `text`.")]
+Format = Annotated[
+    str,
+    Option(
+        "--format", metavar="FORMAT", help="`json` is the same as --json; or `text`.", values=("json", "text")
+    ),
+]
 Alpha = Annotated[float, Option("--alpha", metavar="SHARE", help="Mistakes among what is selected, at most.")]
 Bootstrap = Annotated[
     bool,
     Option("--bootstrap", help="Ask hosts without gitfleet too: what they need is sent; they need python3."),
 ]
 Profile = Annotated[
-    str, Option("--profile", metavar="NAME", help="What may leave a host: minimal, safe or forensic.")
+    str,
+    Option(
+        "--profile",
+        metavar="NAME",
+        help="What may leave a host: minimal, safe or forensic.",
+        values=("minimal", "safe", "forensic"),
+    ),
 ]
 Timeout = Annotated[float, Option("--timeout", metavar="SECONDS", help="How long a host may take.")]
 MaxParallel = Annotated[int, Option("--max-parallel", metavar="N", help="Hosts asked at the same time.")]

@@ -19,7 +19,9 @@ from gitfleet.fleet.attention.sending import Doubtful, NotSent
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import inbox_rows
 
-OfKind = Annotated[str, Option("--kind", metavar="KIND", help=f"Only these: {', '.join(ITEM_KINDS)}.")]
+OfKind = Annotated[
+    str, Option("--kind", metavar="KIND", help=f"Only these: {', '.join(ITEM_KINDS)}.", values=ITEM_KINDS)
+]
 Unread = Annotated[bool, Option("--unread", help="Only what nobody has read.")]
 Everything = Annotated[bool, Option("--all", help="All of them, or all of one kind.")]
 Trial = Annotated[bool, Option("--test", help="Send a test message, and nothing else.")]

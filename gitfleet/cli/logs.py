@@ -18,7 +18,7 @@ from gitfleet.fleet.views import job_rows, log_entry_rows
 from gitfleet.jobs import outputs
 from gitfleet.jobs.archives import everywhere
 from gitfleet.jobs.logs import entries, following
-from gitfleet.jobs.logs.entries import LogEntry
+from gitfleet.jobs.logs.entries import LEVELS, LogEntry
 from gitfleet.jobs.logs.following import LogFilter
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.job_record import JobRecord
@@ -35,10 +35,16 @@ From = Annotated[
 ]
 Follow = Annotated[bool, Option("--follow", "-f", help="Go on as more comes.")]
 Level = Annotated[
-    str, Option("--level", metavar="LEVEL", help="This one and above: debug, info, warning, error.")
+    str,
+    Option(
+        "--level", metavar="LEVEL", help="This one and above: debug, info, warning, error.", values=LEVELS
+    ),
 ]
 OfAgent = Annotated[
-    str, Option("--agent", metavar="NAME", help="Of this agent alone, with what its jobs write.")
+    str,
+    Option(
+        "--agent", metavar="NAME", help="Of this agent alone, with what its jobs write.", complete="agents"
+    ),
 ]
 Tail = Annotated[
     int, Option("--tail", "-n", min=0, metavar="N", help="The last N entries of before; 0 is all.")

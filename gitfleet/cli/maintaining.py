@@ -21,13 +21,19 @@ from gitfleet.git.repository import discover
 from gitfleet.ledger import own_node
 from gitfleet.upkeep import maintainer, round, schedulers
 from gitfleet.upkeep.maintainer import Maintainer, Options
+from gitfleet.worktrees import reconcile_plan
 
 Base = Annotated[
     str, Option("--base", metavar="BRANCH", help="The branch to bring in (default: each worktree's).")
 ]
 Strategy = Annotated[
     str,
-    Option("--strategy", metavar="HOW", help="How to bring the base in: merge, rebase, ff-only or none."),
+    Option(
+        "--strategy",
+        metavar="HOW",
+        help="How to bring the base in: merge, rebase, ff-only or none.",
+        values=reconcile_plan.STRATEGIES,
+    ),
 ]
 Ttl = Annotated[
     float,
@@ -48,7 +54,12 @@ DryRun = Annotated[bool, Option("--dry-run", help="Show what would be done, and 
 Every = Annotated[str, Option("--every", metavar="TIME", help="How often, e.g. 5m or 1h.")]
 Kind = Annotated[
     str | None,
-    Option("--kind", metavar="KIND", help="launchd, systemd or cron (default: what this system has)."),
+    Option(
+        "--kind",
+        metavar="KIND",
+        help="launchd, systemd or cron (default: what this system has).",
+        values=schedulers.KINDS,
+    ),
 ]
 Print = Annotated[
     bool, Option("--print", "--dry-run", help="Show what would be put where, and change nothing.")

@@ -12,7 +12,9 @@ from gitfleet.fleet.views import job_rows
 from gitfleet.jobs import reruns
 
 ForkPrompt = Annotated[str | None, Option("--prompt", metavar="TEXT", help="Instead of its prompt.")]
-ForkAgent = Annotated[str, Option("--agent", metavar="NAME", help="For this agent instead.")]
+ForkAgent = Annotated[
+    str, Option("--agent", metavar="NAME", help="For this agent instead.", complete="agents")
+]
 ForkDir = Annotated[
     str, Option("--working-dir", metavar="DIR", help="In the repository of this folder instead.")
 ]

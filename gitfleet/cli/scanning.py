@@ -25,7 +25,13 @@ from gitfleet.triage import this_host
 from gitfleet.triage.this_host import HostLook
 
 By = Annotated[
-    str, Option("--by", metavar="WHAT", help="session: what each session uses, instead of groups.")
+    str,
+    Option(
+        "--by",
+        metavar="WHAT",
+        help="session: what each session uses, instead of groups.",
+        values=("session",),
+    ),
 ]
 All = Annotated[bool, Option("--all", help="List also what somebody looks after and no session has started.")]
 Profile = Annotated[
@@ -34,6 +40,7 @@ Profile = Annotated[
         "--profile",
         metavar="NAME",
         help="How words are shown: forensic (all but secrets; the default), safe (known words; the default of a report), minimal (none).",
+        values=PROFILES,
     ),
 ]
 Seconds = Annotated[

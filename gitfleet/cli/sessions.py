@@ -66,7 +66,13 @@ BaseName = Annotated[
     ),
 ]
 Strategy = Annotated[
-    str, Option("--strategy", metavar="HOW", help="With COMMAND: merge, rebase, ff-only or none.")
+    str,
+    Option(
+        "--strategy",
+        metavar="HOW",
+        help="With COMMAND: merge, rebase, ff-only or none.",
+        values=("merge", "rebase", "ff-only", "none"),
+    ),
 ]
 CommitWork = Annotated[
     bool,
