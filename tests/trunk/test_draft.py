@@ -234,4 +234,6 @@ def test_uninstall_after_the_worktree_of_the_draft_is_gone_leaves_the_fleet(
         (beside / ".git").unlink()
     gitfleet(path, "uninstall").ok()
     assert not (path / ".git/gitfleet").exists()
-    assert (beside / "gitfleet.yaml").exists() is (gone == "link")  # git does not say whether it is known there
+    assert (beside / "gitfleet.yaml").exists() is (
+        gone == "link"
+    )  # git does not say whether it is known there
