@@ -24,14 +24,14 @@ _STAMPS = 4096
 
 
 class PageMemory:
-    """What is kept for one clone. Any thread may ask."""
+    """What is kept for one clone. object thread may ask."""
 
     def __init__(self, fleet: Fleet) -> None:
         common = fleet.repository.common_dir
         self.sessions = SessionsHere(fleet.ledger.state, common)
         """Those of this clone."""
         self.checkouts = KeptCheckouts(fleet.ledger, common, self.sessions)
-        self._of_ledger: dict[str, tuple[object, Any]] = {}
+        self._of_ledger: dict[str, tuple[object, Any]] = {}  # what each name's maker makes
         self._times: dict[object, int] = {}
 
     def of_ledger(self, name: str, state: object, make: Callable[[], _Found]) -> _Found:
@@ -55,7 +55,7 @@ class PageMemory:
 
 
 class PageMoment:
-    """The fleet as it is until something changes. Any thread may ask; what is asked for is looked at once."""
+    """The fleet as it is until something changes. object thread may ask; what is asked for is looked at once."""
 
     def __init__(self, fleet: Fleet, memory: PageMemory | None = None) -> None:
         self.fleet = fleet
