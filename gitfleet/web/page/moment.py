@@ -24,7 +24,7 @@ _STAMPS = 4096
 
 
 class PageMemory:
-    """What is kept for one clone. object thread may ask."""
+    """What is kept for one clone. Any thread may ask."""
 
     def __init__(self, fleet: Fleet) -> None:
         common = fleet.repository.common_dir
@@ -55,7 +55,7 @@ class PageMemory:
 
 
 class PageMoment:
-    """The fleet as it is until something changes. object thread may ask; what is asked for is looked at once."""
+    """The fleet as it is until something changes. Any thread may ask; what is asked for is looked at once."""
 
     def __init__(self, fleet: Fleet, memory: PageMemory | None = None) -> None:
         self.fleet = fleet
