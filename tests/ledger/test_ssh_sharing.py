@@ -70,7 +70,7 @@ def sockets(runtime: Path) -> list[Path]:
 
 def master(socket: Path) -> int:
     """The process that keeps a connection open."""
-    argv = ["/usr/bin/ssh", "-F", "none", "-S", socket, "-O", "check", "x"]
+    argv = ["/usr/bin/ssh", "-F", "none", "-S", str(socket), "-O", "check", "x"]
     told = subprocess.run(argv, capture_output=True, text=True, check=True)
     return int(told.stderr.partition("pid=")[2].partition(")")[0])
 
