@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
 
 from gitfleet.base.names import SessionId
 from gitfleet.clone import Clone
@@ -43,8 +43,12 @@ class Fleet(Clone):
 
     Any number of threads may use one at once, as any number of processes may have one open: what they ask for at the same
     time shares a push, and of two that want the same path one gets it. Two things are one thread's own: a `State` (what
-    `current` answers) and a `with fleet.reading(...)`. Rules that have changed hold from the next call on.
+    `current` answers) and a `with fleet.reading(...)`. Rules that have changed hold from the next call on. A process that
+    is forked may go on with it, and closes its own.
     """
+
+    closed = False
+    """Whether it was closed: then no wait waits any more."""
 
     @classmethod
     def join(
@@ -208,7 +212,7 @@ class Fleet(Clone):
     ) -> _Found | None:
         """Ask `until` of the present state, and again whenever something has changed; its first answer that is not None.
 
-        None after `timeout` seconds (None: never), and when the fleet is closed meanwhile. The system tells of changes in
+        None after `timeout` seconds (None: never), and when the fleet is `closed` by then. The system tells of changes in
         this clone where it can; the hub is asked every `ask_every` seconds, and what cannot be reached is asked again.
         Raises what `until` raises.
         """
@@ -244,16 +248,27 @@ class Fleet(Clone):
         return bool(self.wait(waiting.messages(self, session), timeout=timeout, ask_every=ask_every))
 
     def close(self) -> None:
-        """End what waits, and let go of processes and files. Other calls must have come back by then."""
-        if "_waits" in self.__dict__:
-            self._waits.close()
+        """End what waits, now and from now on, and let go of processes and files. Other calls must have come back by then.
+
+        Twice is harmless. A call other than a wait still works afterwards; what it opens stays open until the next `close`.
+        """
+        self.closed = True
+        waits: Waits | None = self.__dict__.get("waits")
+        if waits is not None:
+            waits.close()
         super().close()
 
-    @cached_property
+    @property
     def _waits(self) -> Waits:
         from gitfleet.fleet.waiting import Waits  # as above
 
-        return Waits(self)
+        waits: Waits = self.__dict__.setdefault(
+            "waits", Waits(self)
+        )  # one, also for threads that come at once
+        return waits
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Fleet belongs to its process: open one in the other (Fleet.open takes a path)")
 
     @cached_property
     def claims(self) -> FleetClaims:
