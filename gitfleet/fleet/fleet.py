@@ -18,7 +18,9 @@ from gitfleet.git.repository import discover
 if TYPE_CHECKING:
     from gitfleet.claims.model import Claim, Unreadable
     from gitfleet.claims.retained_claims import Ended
+    from gitfleet.fleet.attention.people_inbox import PeopleInbox
     from gitfleet.fleet.doctor import Diagnosis
+    from gitfleet.fleet.history import AuditedCommits
     from gitfleet.fleet.maintenance import Upkeep
     from gitfleet.fleet.presence import SessionBegun, SessionFinished
     from gitfleet.fleet.services import FleetClaims
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from gitfleet.fleet.waiting import Waits
     from gitfleet.ledger.ledger import State
     from gitfleet.ledger.log import Line
+    from gitfleet.mergequeue.adding import QueuedBranch
     from gitfleet.mergequeue.service import MergeQueue
     from gitfleet.radar.radar import Radar
     from gitfleet.sessions.service import Start
@@ -100,6 +103,15 @@ class Fleet(Clone):
         from gitfleet.fleet import history  # as above
 
         return history.lines(self, path, session=session, kind=kind, limit=limit)
+
+    def audit(self, revisions: Sequence[str], *, since: str | None = None) -> AuditedCommits:
+        """Which of these commits (as for `git log`; those younger than `since`) no claim covered. No network.
+
+        Raises NoFleet, Corrupt, UsageError.
+        """
+        from gitfleet.fleet import history  # as above
+
+        return history.audit(self, revisions, since)
 
     def fsck(self, progress: Callable[[int], None] = lambda _: None) -> int:
         """Replay the whole ledger; how many commits there are. `progress` hears of the count. Raises Corrupt at the first
@@ -177,6 +189,22 @@ class Fleet(Clone):
         from gitfleet.fleet.views import fleet_report_rows
 
         return fleet_page.html(fleet_report_rows.report_of(self.plans, fleet_session, host))
+
+    def revert(self, session: SessionId, entry: str) -> QueuedBranch:
+        """Queue the revert of an entry that has landed, under claims of the session; again, the same one until that has landed.
+
+        Raises NoEntry, UsageError for one that has not landed, Conflict, and as `queue.add`.
+        """
+        from gitfleet.fleet import reverting  # as above
+
+        return reverting.revert(self, session, entry)
+
+    @property
+    def inbox(self) -> PeopleInbox:
+        """What needs a person."""
+        from gitfleet.fleet.attention.people_inbox import PeopleInbox  # as above
+
+        return PeopleInbox(self)
 
     def _priorities(self) -> dict[str, int]:
         from gitfleet.mergequeue import model  # as above
