@@ -247,10 +247,14 @@ class Queued(FleetError):
 
 
 class Lost(FleetError):
+    """What was granted tentatively, or had expired, went to another."""
+
     exit_code = 12
 
 
 class Unverifiable(FleetError):
+    """It could not be found out; this never means that something is free."""
+
     exit_code = 13
 
 
@@ -277,10 +281,14 @@ class Deadlock(FleetError):
 
 
 class StaleFence(FleetError):
+    """The work was done under a grant that has ended since."""
+
     exit_code = 15
 
 
 class PolicyRefused(FleetError):
+    """A rule of the fleet says no; the message names it."""
+
     exit_code = 16
     unharmed = UNCHANGED
 
@@ -339,11 +347,11 @@ class HubError(FleetError):
 
 
 class HubUnreachable(HubError):
-    pass
+    """No connection to the hub, no answer, or not in time. What was asked for may have been done there."""
 
 
 class HubRefused(HubError):
-    pass
+    """The hub answered, and said no."""
 
 
 class NewerFormat(FleetError):
@@ -356,7 +364,9 @@ class NewerFormat(FleetError):
 
 
 class InternalError(FleetError):
-    """Whatever helps to find it: the `operation`; the step of a demonstration, and how that went."""
+    """Our bug, in an `operation`; or in a step of a demonstration: its `command`, run `where` in its `directory`, ended with `code`
+    in place of `expected`.
+    """
 
     exit_code = 70
     operation: str = field(TEXT, default="", omit=True)
