@@ -38,7 +38,7 @@ _NONE = {
 
 
 def cost(by: By = "agent", since: Since = "", config: Config = "", state_dir: StateDir = "") -> Reply:
-    """Sum up what jobs used and cost. Dollars are estimates; what was not told is shown as a gap, never as 0."""
+    """Sum up what jobs used and cost. Dollars are estimates; an unknown cost is shown as a gap, never as 0."""
     start = _moment(since)
     known = loaded(config) if config or os.path.isdir(config_path(config)) else None
     found = costs.costs(store_at(state_dir), ".", known, by=by, since=start)

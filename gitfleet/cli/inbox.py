@@ -50,7 +50,9 @@ def listing(kind: OfKind = "", only_unread: Unread = False) -> Reply:
 
 
 def read(ids: Ids = None, everything: Everything = False, kind: OfKind = "") -> Reply:
-    """Take items as read, here: they come last from now on, and nobody is notified of them again. They stay until their cause is gone."""
+    """Mark items as read in this clone: they come last from now on, and nobody is notified of them again. They stay
+    until their cause is gone.
+    """
     _check(kind)
     if bool(ids) == (everything or bool(kind)):
         raise UsageError(
@@ -66,7 +68,7 @@ def read(ids: Ids = None, everything: Everything = False, kind: OfKind = "") -> 
 def unread(
     ids: Annotated[list[str], Argument(metavar="ID...", help="Their ids, or how these begin.")],
 ) -> Reply:
-    """Take items as unread again, here."""
+    """Mark items as unread again, in this clone."""
     with Fleet.open(announce=render.note) as fleet:
         found = fleet.inbox.unmark(ids)
     lines = [f"unread: {one.id} {one.kind} {one.who}" for one in found.items]

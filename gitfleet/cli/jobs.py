@@ -39,7 +39,9 @@ StateDir = Annotated[
 ]
 Priority = Annotated[int | None, Option("--priority", help="Higher goes first.")]
 Prompt = Annotated[str | None, Option("--prompt", metavar="TEXT", help="Instead of the agent's prompt.")]
-Schedule = Annotated[str, Option("--schedule", metavar="NAME", help="As this schedule of the agent would.")]
+Schedule = Annotated[
+    str, Option("--schedule", metavar="NAME", help="Queue it as this schedule of the agent would.")
+]
 WorkingDir = Annotated[str, Option("--working-dir", metavar="DIR", help="In the repository of this folder.")]
 OfAgent = Annotated[
     str, Option("--agent", metavar="NAME", help="Only those of this agent.", complete="agents")
@@ -53,9 +55,7 @@ OfStatus = Annotated[
         values=JobStatus,
     ),
 ]
-Anywhere = Annotated[
-    bool, Option("--anywhere", help="Any node of the fleet may run it that has an agent of this name.")
-]
+Anywhere = Annotated[bool, Option("--anywhere", help="Any node that has an agent of this name may run it.")]
 Limit = Annotated[int, Option("--limit", "-n", min=0, help="How many at most; 0 is all.")]
 _COLOURS = {
     "running": "cyan",

@@ -61,7 +61,7 @@ def logs(
     tail: Tail = 100,
     state_dir: StateDir = "",
 ) -> Reply | Telling:
-    """Show what became of jobs here, as whoever ran them told it. Works whether somebody runs them now or not."""
+    """Show what became of jobs here, as the process that ran them wrote it. Works whether or not one runs now."""
     entries.rank(level)
     store, wanted = store_at(state_dir), LogFilter(level, agent_name=agent)
     if follow:

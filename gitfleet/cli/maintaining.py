@@ -73,7 +73,7 @@ def maintain(
 ) -> Reply:  # fmt: skip
     """Bring the base in everywhere, clean up what is idle and safe, end dead sessions, exchange with the hub.
 
-    Whatever fails keeps nothing else from being done; exit code 21 then, with a summary.
+    If one part fails, the others are done all the same; the exit code is 21 then, with a summary.
     """
     options = Options(strategy, base, int(ttl_hours * 3600), reconcile_only, include_active, delete_branches)
     with Fleet.open(bulk=True, announce=render.note) as fleet:
@@ -87,7 +87,7 @@ def install(
     reconcile_only: OnlyReconcile = True, include_active: IncludeActive = False, delete_branches: Branches = False,
     preview: Print = False,
 ) -> Reply:  # fmt: skip
-    """Have the system run upkeep of this clone regularly. Twice is harmless; the later options hold."""
+    """Have the system run upkeep of this clone regularly. Run it again to change its options; twice is harmless."""
     options = Options(strategy, base, int(ttl_hours * 3600), reconcile_only, include_active, delete_branches)
     pause = seconds(every)
     maintenance.check(options)
@@ -111,7 +111,7 @@ def install(
 
 
 def status() -> Reply:
-    """Say what is installed, how the last run went, and when the next one comes."""
+    """Show what is installed, how the last run went, and when the next one comes."""
     found = maintainer_rows.status(_clone())
     every, upcoming = duration(found["every"]), found["next_run"]
     there = f"{found['kind']}, every {every}, {', '.join(found['places'])}"
@@ -124,7 +124,7 @@ def status() -> Reply:
 
 
 def uninstall() -> Reply:
-    """Take it away again, and nothing else."""
+    """Remove it again, and nothing else."""
     found = maintainer_rows.removed(Maintainer(discover()).uninstall())
     lines = [f"the maintainer is gone from {kind}" for kind in found["removed"]]
     return Reply(found, lines or ["no maintainer was installed"])

@@ -40,7 +40,9 @@ def fork(
     config: Config = "",
     state_dir: StateDir = "",
 ) -> Reply:
-    """Queue a new job with what this one was told, but for what is given here. It begins anew, in a worktree of its own."""
+    """Queue a new job with what this one was told, but for what is given here. It starts from the beginning, in a
+    worktree of its own.
+    """
     made = reruns.fork(
         store_at(state_dir),
         loaded(config),
