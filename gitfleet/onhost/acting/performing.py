@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Container, Mapping
 
 from gitfleet.onhost.acting import sighting
@@ -151,9 +150,3 @@ def _likeness(identity: Identity) -> str | None:
 def _answer(outcome: Line) -> Line:
     names = ("candidate_id", "action", "outcome", "detail", "left", "respawned", "gates", "at", "until")
     return {name: outcome[name] for name in names if name in outcome}
-
-
-def pause_between(seconds: float) -> bool:
-    """A `gone` for one who never leaves: waits, and says no."""
-    time.sleep(seconds)
-    return False

@@ -13,7 +13,6 @@ from gitfleet.onhost.records import SafetyGate
 
 DONE, GONE_BEFORE, FAILED, SURVIVED, SKIPPED = "done", "gone-before", "failed", "survived", "skipped"
 REFUSED_IDENTITY, REFUSED_GATE = "refused-identity", "refused-gate"
-OUTCOMES = (DONE, GONE_BEFORE, REFUSED_IDENTITY, REFUSED_GATE, FAILED, SURVIVED, SKIPPED)
 
 
 class ActInterrupted(Exception):

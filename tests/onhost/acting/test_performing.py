@@ -18,7 +18,7 @@ from gitfleet.onhost import facts
 from gitfleet.onhost.acting import act_journal, after_acts, grip, sighting, slowing
 from gitfleet.onhost.acting.act_journal import ActJournal, ActKey
 from gitfleet.onhost.acting.muster import muster
-from gitfleet.onhost.acting.performing import pause_between, perform
+from gitfleet.onhost.acting.performing import perform
 from gitfleet.onhost.acting.work_order import ActInterrupted
 from gitfleet.onhost.records import PAUSE, RENICE, TERMINATE, THROTTLE
 from gitfleet.onhost.serving import OpRefused
@@ -31,6 +31,7 @@ from tests.onhost.acting.living import (
     has_heard,
     identity,
     options,
+    pause_between,
     request_of,
     state_of,
     until,
