@@ -11,8 +11,6 @@ old one can be told apart. A claim that has reached its greatest age comes back 
 
 from __future__ import annotations
 
-from typing import Any
-
 from gitfleet.base import uptime
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import one_line
@@ -121,7 +119,7 @@ def _told(answer: A, back: list[Claim]) -> A:
     """The answer, with the new tokens wherever it names one of the claims."""
     new = {claim.id: claim for claim in back}
 
-    def fresh(value: Any) -> Any:
+    def fresh(value: object) -> object:
         return new.get(value.id, value) if isinstance(value, Claim) else value
 
     values = {one.name: getattr(answer, one.name) for one in answer.FIELDS}

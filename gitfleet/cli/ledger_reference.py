@@ -169,7 +169,7 @@ def _has_default(one: Field) -> bool:
     return type(one.default) is not object
 
 
-def _spelled(value: Any) -> str:
+def _spelled(value: object) -> str:
     names = {None: "null", True: "true", False: "false"}
     if isinstance(value, bool) or value is None:
         return names[value]
@@ -183,7 +183,7 @@ def _spelled(value: Any) -> str:
 def _structs(kind: type[Struct]) -> list[type[Struct]]:
     found = []
     for one in kind.FIELDS:
-        shape: Any = one.shape
+        shape: object = one.shape
         while "_shape" in vars(shape):
             shape = vars(shape)["_shape"]
         if isinstance(shape, One):

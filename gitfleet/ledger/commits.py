@@ -42,7 +42,7 @@ class Tip(Struct):
 class _AsWritten(Shape[dict[str, Any]]):
     """An operation as it was written."""
 
-    def decode(self, raw: Any) -> dict[str, Any]:
+    def decode(self, raw: object) -> dict[str, object]:
         if type(raw) is not dict:
             raise Broken("fields were expected")
         return raw
@@ -55,7 +55,7 @@ class Transaction(Record):
     generation: int = field(WHOLE)
     node: str = field(TEXT)
     at: int = field(WHOLE)
-    raw: tuple[dict[str, Any], ...] = field(Many(_AsWritten()), key="operations")
+    raw: tuple[dict[str, object], ...] = field(Many(_AsWritten()), key="operations")
     schema: int = field(WHOLE)
 
     def operations(self, where: str) -> list[Operation]:

@@ -12,7 +12,6 @@ A crash at any line leaves each operation in the outbox, on the hub, or both; th
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from gitfleet.base import clock
 from gitfleet.codec import Struct, replace
@@ -37,7 +36,7 @@ class Decided(Struct):
     """One batch decided on one state: the operations that change it, and the results of those that may not."""
 
     tree: Snapshot
-    accepted: list[tuple[Operation, Accepted[Any]]]
+    accepted: list[tuple[Operation, Accepted[Answer]]]
     refused: list[Result]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from gitfleet.base import advice
 from gitfleet.base.text import display
@@ -61,7 +60,7 @@ def pinned(view: View, pin: EntryPin, verb: Verb) -> QueueEntry:
     return entry
 
 
-def moved(entry: QueueEntry, verb: Verb, to: State, operation: Operation, **changes: Any) -> QueueEntry:
+def moved(entry: QueueEntry, verb: Verb, to: State, operation: Operation, **changes: object) -> QueueEntry:
     """The entry after a move, as the table of states allows it. Without `reason` and `evidence`, it has none. Raises EntryMoved."""
     if not states.may(entry.state, verb, to):
         raise illegal(entry, verb)

@@ -19,7 +19,21 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 
-from gitfleet.codec import FLAG, JSON, TEXT, WHOLE, Many, Maybe, One, Struct, Table, Text, field, replace
+from gitfleet.codec import (
+    FIELDS,
+    FLAG,
+    JSON,
+    TEXT,
+    WHOLE,
+    Many,
+    Maybe,
+    One,
+    Struct,
+    Table,
+    Text,
+    field,
+    replace,
+)
 from gitfleet.jobs.adapters.results import AgentResult
 from gitfleet.jobs.money.allowance import Allowance
 
@@ -162,7 +176,7 @@ class EndRecord(Struct):
     result: AgentResult | None = field(Maybe(One(AgentResult)), default=None)
     killed: bool = field(FLAG, default=False)
     leftovers: int = field(WHOLE, default=0)
-    escaped: tuple[Mapping[str, Any], ...] = field(Many(JSON), default=())
+    escaped: tuple[Mapping[str, object], ...] = field(Many(FIELDS), default=())
     left: tuple[int, ...] = field(Many(WHOLE), default=())
     lines: int = field(WHOLE, default=0)
     bytes: int = field(WHOLE, default=0)
