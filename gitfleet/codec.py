@@ -23,10 +23,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, datacla
 T = TypeVar("T")
 if TYPE_CHECKING:
     S = TypeVar("S", bound="Struct")
-else:
-    S = TypeVar(
-        "S"
-    )  # a bound that is a text would be compiled: the first time that costs a twentieth of a claim
+    from dataclasses import replace as replace  # noqa: PLC0414 - each change is held against its field
+else:  # a bound that is a text would be compiled: the first time that costs a twentieth of a claim
+    S = TypeVar("S")
+
+    def replace(struct, **changes):
+        return changed(struct, changes)
+
+
 _REQUIRED: Any = object()
 SHORT = 256
 """Characters of a text that is read without a further look, where any text of that length will do."""
@@ -82,8 +86,7 @@ class Text(Shape[T]):
         """See `Shape`."""
         if type(raw) is not str:
             raise Broken("a text was expected")
-        if len(raw) > self._most and self._cut:
-            raw = raw[: self._most]
+        raw = raw[: self._most] if self._cut else raw
         if not self._least <= len(raw) <= self._most:
             raise Broken(f"a text of {self._least} to {self._most} characters was expected")
         if self._valid is not None and not self._valid(raw):
@@ -125,10 +128,9 @@ class Choice(Shape[T]):
 
     def decode(self, raw: object) -> T:
         """See `Shape`."""
-        if type(raw) is str:
-            for word in self.words:
-                if word == raw:
-                    return word
+        for word in self.words:
+            if type(raw) is str and word == raw:
+                return word
         raise Broken(f"one of {', '.join(map(str, self.words))} was expected")
 
 
@@ -292,6 +294,7 @@ class Struct(metaclass=_Meta):
     """Fields that are read, written and compared together. Immutable; made with the fields as arguments."""
 
     FIELDS: ClassVar[tuple[Field, ...]]
+    __dataclass_fields__: ClassVar[dict[str, Any]]  # for `replace`, and for who checks types alone
     _places: ClassVar[tuple[tuple[str, Callable[[Struct, object], None], object, str, Shape[Any]], ...]]
     _keys: ClassVar[frozenset[str]]
 
@@ -356,11 +359,10 @@ class Struct(metaclass=_Meta):
         said = ", ".join(f"{one.name}={getattr(self, one.name)!r}" for one in self.FIELDS)
         return f"{type(self).__name__}({said})"
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, value: object = None) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable")
 
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"{type(self).__name__} is immutable")
+    __delattr__ = __setattr__
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), {one.name: getattr(self, one.name) for one in self.FIELDS})
@@ -388,8 +390,8 @@ class Record(Struct):
         return {**self.extra, **super().encode(), "v": self.VERSION, "kind": self.KIND}
 
 
-def replace(struct: S, **changes: object) -> S:
-    """The same struct with other values for some fields."""
+def changed(struct: S, changes: Mapping[str, object]) -> S:
+    """The same struct with other values for some fields, by name. Where they are known by name, `replace` is checked."""
     values = {one.name: getattr(struct, one.name) for one in struct.FIELDS}
     return type(struct)(**{**values, **changes})
 

@@ -73,11 +73,11 @@ EXIT_CODES: dict[int, tuple[str, str]] = {
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(field,))
-class _Facts(Exception):
+class _Facts:
     """What makes the facts of an error arguments of its constructor, for who checks types."""
 
 
-class FleetError(_Facts):
+class FleetError(_Facts, Exception):
     """Root of the tree. `message` says what happened, `unharmed` what is as it was ("": nobody can say), `hint` the next step."""
 
     exit_code: ClassVar[int] = 70

@@ -6,7 +6,7 @@ from gitfleet.codec import Broken, Shape
 
 
 class Number(Shape[float]):
-    """A number."""
+    """Number, whole or not."""
 
     def decode(self, raw: object) -> float:
         """See `Shape`."""

@@ -16,7 +16,7 @@ from gitfleet.base.ids import is_name
 from gitfleet.base.text import one_line
 from gitfleet.claims import model, tickets, waiting_line
 from gitfleet.claims.model import Claim
-from gitfleet.codec import Struct, replace
+from gitfleet.codec import Struct, changed, replace
 from gitfleet.ledger.model import A, Accepted, Changes, Operation, View
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.sessions import inbox, session_records
@@ -83,7 +83,7 @@ def keep(
     if gone:
         changes, served = waiting_line.serve(view, changes, generation, operation.at)
         if hasattr(answer, "served"):
-            answer = replace(answer, served=(*answer.served, *served))
+            answer = changed(answer, {"served": (*answer.served, *served)})
         words += "".join(f"; gives up {claim.pattern}, which was too old" for claim in gone)
     return replace(decision, changes=changes, answer=answer, subject=one_line(decision.subject + words))
 
@@ -123,9 +123,9 @@ def _told(answer: A, back: list[Claim]) -> A:
         return new.get(value.id, value) if isinstance(value, Claim) else value
 
     values = {one.name: getattr(answer, one.name) for one in answer.FIELDS}
-    changed = {
+    fresher = {
         name: tuple(fresh(item) for item in value)
         for name, value in values.items()
         if type(value) is tuple and any(isinstance(item, Claim) for item in value)
     }
-    return replace(answer, **changed)
+    return changed(answer, fresher)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gitfleet.base import advice, canonical
 from gitfleet.base.text import one_line
-from gitfleet.codec import FLAG, WHOLE, Maybe, One, Struct, Text, field, replace
+from gitfleet.codec import FLAG, WHOLE, Maybe, One, Struct, Text, changed, field, replace
 from gitfleet.errors import Conflict, NoSession
 from gitfleet.ledger.model import Accepted, Answer, Changes, Operation, Refused, View
 from gitfleet.ledger.operations import Decision, operation
@@ -82,7 +82,7 @@ def start(view: View, operation: Operation, body: StartFacts) -> Accepted[Renewe
             id=operation.session, node=operation.node, worktree=body.worktree, nonce=operation.nonce, started_at=operation.at,
             renewed_at=operation.at, uptime=operation.timing.uptime, person=body.person,
         )  # fmt: skip
-        session = replace(session, **facts)
+        session = changed(session, facts)
         subject = f"session {session.id} starts" + (
             f" ({one_line(session.agent, 40)})" if session.agent else ""
         )
@@ -96,7 +96,7 @@ def start(view: View, operation: Operation, body: StartFacts) -> Accepted[Renewe
             conflicts=(obstacle(present),),
         )
         return Refused(error)
-    return _accepted(_renewed(replace(present, **facts), operation), f"session {present.id} goes on")
+    return _accepted(_renewed(changed(present, facts), operation), f"session {present.id} goes on")
 
 
 def _is_its_own(present: Session, body: StartFacts) -> bool:
