@@ -14,7 +14,8 @@
     │   └── NoEntry                        no entry of the merge queue, or several, could be meant
     ├── Conflict                       10  somebody else holds it
     │   ├── EntryMoved                     an entry of the merge queue is not (any more) where it could be moved so
-    │   └── RefMoved                       a branch is no longer where the operation was to move it from
+    │   ├── RefMoved                       a branch is no longer where the operation was to move it from
+    │   └── NoneHeld                       a release of what nobody holds (its caller is answered, and no command ends with it)
     ├── Queued                         11  waiting in line
     ├── Lost                           12  what was granted tentatively went to another
     ├── Unverifiable                   13  could not be verified
@@ -43,7 +44,7 @@ whose errors are also raised when something has changed already says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal, Self, dataclass_transform
 
 from gitfleet import codec
@@ -131,7 +132,7 @@ class FleetError(_Facts, Exception):
         known |= {"hint": self.hint, "unharmed": self.unharmed}
         return type(self)(self.message if message is None else message, **{**known, **changes})
 
-    def __reduce__(self) -> tuple[object, ...]:
+    def __reduce__(self) -> tuple[Callable[..., FleetError], tuple[object, ...]]:
         facts = {one.name: getattr(self, one.name) for one in self.FACTS}
         return _rebuild, (type(self), self.message, self.hint, self.unharmed, facts)
 
@@ -240,6 +241,12 @@ class RefMoved(Conflict):
     found: str = field(TEXT, default="")
 
 
+class NoneHeld(Conflict):
+    """The session holds nothing of what it was to release; `not_held` is what was named, and nobody holds."""
+
+    not_held: tuple[str, ...] = field(Many(TEXT), default=())
+
+
 class Queued(FleetError):
     """`ticket` is the record of the place in the line, `blocked_by` lists what it waits for."""
 
@@ -249,10 +256,14 @@ class Queued(FleetError):
 
 
 class Lost(FleetError):
+    """What was granted tentatively, or had expired, went to another."""
+
     exit_code = 12
 
 
 class Unverifiable(FleetError):
+    """It could not be found out; this never means that something is free."""
+
     exit_code = 13
 
 
@@ -279,10 +290,14 @@ class Deadlock(FleetError):
 
 
 class StaleFence(FleetError):
+    """The work was done under a grant that has ended since."""
+
     exit_code = 15
 
 
 class PolicyRefused(FleetError):
+    """A rule of the fleet says no; the message names it."""
+
     exit_code = 16
     unharmed = UNCHANGED
 
@@ -341,11 +356,11 @@ class HubError(FleetError):
 
 
 class HubUnreachable(HubError):
-    pass
+    """No connection to the hub, no answer, or not in time. What was asked for may have been done there."""
 
 
 class HubRefused(HubError):
-    pass
+    """The hub answered, and said no."""
 
 
 class NewerFormat(FleetError):
@@ -358,7 +373,9 @@ class NewerFormat(FleetError):
 
 
 class InternalError(FleetError):
-    """Whatever helps to find it: the `operation`; the step of a demonstration, and how that went."""
+    """Our bug, in an `operation`; or in a step of a demonstration: its `command`, run `where` in its `directory`, ended with `code`
+    in place of `expected`.
+    """
 
     exit_code = 70
     operation: str = field(TEXT, default="", omit=True)

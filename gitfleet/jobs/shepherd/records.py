@@ -39,7 +39,7 @@ from gitfleet.jobs.money.allowance import Allowance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypeVar
+    from typing import TypeVar
 
     S = TypeVar("S", bound=Struct)
 
@@ -106,7 +106,7 @@ class Spec(Struct):
     marker: str = field(TEXT, default="")
     ends_escaped: bool = field(FLAG, default=True)
     scope: ScopeSpec | None = field(Maybe(One(ScopeSpec)), default=None)
-    brief: Any = field(JSON, default=None)
+    brief: object = field(JSON, default=None)
     setup: str = field(TEXT, default="")
     worktree: str = field(_LONG, default="")
     bell: str = field(_LONG, default="")
