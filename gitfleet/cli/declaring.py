@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, get_args, get_origin, get_type_hints
 
 from gitfleet.codec import Struct
 
@@ -159,12 +159,13 @@ def _declared(function: Callable[..., object]) -> Iterator[Parameter]:
     first = len(names) - len(defaults)
     for position, name in enumerate(names):
         required = position < first
-        kind, many = _kind(hints[name].__origin__)
+        annotation, declared = get_args(hints[name])
+        kind, many = _kind(annotation)
         default = None if required else defaults[position - first]
-        yield Parameter(name, hints[name].__metadata__[0], kind, many, required, default)
+        yield Parameter(name, declared, kind, many, required, default)
 
 
-def _hints(function: Callable[..., object]) -> Mapping[str, Any]:
+def _hints(function: Callable[..., object]) -> Mapping[str, object]:
     """What the annotations of a function stand for. Where all are names, these are looked up: to compile each costs a tenth of a claim."""
     said = {name: text for name, text in function.__annotations__.items() if name != "return"}
     known = function.__globals__

@@ -8,7 +8,6 @@ two nodes which start a fleet at the same moment agree.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from gitfleet.base import canonical
 from gitfleet.base.names import Oid
@@ -39,7 +38,7 @@ class Tip(Struct):
         return one_line(self.message)
 
 
-class _AsWritten(Shape[dict[str, Any]]):
+class _AsWritten(Shape[dict[str, object]]):
     """An operation as it was written."""
 
     def decode(self, raw: object) -> dict[str, object]:
