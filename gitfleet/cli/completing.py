@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import typer
 
@@ -58,7 +57,7 @@ def _patterns(found: Iterable[model.Claim | model.Unreadable]) -> Iterable[str]:
 
 def _begun(ctx: typer.Context, incomplete: str, ask: Callable[[Fleet], Iterable[str]]) -> list[str]:
     """What begins like that, in order. A shell is told nothing that it could not type as it stands."""
-    top: Any = ctx.find_root()
+    top = ctx.find_root()
     given = ctx.params.get("paths") or []
     try:
         with Fleet.open(str(top.params.get("directory") or ".")) as fleet:

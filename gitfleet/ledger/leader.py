@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import Any
 
 from gitfleet.base import clock
 from gitfleet.codec import Struct, replace
@@ -38,7 +37,7 @@ class Decided(Struct):
     """One batch decided on one state: the operations that change it, and the results of those that may not."""
 
     tree: Snapshot
-    accepted: list[tuple[Operation, Accepted[Any]]]
+    accepted: list[tuple[Operation, Accepted[Answer]]]
     refused: list[Result]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitfleet.base.names import NodeId, Oid, SessionId
 from gitfleet.errors import Corrupt, FleetError
@@ -75,7 +75,7 @@ def lines(
         link = parent
 
 
-def _line(decided: "_Decided", kinds: Registry, link: Tip, raw: Mapping[str, Any], said: str) -> Line:
+def _line(decided: "_Decided", kinds: Registry, link: Tip, raw: Mapping[str, object], said: str) -> Line:
     named, subject = _named(kinds, raw, link.oid), said
     paths: Sequence[str] = named or ()
     if named is None or not said:
@@ -89,13 +89,13 @@ def _line(decided: "_Decided", kinds: Registry, link: Tip, raw: Mapping[str, Any
     )  # fmt: skip
 
 
-def _session(raw: Mapping[str, Any]) -> SessionId:
+def _session(raw: Mapping[str, object]) -> SessionId:
     """The session that made an operation, "" for none; also of one that only a newer gitfleet can read."""
     actor = raw.get("actor")
     return SessionId(str(actor.get("id")) if isinstance(actor, dict) and actor.get("kind") != NODE else "")
 
 
-def _named(kinds: Registry, raw: Mapping[str, Any], where: str) -> Sequence[str] | None:
+def _named(kinds: Registry, raw: Mapping[str, object], where: str) -> Sequence[str] | None:
     """The patterns that an operation names itself; None when only its decision tells (a partial claim, a release of all)."""
     kind = kinds.get(str(raw.get("kind")))
     try:

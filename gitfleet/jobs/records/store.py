@@ -230,8 +230,8 @@ class JobStore:
                     job = replace(before, fence=job.fence)
                     continue
                 files.remove(self._mark(before))
-                made = {"attempts": before.attempts, "earlier": len(before.attempts)}
-                job = replace(job, started_at=before.started_at, **made)
+                earlier = before.attempts
+                job = replace(job, started_at=before.started_at, attempts=earlier, earlier=len(earlier))
             _save(home, job)
         return job
 

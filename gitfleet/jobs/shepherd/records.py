@@ -19,7 +19,20 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 
-from gitfleet.codec import FLAG, JSON, TEXT, WHOLE, Many, Maybe, One, Struct, Table, Text, field, replace
+from gitfleet.codec import (
+    FLAG,
+    JSON,
+    TEXT,
+    WHOLE,
+    Many,
+    Maybe,
+    One,
+    Struct,
+    Table,
+    Text,
+    field,
+    replace,
+)
 from gitfleet.jobs.adapters.results import AgentResult
 from gitfleet.jobs.money.allowance import Allowance
 
