@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from gitfleet.base import files, resources
+from gitfleet.base import files, plain_json, resources
 from gitfleet.base.ids import ulid
 from gitfleet.base.processes import Conversation
 from gitfleet.codec import Struct
@@ -151,7 +151,7 @@ def environment(job: GateJob, slot: str, folder: str) -> dict[str, str]:
 def _listen(guard: Conversation, progress: Progress) -> dict[str, Any]:
     """What the guard says at the end; nothing where it ended before that."""
     for line in guard.output:
-        told = json.loads(line)
+        told = plain_json.load(line)
         if "end" in told:
             return dict(told["end"])
         if "line" in told:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 
+from gitfleet.base import plain_json
 from gitfleet.base.ids import is_name
 
 TYPE_CHECKING = False
@@ -288,9 +289,9 @@ def answer(tool: Tool, code: int, out: bytes, err: str) -> dict[str, Any]:
 def _envelope(out: bytes, code: int) -> dict[str, Any] | None:
     """What a command has printed, with its exit code; None where that is not what our commands print."""
     try:
-        told = json.loads(out)
+        told = plain_json.load(out)
         found = {key: told[key] for key in ("command", "status", "data", "warnings", "schema_version")}
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return None
     fits = isinstance(found["data"], dict) and isinstance(found["warnings"], list)
     return {**found, "code": code} if fits else None

@@ -7,10 +7,10 @@ is for, and what was made to hold it (`made=`), so that taking it out leaves not
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from gitfleet.base import plain_json
 from gitfleet.errors import Blocked
 from gitfleet.githooks.agents import jsontext
 from gitfleet.githooks.agents.jsontext import Part
@@ -133,7 +133,7 @@ def _hooks(text: str) -> tuple[Part, Part | None]:
 
 
 def _value(text: str, part: Part) -> Mapping[str, Any]:
-    value: Mapping[str, Any] = json.loads(text[part.start : part.end])
+    value: Mapping[str, Any] = plain_json.load(text[part.start : part.end])
     return value
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from gitfleet.base import clock, files
+from gitfleet.base import clock, files, plain_json
 from gitfleet.base.text import display, one_line
 from gitfleet.jobs.records.work_item import FILE
 from gitfleet.jobs.sources.source import LONGEST_BODY, FoundTask, SourceAway, TaskReport
@@ -104,9 +104,9 @@ class TaskFolder:
     def _over(self, task: FoundTask) -> bool:
         """Whether its result file says that this very text has an end."""
         try:
-            told: Any = json.loads(files.read(self._result(task.ref)) or b"{}")
+            told: Any = plain_json.load(files.read(self._result(task.ref)) or b"{}")
             return told.get("version") == task.version and told.get("status") in {"done", "failed"}
-        except (ValueError, AttributeError, RecursionError):
+        except (ValueError, AttributeError):
             return False
 
     def _note(self, name: str, status: str, report: TaskReport) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from gitfleet.base import plain_json
+
 NOT_FOUND = -32601
 AUTH_REQUIRED = -32000
 NO_RESOURCE = -32002
@@ -68,9 +70,9 @@ def read(line: bytes) -> AcpMessage | None:
     if not line.startswith(b"{"):
         return None
     try:
-        told = json.loads(line)
+        told = plain_json.load(line)
         told = _whole(told) if _ESCAPED in line else told
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
     given = told.get("id")
     identifier = given if isinstance(given, str | int) and not isinstance(given, bool) else None
