@@ -14,7 +14,8 @@
     │   └── NoEntry                        no entry of the merge queue, or several, could be meant
     ├── Conflict                       10  somebody else holds it
     │   ├── EntryMoved                     an entry of the merge queue is not (any more) where it could be moved so
-    │   └── RefMoved                       a branch is no longer where the operation was to move it from
+    │   ├── RefMoved                       a branch is no longer where the operation was to move it from
+    │   └── NoneHeld                       a release of what nobody holds (its caller is answered, and no command ends with it)
     ├── Queued                         11  waiting in line
     ├── Lost                           12  what was granted tentatively went to another
     ├── Unverifiable                   13  could not be verified
@@ -229,6 +230,12 @@ class RefMoved(Conflict):
     ref: str = field(TEXT, default="")
     expected: str = field(TEXT, default="")
     found: str = field(TEXT, default="")
+
+
+class NoneHeld(Conflict):
+    """The session holds nothing of what it was to release; `not_held` is what was named, and nobody holds."""
+
+    not_held: tuple[str, ...] = field(Many(TEXT), default=())
 
 
 class Queued(FleetError):

@@ -13,20 +13,9 @@ from contextlib import suppress
 from typing import IO
 
 from gitfleet.base import spawning
-from gitfleet.codec import Struct
 
-
-class Completed(Struct):
-    """How a program ended: its argv, exit code (negative: the signal), and what it wrote."""
-
-    argv: tuple[str, ...]
-    code: int
-    stdout: bytes
-    stderr: bytes
-
-
-class TimedOut(Exception):
-    """The program did not end within its time and was killed."""
+Completed = spawning.Completed
+TimedOut = spawning.TimedOut
 
 
 def run(
@@ -49,10 +38,8 @@ def run(
     argv = tuple(argv)
     if not (data or leaves) and spawning.suits(argv, cwd, env):
         try:
-            return Completed(
-                argv, *spawning.run(argv, cwd=cwd, env=env, timeout=timeout, own_session=own_session)
-            )
-        except spawning.OutOfTime as error:
+            return spawning.run(argv, cwd=cwd, env=env, timeout=timeout, own_session=own_session)
+        except TimedOut as error:
             raise TimedOut(f"{argv[0]} took longer than {timeout:.0f} s") from error
     from gitfleet.base import popen  # see `spawning`
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import Any
 
 from gitfleet.base import plain_json, processes
 from gitfleet.base.listening import Ear
@@ -85,7 +84,7 @@ class PeopleTold:
         return bool(told.get("waiting"))
 
 
-def _data(answer: bytes) -> dict[str, Any]:
+def _data(answer: bytes) -> dict[str, object]:
     try:
         data = plain_json.load(answer)["data"]
     except (ValueError, KeyError, TypeError):
