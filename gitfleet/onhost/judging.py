@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 from typing import Iterable, Mapping
 
-from gitfleet.onhost import memory, procfs, protection
+from gitfleet.onhost import inference, memory, procfs, protection
 from gitfleet.onhost.holding import holders
-from gitfleet.onhost.inference import judge
 from gitfleet.onhost.provenance import of_group
 from gitfleet.onhost.records import (
     ABANDONED,
@@ -43,7 +42,9 @@ def candidates(
     known, holding = dict(origins), holders(table)
     for group in groups:
         origin = of_group(group.members, known)
-        judgement = judge(group, origin, table, protect=protect, myself=os.getpid(), holding=holding)
+        judgement = inference.judge(
+            group, origin, table, protect=protect, myself=os.getpid(), holding=holding
+        )
         judged += not judgement.protected
         if _is_to_be_seen(origin, judgement):
             found.append(TriageCandidate(memory.weighed(group, root), origin, judgement))

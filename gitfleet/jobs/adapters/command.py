@@ -6,8 +6,7 @@ person, until it writes the next line.
 
 from __future__ import annotations
 
-import json
-
+from gitfleet.base import plain_json
 from gitfleet.jobs.adapters.protocol import QuietAdapter, Task
 from gitfleet.jobs.adapters.results import AgentEvent, AgentExit, AgentResult, Usage, shown
 from gitfleet.jobs.words import AttemptOutcome
@@ -57,8 +56,8 @@ class CommandAdapter(QuietAdapter):
 
     def _asks(self, line: bytes) -> list[AgentEvent]:
         try:
-            read = json.loads(line)
-        except (ValueError, RecursionError):
+            read = plain_json.load(line)
+        except ValueError:
             return []
         if read.get("type") != "needs_input":
             return []

@@ -6,6 +6,7 @@ import json
 import re
 from typing import TypeGuard
 
+from gitfleet.base import plain_json
 from gitfleet.jobs.adapters.protocol import QuietAdapter
 from gitfleet.jobs.adapters.results import AgentEvent
 
@@ -37,8 +38,8 @@ class JsonLinesAdapter(QuietAdapter):
         if not line.startswith(b"{"):
             return []
         try:
-            read = json.loads(line)
-        except (ValueError, RecursionError):
+            read = plain_json.load(line)
+        except ValueError:
             return []
         return self.told(read, at) if isinstance(read, dict) else []
 

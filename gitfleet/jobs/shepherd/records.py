@@ -19,6 +19,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 
+from gitfleet.base import plain_json
 from gitfleet.codec import (
     FLAG,
     JSON,
@@ -203,7 +204,7 @@ def load(kind: type[S], folder: str, name: str) -> S | None:
             data = file.read(_MOST)
     except FileNotFoundError:
         return None
-    return kind.decode(json.loads(data))
+    return kind.decode(plain_json.load(data))
 
 
 def leave_answer(folder: str, answer: PersonAnswer) -> str:
