@@ -4,42 +4,39 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from gitfleet.fleet.views.fleet_plan_rows import FleetEvidenceRow
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.onhost import candidate_form
 from gitfleet.onhost.records import HostFacts, Judgement, Origin, ProcessGroup
 from gitfleet.triage.this_host import HostLook, SessionUse
 
 
-class ScannedHostRow(TypedDict):
-    """The machine at the time of the scan. Memory in bytes."""
+class MachineRow(TypedDict):
+    """A machine at the time of a scan. Memory in bytes."""
 
     system: str
     cores: int
-    uptime: float
-    load: list[float]
     memory_total: int
     memory_available: int
     swap_total: int
     swap_free: int
+    load: list[float]
     pressure: dict[str, float | None]
     """By resource the percent of the last minute in which something waited for it; null where the kernel does not count."""
     oom_kills: int | None
     """Processes that the kernel has killed since the boot for want of memory."""
+
+
+class ScannedHostRow(MachineRow):
+    """The machine of the scan, and what of it was not to be seen."""
+
+    uptime: float
     foreign: int
     """Processes of other users: seen, not looked at."""
     unreadable: int
     """Processes of this user of which something that matters could not be read."""
     hidden: bool
     """Whether the system hides processes, so that not everything was seen."""
-
-
-class ScanEvidenceRow(TypedDict):
-    """What one feature says."""
-
-    feature: str
-    value: str
-    bits: float
-    """Towards abandonment; negative: away from it."""
 
 
 class ScanJudgementRow(TypedDict):
@@ -53,7 +50,7 @@ class ScanJudgementRow(TypedDict):
     """What costs least, as far as is known. A scan does nothing."""
     protected: str
     """Why it is never acted on; empty: it may be."""
-    evidence: list[ScanEvidenceRow]
+    evidence: list[FleetEvidenceRow]
     missing: list[str]
     """What was not known."""
 
@@ -193,7 +190,7 @@ def group_row(
 
 def judgement_row(judgement: Judgement, found: HostLook) -> ScanJudgementRow:
     """What is thought of one."""
-    evidence: list[ScanEvidenceRow] = [
+    evidence: list[FleetEvidenceRow] = [
         {"feature": one.feature, "value": found.hides.text(one.value), "bits": one.bits}
         for one in judgement.evidence
     ]
