@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from gitfleet.jobs.adapters.protocol import QuietAdapter, Task
+from gitfleet.jobs.adapters.protocol import Adapter, Task
 from gitfleet.jobs.adapters.results import AgentEvent, AgentExit, AgentResult, Usage, shown
 from gitfleet.jobs.words import AttemptOutcome
 
@@ -16,7 +16,7 @@ _LAST = 5
 _WAITS, _HEAD = b'"needs_input"', 200
 
 
-class CommandAdapter(QuietAdapter):
+class CommandAdapter(Adapter):
     """`command`: the argv is the agent file's; the prompt comes on standard input, and in no argument unless the file asks for it.
 
     An argument `{prompt}`, alone or behind a `=`, stands for the prompt: whole, as one argument. One that begins like an option
