@@ -105,9 +105,19 @@ class Conversation:
         self.input.write("".join(f"{line}\n" for line in lines).encode())
         self.input.flush()
 
-    def close(self) -> None:
-        """End it: its input closes, and it is waited for. One that has died already is no error."""
+    def close(self, *, kill: bool = False) -> None:
+        """End it: its input closes, and it is waited for; with `kill` by a signal, too. One that has died already is no error."""
         with suppress(BrokenPipeError):
             self.input.close()
         self.output.close()
+        if kill:
+            spawning.kill(self.pid)
         self._wait()
+
+    def leave(self) -> None:
+        """Let go of it in a process that was forked from its maker, who goes on talking to it."""
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for file in (self.input, self.output):
+            os.dup2(nowhere, file.fileno(), inheritable=False)  # nothing that it still holds gets there
+            file.close()
+        os.close(nowhere)

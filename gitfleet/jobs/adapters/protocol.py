@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from gitfleet.jobs.adapters.results import AgentEvent, AgentExit, AgentResult, Usage
 
@@ -49,12 +48,12 @@ class Adapter(ABC):
         del task
         return {}
 
-    def brief(self, task: Task) -> Any:
+    def brief(self, task: Task) -> object:
         """What the adapter in the shepherd is to know of the task, where it `talks`; as JSON holds it."""
         del task
         return None
 
-    def begin(self, cwd: str, brief: Any) -> None:  # noqa: B027 - nothing is to be known by most
+    def begin(self, cwd: str, brief: object) -> None:  # noqa: B027 - nothing is to be known by most
         """It is about to start in `cwd`, with such a brief. Asked before all that follows."""
 
     @abstractmethod
@@ -100,7 +99,7 @@ class Task:
         prompt: str = "",
         *,
         command: Sequence[str] = (),
-        options: Mapping[str, Any] | None = None,
+        options: Mapping[str, object] | None = None,
         resume: str = "",
         conversation: str = "",
         version: str = "",

@@ -271,11 +271,12 @@ def test_pause_stops_a_group_and_undo_lets_it_go_on(living: Living, tmp_path: Pa
     journal = str(tmp_path / "journal")
     (row,) = after_acts.verify_rows(journal)
     assert row["now"] == "paused"
+    assert row["paused_until"] is not None
     assert row["paused_until"] > facts.now()
-    (row,) = after_acts.undo(journal, OID, [])
-    assert (row["undo"], row["paused_until"], state_of(child.pid)) == ("undone", None, "S")
-    (row,) = after_acts.undo(journal, OID, [])
-    assert (row["undo"], row["detail"]) == ("undone", "it was undone before")
+    (undone,) = after_acts.undo(journal, OID, [])
+    assert (undone["undo"], undone["paused_until"], state_of(child.pid)) == ("undone", None, "S")
+    (again,) = after_acts.undo(journal, OID, [])
+    assert (again["undo"], again["detail"]) == ("undone", "it was undone before")
 
 
 def test_pause_ends_by_itself_when_its_time_is_over(living: Living, tmp_path: Path) -> None:
