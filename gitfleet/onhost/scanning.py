@@ -6,7 +6,7 @@ What it finds stays here; `candidate_form` puts into words what may leave.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Iterable, Mapping
 
 from gitfleet.onhost import grouping, memory, places, procfs, protection, provenance, snapshot
@@ -37,7 +37,6 @@ class ScanFindings:
     groups: tuple[ProcessGroup, ...]
     candidates: tuple[TriageCandidate, ...] = ()
     judged: int = 0
-    session_id: str = field(default="")
 
     def origin(self, group: ProcessGroup) -> Origin:
         """Where a group comes from."""
@@ -55,7 +54,7 @@ def look(request: ScanRequest, root: str = procfs.PROC) -> ScanFindings:
     found, judged = candidates(table, groups, known, request, root)
     if root == procfs.PROC:
         found = tuple(map(previewed, found))
-    return ScanFindings(table, known, groups, found, judged, request.session_id)
+    return ScanFindings(table, known, groups, found, judged)
 
 
 def candidates(

@@ -14,7 +14,7 @@ from gitfleet.fleet.views.fleet_plan_rows import (
     FleetSummaryRow,
 )
 from gitfleet.fleet.views.rows import row_of
-from gitfleet.triage.acts_wire import NOT_ASKED, ActRow
+from gitfleet.triage.acts_wire import NOT_ASKED
 from gitfleet.triage.applications import ApplyReport, HostActs
 from gitfleet.triage.applying import ActResult
 from gitfleet.triage.choosing import PlannedAct
@@ -170,7 +170,7 @@ def acts_answer(fleet_session: str, oid: str, found: Iterable[HostActs]) -> Flee
         "hosts": [
             {
                 "host_id": one.host.host_id, "status": one.status, "problem": one.problem,
-                "actions": [_host_act(row) for row in one.rows],
+                "actions": [row_of(HostActRow, row) for row in one.rows],
             }
             for one in found
         ],
@@ -219,7 +219,3 @@ def _status(results: Sequence[ActResult]) -> str:
         return "applied"
     problem = next((one.problem for one in results if one.problem), "")
     return problem or ("partial" if any(one.fine for one in results) else "refused")
-
-
-def _host_act(row: ActRow) -> HostActRow:
-    return row_of(HostActRow, row)
