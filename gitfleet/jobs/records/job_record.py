@@ -7,6 +7,7 @@ from gitfleet.codec import (
     JSON,
     TEXT,
     WHOLE,
+    Broken,
     Many,
     Maybe,
     One,
@@ -33,14 +34,18 @@ class _Status(Shape[JobStatus]):
     """A state of a job."""
 
     def decode(self, raw: object) -> JobStatus:
-        return JobStatus(TEXT.decode(raw))
+        if not isinstance(raw, str):
+            raise Broken("a word was expected")
+        return JobStatus(raw)
 
 
 class _Outcome(Shape[AttemptOutcome]):
     """An outcome of an attempt."""
 
     def decode(self, raw: object) -> AttemptOutcome:
-        return AttemptOutcome(TEXT.decode(raw))
+        if not isinstance(raw, str):
+            raise Broken("a word was expected")
+        return AttemptOutcome(raw)
 
 
 class AttemptRecord(Struct):
