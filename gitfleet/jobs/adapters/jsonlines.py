@@ -7,7 +7,7 @@ import re
 from typing import TypeGuard
 
 from gitfleet.base import plain_json
-from gitfleet.jobs.adapters.protocol import QuietAdapter
+from gitfleet.jobs.adapters.protocol import Adapter
 from gitfleet.jobs.adapters.results import AgentEvent
 
 _KEPT = 5
@@ -15,7 +15,7 @@ _TRACED = re.compile(rb"\s*(\d+: |at |Stack backtrace:)")
 """Lines of a trace (RUST_BACKTRACE), which would push out the error that stands above it."""
 
 
-class JsonLinesAdapter(QuietAdapter):
+class JsonLinesAdapter(Adapter):
     """Reads what is a JSON object; all other lines stand for themselves."""
 
     def __init__(self) -> None:
