@@ -91,7 +91,7 @@ class Contention:
 
     def words(self, *, lost: bool) -> str:
         """Why nothing came of our attempts, the last of which was `lost`; "" where this tells nothing."""
-        if self.stalls:
+        if self.stalls and lost:
             return "its ref stays where it is although nobody else moves it: it is locked there, or hidden. "
         return f"other nodes won the race {counted(self.losses, 'time')}. " if lost else ""
 

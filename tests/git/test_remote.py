@@ -15,6 +15,7 @@ import pytest
 from gitfleet.base.processes import Completed
 from gitfleet.errors import FleetError, HubError, HubRefused, HubUnreachable, LocalStorage
 from gitfleet.git import refs
+from gitfleet.git.answers import of_push
 from gitfleet.git.objects import BulkObjects, PlumbingObjects
 from gitfleet.git.program import Git as Program
 from gitfleet.git.program import GitFailed
@@ -93,6 +94,30 @@ def test_push_while_the_ref_is_locked_there_is_lost(remote: Remote, hub: Path, n
     answer = remote.push([Update(A, news[0], None)])
     assert answer.outcome is Push.LOST
     assert re.search(LOCKED, answer.output)
+
+
+@pytest.mark.parametrize(
+    ("why", "outcome"),
+    [
+        ("Unable to create '/hub/./{ref}.lock': File exists.", Push.LOST),
+        ("Unable to create '/hub/./{ref}.lock': No space left on device", Push.LOST),
+        ("is at {one} but expected {two}", Push.LOST),
+        ("Unable to create '/hub/./{ref}.lock': Permission denied", Push.REFUSED),
+        ("Unable to create '/hub/./{ref}.lock': Read-only file system", Push.REFUSED),
+        ("'{ref}/sub' exists; cannot create '{ref}'", Push.REFUSED),
+    ],
+)
+@pytest.mark.parametrize("pair", [False, True])
+def test_push_that_cannot_lock_a_ref_there_is_refused_only_where_it_never_could(
+    why: str, outcome: Push, pair: bool
+) -> None:
+    words = why.format(ref=B, one="1" * 40, two="2" * 40)
+    said = "atomic transaction failed" if pair else "failed to update ref"
+    rows = [f"!\t{'3' * 40}:{ref}\t[remote rejected] ({said})" for ref in ([A, B] if pair else [B])]
+    error = f"remote: error: cannot lock ref '{B}': {words}        \n"
+    answer = of_push(Completed(("git", "push"), 1, "\n".join([*rows, "Done", ""]).encode(), error.encode()))
+    assert (answer.outcome, answer.refs[B]) == (outcome, outcome)
+    assert answer.refs.get(A, Push.HELD) is Push.HELD
 
 
 @pytest.mark.parametrize("name", ["pre-receive", "update"])
