@@ -20,11 +20,11 @@ from gitfleet.claims.observed_leases import Watch
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.tickets import Want
 from gitfleet.codec import Struct
-from gitfleet.errors import Conflict, PolicyRefused, UsageError
+from gitfleet.errors import Conflict, NoneHeld, PolicyRefused, UsageError
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import Ledger, State
-from gitfleet.ledger.model import PERSON, SESSION, Actor, Timing, Who
+from gitfleet.ledger.model import PERSON, SESSION, Actor, Receipt, Status, Timing, Who
 from gitfleet.ledger.operations import A, B, Kind, Nothing
 from gitfleet.obstacles import Obstacle
 from gitfleet.patterns import language
@@ -225,9 +225,16 @@ class Claims:
         return self._request(turns.leave, session, turns.Leave())
 
     def release(self, session: SessionId, texts: Sequence[str] | None, *, timeout: float = 30.0) -> Released:
-        """Release the session's claims on or below `texts`, or all of them (None)."""
+        """Release the session's claims on or below `texts`, or all of them (None).
+
+        Where it has none there, the answer says so, and the ledger stays as it is (`generation` -1).
+        """
         named = None if texts is None else self._named(texts)
-        return self._request(rules.release, session, Release(named, self._policy.case_sensitive), timeout)
+        body = Release(named, self._policy.case_sensitive, some=True)
+        try:
+            return self._request(rules.release, session, body, timeout)
+        except NoneHeld as nothing:
+            return Released(not_held=nothing.not_held, receipt=Receipt(status=Status.CONFIRMED))
 
     def let_go(self, session: SessionId, branch: str) -> retained_claims.LetGone:
         """Release what a branch retains, at whatever commit; for sessions of persons only. Raises Conflict when it is nothing."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from gitfleet.base.text import display
 from gitfleet.jobs.definitions.documents import PlacedValue, Position, Unusable, place
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _ANY = "*"
 _FAULTS = {
@@ -91,7 +94,7 @@ def _dotted(location: tuple[int | str, ...]) -> str:
     return key
 
 
-def _said(fault: Mapping[str, Any]) -> str:
+def _said(fault: ErrorDetails) -> str:
     facts = fault.get("ctx", {})
     if fault["input"] is None and fault["type"] not in {"missing", "value_error"}:
         return "must not be null"
@@ -115,7 +118,7 @@ def keys_of(model: type[BaseModel], before: str = "") -> list[str]:
     return found
 
 
-def section(kind: Any) -> tuple[type[BaseModel] | None, bool]:
+def section(kind: object) -> tuple[type[BaseModel] | None, bool]:
     """The model inside of a type, and whether names stand between the two."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return kind, False

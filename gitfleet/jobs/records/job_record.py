@@ -23,10 +23,6 @@ from gitfleet.jobs.records.delivery_record import Delivery, WorkBack
 from gitfleet.jobs.records.work_item import WorkItem
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 OPEN = frozenset([JobStatus.PENDING, JobStatus.QUEUED, JobStatus.RUNNING])
 """What a job is before it has ended."""
 _LONG: Text[str] = Text(1 << 22)
@@ -36,15 +32,15 @@ _CUT: Text[str] = Text(1 << 16, cut=True)
 class _Status(Shape[JobStatus]):
     """A state of a job."""
 
-    def decode(self, raw: Any) -> JobStatus:
-        return JobStatus(raw)
+    def decode(self, raw: object) -> JobStatus:
+        return JobStatus(TEXT.decode(raw))
 
 
 class _Outcome(Shape[AttemptOutcome]):
     """An outcome of an attempt."""
 
-    def decode(self, raw: Any) -> AttemptOutcome:
-        return AttemptOutcome(raw)
+    def decode(self, raw: object) -> AttemptOutcome:
+        return AttemptOutcome(TEXT.decode(raw))
 
 
 class AttemptRecord(Struct):

@@ -25,7 +25,7 @@ from gitfleet.jobs.money.allowance import Allowance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypeVar
+    from typing import TypeVar
 
     S = TypeVar("S", bound=Struct)
 
@@ -92,7 +92,7 @@ class Spec(Struct):
     marker: str = field(TEXT, default="")
     ends_escaped: bool = field(FLAG, default=True)
     scope: ScopeSpec | None = field(Maybe(One(ScopeSpec)), default=None)
-    brief: Any = field(JSON, default=None)
+    brief: object = field(JSON, default=None)
     setup: str = field(TEXT, default="")
     worktree: str = field(_LONG, default="")
     bell: str = field(_LONG, default="")
@@ -162,7 +162,7 @@ class EndRecord(Struct):
     result: AgentResult | None = field(Maybe(One(AgentResult)), default=None)
     killed: bool = field(FLAG, default=False)
     leftovers: int = field(WHOLE, default=0)
-    escaped: tuple[Mapping[str, Any], ...] = field(Many(JSON), default=())
+    escaped: tuple[Mapping[str, object], ...] = field(Many(JSON), default=())
     left: tuple[int, ...] = field(Many(WHOLE), default=())
     lines: int = field(WHOLE, default=0)
     bytes: int = field(WHOLE, default=0)

@@ -10,8 +10,6 @@ from gitfleet.jobs.shepherd.records import Spec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from gitfleet.jobs.shepherd.agent import AgentProcess
     from gitfleet.jobs.shepherd.family import Member
 
@@ -39,7 +37,7 @@ class Ladder:
         self._kill_at = 0.0
         self._given_up_at: float | None = None
         self._look_at, self._pause = 0.0, _FIRST
-        self._escaped: dict[int, dict[str, Any]] = {}
+        self._escaped: dict[int, dict[str, object]] = {}
 
     def stop(self, agent: AgentProcess, why: str, grace: int | None, now: float) -> None:
         """Begin, or hurry up what has begun already: `grace` in milliseconds from now on (None: as the spec says)."""
@@ -82,7 +80,7 @@ class Ladder:
         """When to look again."""
         return self._look_at
 
-    def escaped(self, agent: AgentProcess) -> list[dict[str, Any]]:
+    def escaped(self, agent: AgentProcess) -> list[dict[str, object]]:
         """What had left the agent's session, by its mark or since it descends from the agent, and whether it is gone now."""
         everybody = family.processes()
         alive = {one.pid for one in self._marked(agent, everybody)}

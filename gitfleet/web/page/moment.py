@@ -31,7 +31,7 @@ class PageMemory:
         self.sessions = SessionsHere(fleet.ledger.state, common)
         """Those of this clone."""
         self.checkouts = KeptCheckouts(fleet.ledger, common, self.sessions)
-        self._of_ledger: dict[str, tuple[object, Any]] = {}
+        self._of_ledger: dict[str, tuple[object, Any]] = {}  # what each name's maker makes
         self._times: dict[object, int] = {}
 
     def of_ledger(self, name: str, state: object, make: Callable[[], _Found]) -> _Found:

@@ -117,9 +117,8 @@ def _call(moment: PageMoment, row: SessionStatus, state: str) -> CallLine | None
             if row["dirty"]
             else "Its worktree stays."
         )
-        return CallLine(
-            "", "Its process is gone; what it claims stays claimed.", left, advice.END.of(row["id"])
-        )
+        holds = ", and it still holds claims" if row["claim_count"] else ""
+        return CallLine("", f"Its process is gone{holds}.", left, advice.END.of(row["id"]))
     if asked := questions.by_session(moment).get(row["id"]):
         words = asked["text"].strip() or "It waits for an answer, and does not say what it asks."
         return CallLine("", words, "Nothing is assumed from silence.", advice.JOB_ANSWER.of(asked["job"]))
