@@ -30,11 +30,14 @@ MARK = "GITFLEET_SESSION"
 """The mark of a session's processes: a connection is nobody's alone, whoever came first."""
 _KEPT = ("ControlMaster=auto", f"ControlPersist={PERSIST}", "ClearAllForwardings=yes")
 """The user's own connections need the ports that are forwarded."""
-_ALIVE = ("ServerAliveInterval=5", "ServerAliveCountMax=3")
-"""A connection whose server has not answered for so long is given up: else, after the network has changed, every command would wait for it."""
+_WHERE_UNSAID = {
+    "serveraliveinterval 0": ("ServerAliveInterval=5", "ServerAliveCountMax=3"),
+    "connecttimeout none": ("ConnectTimeout=15",),
+}
+"""What the user leaves open, by the words of `ssh -G`. A server that does not answer is given up: else, after the network has changed, every
+command would wait for it as long as git may take."""
 
 _URL = r"(?:ssh|git\+ssh|ssh\+git)://(?P<host>[^/:]+|[^/@]*@?\[[^/]+\])(?::(?P<port>\d*))?(?:/.*)?"
-_ASKED_ALIVE = r"(?m)^serveraliveinterval [1-9]"
 _SHORT = r"(?P<host>[^/:\[\]]+):(?!//|:).*"
 NO_SOCKET = rb"(?m)^(?:unix_listener|muxserver_listen|.*mux listener)"
 """What ssh says where it could not make the socket: in a sandbox, or on a full disk. Then it has run nothing on the host."""
@@ -75,8 +78,9 @@ def connection(git: Git, place: str) -> SharedConnection | None:
         return None
     seed = "\0".join([*host, told, os.environ.get("SSH_AUTH_SOCK", "")])
     name = sha256(seed.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    alive = () if re.search(_ASKED_ALIVE, told) else _ALIVE
-    return SharedConnection(name, (*_KEPT, *alive))
+    said = set(told.splitlines())
+    more = [option for words, options in _WHERE_UNSAID.items() if words in said for option in options]
+    return SharedConnection(name, (*_KEPT, *more))
 
 
 def target(place: str) -> list[str] | None:

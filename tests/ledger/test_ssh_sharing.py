@@ -206,7 +206,8 @@ def test_connection_that_stays_open_is_of_no_session(
 def test_connection_whose_server_is_silent_is_given_up_and_the_next_is_another(
     fleets: Fleets, server: Server, runtime: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ssh_sharing, "_ALIVE", ("ServerAliveInterval=1", "ServerAliveCountMax=1"))
+    soon = {"serveraliveinterval 0": ("ServerAliveInterval=1", "ServerAliveCountMax=1")}
+    monkeypatch.setattr(ssh_sharing, "_WHERE_UNSAID", soon)
     work(fleets)
     (pid,) = server.pids()
     os.kill(pid, signal.SIGSTOP)
@@ -224,9 +225,13 @@ def test_shared_connection_keeps_to_what_the_user_says_of_silence_and_leaves_his
     git = Program(str(fleets.clone("ada") / ".git"))
     said = str(variables(git, "loop:x"))
     assert "ServerAliveInterval=" in said
+    assert "ConnectTimeout=" in said
     assert "ClearAllForwardings=yes" in said
     server.configure("ServerAliveInterval=77")
-    assert "ServerAlive" not in str(variables(git, "loop:x"))
+    server.configure("ConnectTimeout=88")
+    said = str(variables(git, "loop:x"))
+    assert "ServerAlive" not in said
+    assert "ConnectTimeout" not in said
 
 
 @needs_sshd
