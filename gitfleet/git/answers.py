@@ -155,6 +155,8 @@ def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
 def _hint(output: str) -> str:
     if f"({_NOT_FORWARD})" in output:
         return "The hub lets refs only move forward (receive.denyNonFastForwards): its keeper has to allow this one."
+    if re.search(NO_ATOMIC, output):
+        return "A branch moves with the ledger only in an atomic push: allow those there (receive.advertiseAtomic), or choose `landing: pull-request`."
     if "currently checked out)" in output:
         return "That branch is checked out on the hub: make the hub bare, or set receive.denyCurrentBranch there."
     if re.search(_BRANCH_REFUSED, output):

@@ -156,6 +156,25 @@ def test_hint_about_a_refusal_is_about_the_branch_where_that_was_refused(
     assert "refs/fleet/*" in (hub_error("origin", answer.output, what="write to", refused=True).hint or "")
 
 
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        (("receive.advertiseAtomic", "false"), "receive.advertiseAtomic"),
+        (("core.bare", "false"), "receive.denyCurrentBranch"),
+        (("receive.denyNonFastForwards", "true"), "receive.denyNonFastForwards"),
+    ],
+)
+def test_hint_about_a_setting_of_the_hub_names_it(
+    remote: Remote, hub: Path, git: Git, news: list[str], setting: tuple[str, str], words: str
+) -> None:
+    git(hub, "config", *setting)
+    main = git(hub, "rev-parse", "main")
+    answer = remote.push([Update(A, news[0], None), Update("refs/heads/main", news[1], main)])
+    assert answer.outcome is Push.REFUSED
+    assert words in (hub_error("origin", answer.output, what="write to", refused=True).hint or "")
+    assert remote.look(A, "refs/heads/main") == {"refs/heads/main": main}
+
+
 def test_hint_where_the_server_lets_nobody_in_is_about_keys() -> None:
     said = "git@host: Permission denied (publickey).\nfatal: Could not read from remote repository."
     hint = hub_error("origin", said, what="write to", refused=True).hint
