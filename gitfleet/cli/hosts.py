@@ -26,7 +26,8 @@ _OTHER = "red"
 
 
 def check(hosts: HostsOption, bootstrap: Bootstrap = False, at_once: AtOnce = 16) -> Reply:
-    """Connect to each host by ssh, and say what works there and what to do about what does not. Changes nothing on any of them.
+    """Connect to each host by ssh, and show what works there, and what to do about the rest. Changes nothing on any
+    of them.
 
     Needs no repository. `localhost` is this machine, without ssh.
     """

@@ -25,15 +25,22 @@ from gitfleet.triage import this_host
 from gitfleet.triage.this_host import HostLook
 
 By = Annotated[
-    str, Option("--by", metavar="WHAT", help="session: what each session uses, instead of groups.")
+    str,
+    Option(
+        "--by",
+        metavar="WHAT",
+        help="session: what each session uses, instead of groups.",
+        values=("session",),
+    ),
 ]
-All = Annotated[bool, Option("--all", help="List also what somebody looks after and no session has started.")]
+All = Annotated[bool, Option("--all", help="Also list what is supervised and was started by no session.")]
 Profile = Annotated[
     str,
     Option(
         "--profile",
         metavar="NAME",
         help="How words are shown: forensic (all but secrets; the default), safe (known words; the default of a report), minimal (none).",
+        values=PROFILES,
     ),
 ]
 Seconds = Annotated[
@@ -102,9 +109,9 @@ def _groups(answer: ScanAnswer, *, everything: bool) -> Iterator[str | Grid]:
         )
     if dead:
         parents = text.some([str(parent) for parent in sorted(set(dead))])
-        yield f"ended, and waiting for their parents to ask how: {len(dead)} (parents: {parents})"
+        yield f"ended, but not yet collected by their parents: {len(dead)} (parents: {parents})"
     if left_out:
-        yield f"looked after by somebody, started by no session, and not listed (--all): {left_out}"
+        yield f"supervised, started by no session, and not listed (--all): {left_out}"
 
 
 def _is_to_be_seen(row: ScanGroupRow) -> bool:
@@ -168,7 +175,7 @@ def _host(host: ScannedHostRow) -> Iterator[str]:
     if host["oom_kills"]:
         yield f"killed by the kernel for want of memory since boot: {host['oom_kills']}"
     if host["unreadable"]:
-        yield f"could not be read in part, and count as unknown: {host['unreadable']} of this user's processes"
+        yield f"partly unreadable, so they count as unknown: {host['unreadable']} of this user's processes"
     if host["foreign"]:
         yield f"of other users, and not looked at: {host['foreign']}"
     if host["hidden"]:

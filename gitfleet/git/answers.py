@@ -160,7 +160,7 @@ def _hint(output: str) -> str:
     if "currently checked out)" in output:
         return "That branch is checked out on the hub: make the hub bare, or set receive.denyCurrentBranch there."
     if re.search(_BRANCH_REFUSED, output):
-        return "This user may not move that branch there: have somebody do it who may."
+        return "This user may not move that branch there: ask someone who may."
     if "Permission denied (" in output and "Could not read from remote" in output:
         return "The server does not let this user in: try `git ls-remote` there, and look at the keys."
     right = f"Give this user the right to write {fleetrefs.ROOT}* there"

@@ -277,13 +277,13 @@ TOOLS = {
         ),
         Tool(
             "release", "Release claims",
-            "Let claims of your session go: those on the paths and below them; without paths, all. Do that when the work is pushed.",
+            "Release claims of your session: those on the paths and below them; without paths, all. Do that when the work is pushed.",
             {"paths": _paths(PATH_WORDS), "session": SESSION},
             _release, hints=("idempotent",),
         ),
         Tool(
             "check", "Check paths",
-            "Say of each path whether it is free, mine or theirs, and who holds it. Asks nobody but this clone.",
+            "Show whether each path is free, mine or theirs, and who holds it. Asks nobody but this clone.",
             {"paths": {**_paths(PATH_WORDS), "required": True}, "session": SESSION},
             _check, fine=(0, 10, 13), hints=("readOnly", "idempotent"),
         ),

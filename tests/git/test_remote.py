@@ -150,7 +150,7 @@ def test_hint_about_a_refusal_is_about_the_branch_where_that_was_refused(
     hook(hub, "update", f"case $1 in {branch}) exit 1;; esac")
     answer = remote.push([Update(A, news[0], None), Update(branch, news[0], None)])
     hint = hub_error("origin", answer.output, what="write to", refused=True).hint
-    assert hint == "This user may not move that branch there: have somebody do it who may."
+    assert hint == "This user may not move that branch there: ask someone who may."
     hook(hub, "update", f"case $1 in {A}) exit 1;; esac")
     answer = remote.push([Update(A, news[0], None), Update(branch, news[0], None)])
     assert "refs/fleet/*" in (hub_error("origin", answer.output, what="write to", refused=True).hint or "")

@@ -100,7 +100,7 @@ class GitHubApi:
             if not (status in {307, 308} or (status in {301, 302} and method == "GET")) or not there:
                 return self._read(method, url, status, headers, data, missing=missing)
             url = self._own(urljoin(url, there))
-        raise SourceAway("GitHub sends us from one address to the next.", pause=_REFUSED_PAUSE)
+        raise SourceAway("GitHub redirects too often.", pause=_REFUSED_PAUSE)
 
     def _sent(
         self, method: str, url: str, body: bytes | None, etag: str, until: float
