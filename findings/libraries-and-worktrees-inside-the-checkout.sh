@@ -1,5 +1,5 @@
 #!/bin/sh
-# pygit2 1.21.0 (with libgit2 1.9.7), dulwich 1.2.21 and isomorphic-git 1.44.11 in a checkout that has a linked worktree in an untracked folder
+# pygit2 1.21.0 (with libgit2 1.9.7), dulwich 1.2.21 and isomorphic-git 1.44.19 in a checkout that has a linked worktree in an untracked folder
 # (`git worktree add agents/one`) and another repository (`own`), with unsaved files in both:
 # - pygit2's `stash(…, include_untracked=True)` deletes the worktree, also a locked one (`git worktree lock`). The stash does not have it:
 #   `stash_pop()` brings back the other untracked files and nothing of it. So does a checkout with `REMOVE_UNTRACKED`.
@@ -22,7 +22,7 @@ export HOME="$work/home" GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_T
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" -q --disable-pip-version-check install pygit2==1.21.0 dulwich==1.2.21 2>/dev/null
-npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$work/npm" isomorphic-git@1.44.11 >/dev/null 2>&1
+npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$work/npm" isomorphic-git@1.44.19 >/dev/null 2>&1
 start() {
     cd "$work"
     rm -rf main
