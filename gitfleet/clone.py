@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from gitfleet.base import delivery
+from gitfleet.base import advice, delivery
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import counted
 from gitfleet.claims import policy
 from gitfleet.claims.policy import Policy
-from gitfleet.errors import FleetError
+from gitfleet.errors import FleetError, NoFleet
 from gitfleet.git.objects import open_objects
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import own_node
@@ -151,7 +151,7 @@ class Clone:
         patience: float | None = None,
     ) -> Self:
         """The same, for a repository that was found before: its worktree may be gone by now. `./` counts from `folder`."""
-        node = own_node.load(repository.common_dir)
+        node = _joined(repository)
         objects = open_objects(repository.common_dir, bulk=bulk)
         ledger = Ledger(
             common_dir=repository.common_dir,
@@ -334,3 +334,16 @@ class Clone:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _joined(repository: Repository) -> own_node.Node:
+    """The node of a repository. Raises NoFleet; where nobody commits, with the way to where one may join."""
+    try:
+        return own_node.load(repository.common_dir)
+    except NoFleet as error:
+        if repository.worktree is not None:
+            raise
+        place = f"Run {advice.INIT} in a clone of this repository, or in one of its worktrees."
+        raise error.again(
+            "This repository has no worktree here, and is not part of a fleet.", hint=place
+        ) from error

@@ -14,7 +14,8 @@
     │   └── NoEntry                        no entry of the merge queue, or several, could be meant
     ├── Conflict                       10  somebody else holds it
     │   ├── EntryMoved                     an entry of the merge queue is not (any more) where it could be moved so
-    │   └── RefMoved                       a branch is no longer where the operation was to move it from
+    │   ├── RefMoved                       a branch is no longer where the operation was to move it from
+    │   └── NoneHeld                       a release of what nobody holds (its caller is answered, and no command ends with it)
     ├── Queued                         11  waiting in line
     ├── Lost                           12  what was granted tentatively went to another
     ├── Unverifiable                   13  could not be verified
@@ -231,6 +232,12 @@ class RefMoved(Conflict):
     found: str = field(TEXT, default="")
 
 
+class NoneHeld(Conflict):
+    """The session holds nothing of what it was to release; `not_held` is what was named, and nobody holds."""
+
+    not_held: tuple[str, ...] = field(Many(TEXT), default=())
+
+
 class Queued(FleetError):
     """`ticket` is the record of the place in the line, `blocked_by` lists whom it waits for, as records."""
 
@@ -240,10 +247,14 @@ class Queued(FleetError):
 
 
 class Lost(FleetError):
+    """What was granted tentatively, or had expired, went to another."""
+
     exit_code = 12
 
 
 class Unverifiable(FleetError):
+    """It could not be found out; this never means that something is free."""
+
     exit_code = 13
 
 
@@ -270,10 +281,14 @@ class Deadlock(FleetError):
 
 
 class StaleFence(FleetError):
+    """The work was done under a grant that has ended since."""
+
     exit_code = 15
 
 
 class PolicyRefused(FleetError):
+    """A rule of the fleet says no; the message names it."""
+
     exit_code = 16
     unharmed = UNCHANGED
 
@@ -332,11 +347,11 @@ class HubError(FleetError):
 
 
 class HubUnreachable(HubError):
-    pass
+    """No connection to the hub, no answer, or not in time. What was asked for may have been done there."""
 
 
 class HubRefused(HubError):
-    pass
+    """The hub answered, and said no."""
 
 
 class NewerFormat(FleetError):
@@ -349,7 +364,9 @@ class NewerFormat(FleetError):
 
 
 class InternalError(FleetError):
-    """Whatever helps to find it: the `operation`; the step of a demonstration, and how that went."""
+    """Our bug, in an `operation`; or in a step of a demonstration: its `command`, run `where` in its `directory`, ended with `code`
+    in place of `expected`.
+    """
 
     exit_code = 70
     operation: str = field(TEXT, default="", omit=True)

@@ -208,7 +208,7 @@ class Play:
         if result.end is GroupEnd.PASSED:
             self.passed.add(tree)
         if result.entries or result.exact:
-            self.evidence = self.evidence.with_run(result)
+            self.evidence = Evidence((*self.evidence.runs, result))
         live = {one.id for one in self.order}
         for entry in result.entries:
             if entry not in live:

@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from typing import IO
 
 from gitfleet.base import clock
-from gitfleet.base.processes import Completed, TimedOut
+from gitfleet.base.spawning import Completed, TimedOut
 
 
 class _Child(subprocess.Popen[bytes]):

@@ -13,20 +13,9 @@ from contextlib import suppress
 from typing import IO
 
 from gitfleet.base import spawning
-from gitfleet.codec import Struct
 
-
-class Completed(Struct):
-    """How a program ended: its argv, exit code (negative: the signal), and what it wrote."""
-
-    argv: tuple[str, ...]
-    code: int
-    stdout: bytes
-    stderr: bytes
-
-
-class TimedOut(Exception):
-    """The program did not end within its time and was killed."""
+Completed = spawning.Completed
+TimedOut = spawning.TimedOut
 
 
 def run(
@@ -49,10 +38,8 @@ def run(
     argv = tuple(argv)
     if not (data or leaves) and spawning.suits(argv, cwd, env):
         try:
-            return Completed(
-                argv, *spawning.run(argv, cwd=cwd, env=env, timeout=timeout, own_session=own_session)
-            )
-        except spawning.OutOfTime as error:
+            return spawning.run(argv, cwd=cwd, env=env, timeout=timeout, own_session=own_session)
+        except TimedOut as error:
             raise TimedOut(f"{argv[0]} took longer than {timeout:.0f} s") from error
     from gitfleet.base import popen  # see `spawning`
 
@@ -118,9 +105,19 @@ class Conversation:
         self.input.write("".join(f"{line}\n" for line in lines).encode())
         self.input.flush()
 
-    def close(self) -> None:
-        """End it: its input closes, and it is waited for. One that has died already is no error."""
+    def close(self, *, kill: bool = False) -> None:
+        """End it: its input closes, and it is waited for; with `kill` by a signal, too. One that has died already is no error."""
         with suppress(BrokenPipeError):
             self.input.close()
         self.output.close()
+        if kill:
+            spawning.kill(self.pid)
         self._wait()
+
+    def leave(self) -> None:
+        """Let go of it in a process that was forked from its maker, who goes on talking to it."""
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for file in (self.input, self.output):
+            os.dup2(nowhere, file.fileno(), inheritable=False)  # nothing that it still holds gets there
+            file.close()
+        os.close(nowhere)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import IO
 
 from gitfleet.base import clock
+from gitfleet.codec import Struct
 
 _SIGKILL, _SIGPIPE, _SIGXFSZ = (
     9,
@@ -22,7 +23,16 @@ _SIGKILL, _SIGPIPE, _SIGXFSZ = (
 )  # the same on every system; the module `signal` makes a table of all of them
 
 
-class OutOfTime(Exception):
+class Completed(Struct):
+    """How a program ended: its argv, exit code (negative: the signal), and what it wrote."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+
+class TimedOut(Exception):
     """The program did not end within its time and was killed."""
 
 
@@ -34,8 +44,8 @@ def suits(argv: Sequence[str], cwd: str | None, env: Mapping[str, str]) -> bool:
 
 def run(
     argv: Sequence[str], *, cwd: str | None, env: Mapping[str, str], timeout: float, own_session: bool
-) -> tuple[int, bytes, bytes]:
-    """Run a program that reads nothing: its exit code (negative: the signal), and what it wrote. Raises OutOfTime, OSError."""
+) -> Completed:
+    """Run a program that reads nothing. Raises TimedOut, OSError."""
     end = clock.elapsed() + timeout
     (out, out_there), (err, err_there) = pipe(), pipe()
     try:
@@ -48,7 +58,7 @@ def run(
             os.close(err_there)
         try:
             said = _read((out, err), end)
-            return _ended(pid, end), said[out], said[err]
+            return Completed(tuple(argv), _ended(pid, end), said[out], said[err])
         except BaseException:
             with suppress(ProcessLookupError):
                 (os.killpg if own_session else os.kill)(pid, _SIGKILL)
@@ -88,6 +98,16 @@ def wait(pid: int) -> int:
         return 0
 
 
+def kill(pid: int) -> None:
+    """Kill a program that was started here; one that has been waited for, by whomever, is left alone."""
+    with suppress(ChildProcessError, ProcessLookupError):
+        if hasattr(os, "waitid"):  # not on macOS
+            os.waitid(
+                os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT
+            )  # raises where its number may be another's
+        os.kill(pid, _SIGKILL)
+
+
 def pipe() -> tuple[int, int]:
     """A pipe, none of whose ends is in the place of an input or output of ours that is closed."""
     ends = os.pipe()
@@ -124,7 +144,7 @@ def _start(
 
 
 def _read(handles: Collection[int], end: float) -> dict[int, bytes]:
-    """All that comes from these, until each has ended. Raises OutOfTime."""
+    """All that comes from these, until each has ended. Raises TimedOut."""
     found = {handle: bytearray() for handle in handles}
     waiting = select.poll()
     for handle in handles:
@@ -141,7 +161,7 @@ def _read(handles: Collection[int], end: float) -> dict[int, bytes]:
 
 
 def _ended(pid: int, end: float) -> int:
-    """Wait for the end of a program as `wait` does. Raises OutOfTime."""
+    """Wait for the end of a program as `wait` does. Raises TimedOut."""
     try:
         handle = os.pidfd_open(pid)
     except (
@@ -165,7 +185,7 @@ def _polled(pid: int, end: float) -> int:
             if found:
                 return os.waitstatus_to_exitcode(status)
             if clock.elapsed() > end:
-                raise OutOfTime
+                raise TimedOut
             select.poll().poll(1)
     return 0
 
@@ -173,5 +193,5 @@ def _polled(pid: int, end: float) -> int:
 def _ready(waiting: select.poll, end: float) -> list[tuple[int, int]]:
     found = waiting.poll(max(0.0, end - clock.elapsed()) * 1000)
     if not found:
-        raise OutOfTime
+        raise TimedOut
     return found

@@ -214,6 +214,7 @@ class Bell:
         self._teller = tells or teller()
         self._inner, self._outer = os.pipe()
         self._guard = threading.RLock()  # a signal's handler may stir whoever holds it
+        self._maker = os.getpid()
         self._closed = self._stirred = False
         self._ends = ProcessEnds(self._inner) if _CAN_WATCH_PROCESSES else None
         self.rung = False
@@ -272,7 +273,9 @@ class Bell:
             return stirred
 
     def ring(self) -> None:
-        """End the wait of whoever waits, and each later one at once."""
+        """End the wait of whoever waits, and each later one at once; from a process that was forked from its maker's, nothing."""
+        if self._maker != os.getpid():
+            return
         with self._guard:
             if not self._closed and not self.rung:
                 self.rung = True

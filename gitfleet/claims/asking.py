@@ -67,10 +67,11 @@ class Claimed(Answer):
 
 
 class Release(Struct):
-    """The session's own claims on or below `patterns` (None: all of them)."""
+    """The session's own claims on or below `patterns` (None: all of them). With `some`, it is refused where that is nothing."""
 
     patterns: tuple[str, ...] | None = field(Maybe(PATTERNS))
     case_sensitive: bool = field(FLAG, default=False)
+    some: bool = field(FLAG, default=False, omit=True)
 
     def about(self, answer: Released | None) -> Sequence[str] | None:
         """The patterns that it is about."""

@@ -19,7 +19,7 @@ from gitfleet.claims.model import EXCLUSIVE, Claim, Mode, Unreadable
 from gitfleet.claims.request import Request
 from gitfleet.claims.tickets import Ticket, Want
 from gitfleet.codec import replace
-from gitfleet.errors import Conflict, UsageError
+from gitfleet.errors import Conflict, NoneHeld, UsageError
 from gitfleet.ledger.model import Accepted, Changes, Operation, Refused, View
 from gitfleet.ledger.operations import Decision, operation
 from gitfleet.ledger.overlay import Overlay
@@ -201,7 +201,8 @@ def _queue(
 def release(view: View, operation: Operation, body: Release, generation: int) -> Decision[Released]:
     """`claim.release`: the session's own claims on or below some patterns, or all of them.
 
-    Refused with Conflict when a pattern is held by another session only. What nobody holds is no error.
+    Refused with Conflict when a pattern is held by another session only. What nobody holds is no error; with `some`, a
+    request that changes nothing for anybody is refused with NoneHeld, so that no transaction carries it.
     """
     session = session_rules.own(view, operation)
     exact_case = body.case_sensitive
@@ -225,7 +226,10 @@ def release(view: View, operation: Operation, body: Release, generation: int) ->
     changes |= model.drop(view, operation.at, *going)
     changes |= session_rules.renewed(session, operation) | inbox.clear(view, operation)
     changes, served = waiting_line.serve(view, changes, generation, operation.at)
-    answer = Released(released=tuple(going), not_held=tuple(p.text for p in idle), served=tuple(served))
+    not_held = tuple(p.text for p in idle)
+    if body.some and not going and not served:
+        return Refused(NoneHeld(f"Session {session.id} holds nothing of that.", not_held=not_held))
+    answer = Released(released=tuple(going), not_held=not_held, served=tuple(served))
     what = ", ".join(claim.pattern for claim in going) or "nothing"
     return Accepted(changes, answer, one_line(f"{session.id} releases {what}{waiting_line.given(served)}"))
 

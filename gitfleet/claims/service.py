@@ -20,16 +20,16 @@ from gitfleet.claims.observed_leases import Watch
 from gitfleet.claims.policy import Policy
 from gitfleet.claims.tickets import Want
 from gitfleet.codec import Struct
-from gitfleet.errors import Conflict, PolicyRefused, UsageError
+from gitfleet.errors import Conflict, NoneHeld, PolicyRefused, UsageError
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import Snapshot
 from gitfleet.ledger.ledger import Ledger, State
-from gitfleet.ledger.model import PERSON, SESSION, Actor, Timing, Who
+from gitfleet.ledger.model import PERSON, SESSION, Actor, Receipt, Status, Timing, Who
 from gitfleet.ledger.operations import A, B, Kind, Nothing
 from gitfleet.obstacles import Obstacle
 from gitfleet.patterns import language
 from gitfleet.patterns.language import Pattern
-from gitfleet.patterns.overlap import covers, overlap, takes_in
+from gitfleet.patterns.overlap import covers, takes_in
 from gitfleet.sessions import session_records, session_rules
 from gitfleet.sessions.reading import Reading
 
@@ -225,9 +225,15 @@ class Claims:
         return self._request(turns.leave, session, turns.Leave())
 
     def release(self, session: SessionId, texts: Sequence[str] | None, *, timeout: float = 30.0) -> Released:
-        """Release the session's claims on or below `texts`, or all of them (None)."""
-        named = None if texts is None else self._named(texts)
-        return self._request(rules.release, session, Release(named, self._policy.case_sensitive), timeout)
+        """Release the session's claims on or below `texts`, or all of them (None).
+
+        Where it has none there, the answer says so, and the ledger stays as it is (`generation` -1).
+        """
+        body = Release(None if texts is None else self._named(texts), self._policy.case_sensitive, some=True)
+        try:
+            return self._request(rules.release, session, body, timeout)
+        except NoneHeld as nothing:
+            return Released(not_held=nothing.not_held, receipt=Receipt(status=Status.CONFIRMED))
 
     def let_go(self, session: SessionId, branch: str) -> retained_claims.LetGone:
         """Release what a branch retains, at whatever commit; for sessions of persons only. Raises Conflict when it is nothing."""
@@ -247,17 +253,11 @@ class Claims:
         wanted = self.patterns(texts)
         if session is not None:
             session_records.folder(session)  # raises for an id that is none
-        if not wanted:
+        exact_case = self._policy.case_sensitive
+        if wanted:
+            yield from model.overlapping(state.view, wanted, session, case_sensitive=exact_case)
+        else:
             yield from model.of_session(state.view, session) if session else model.everything(state.view)
-            return
-        seen = set()
-        for pattern in wanted:
-            for found in model.near(state.view, pattern.prefix_key):
-                if found.where in seen or (session and isinstance(found, Claim) and found.session != session):
-                    continue
-                if overlap(found.meant, pattern, case_sensitive=self._policy.case_sensitive):
-                    seen.add(found.where)
-                    yield found
 
     def check(self, state: State, session: SessionId | None, texts: Sequence[str]) -> list[PathVerdict]:
         """For each of `texts`, what a change there would meet. Local and without the network.

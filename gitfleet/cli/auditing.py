@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Annotated
 
-from gitfleet.base import clock, files
+from gitfleet.base import clock
 from gitfleet.base.text import counted
-from gitfleet.claims import grant_history
 from gitfleet.cli.answer import Grid, Reply
 from gitfleet.cli.declaring import Argument, Option
-from gitfleet.errors import NoFleet
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import audit_rows
 from gitfleet.fleet.views.audit_rows import AuditAnswer, AuthorRow, NamedSessionRow
-from gitfleet.githooks import commit_audit, history
+from gitfleet.githooks import commit_audit
 
 Range = Annotated[
     list[str], Argument(metavar="RANGE...", help="Commits, as for `git log`: v1.0..main, HEAD, …")
@@ -33,16 +30,10 @@ def audit(revisions: Range, since: Since = None) -> Reply:
     Reads what this clone knows, without the network: `gitfleet sync` first where others work.
     """
     with Fleet.open() as fleet:
-        tip = fleet.ledger.tip()
-        if tip is None:
-            raise NoFleet("This clone has no ledger yet.", hint="Run `gitfleet init` here.")
-        granted = grant_history.read(fleet.repository.git, tip)
-        made = history.walk(fleet.repository.here, revisions, since=since)
-        found = commit_audit.audit(made, granted, case_sensitive=fleet.policy.case_sensitive)
-        cut = files.read(os.path.join(fleet.repository.common_dir, "shallow")) or b""
-    data = audit_rows.audited(found, granted)
-    status, code = ("uncovered", UNCOVERED) if found.uncovered else ("ok", 0)
-    return Reply(data, list(_lines(data)), status, code, [*_warnings(data, cut)])
+        done = fleet.audit(revisions, since=since)
+    data = audit_rows.audited(done.found, done.grants)
+    status, code = ("uncovered", UNCOVERED) if done.found.uncovered else ("ok", 0)
+    return Reply(data, list(_lines(data)), status, code, [*_warnings(data, done.cut)])
 
 
 def _lines(found: AuditAnswer) -> Iterator[str | Grid]:
@@ -73,14 +64,13 @@ def _some(items: Sequence[str]) -> str:
     return f"{shown} and {len(items) - 5} more" if len(items) > 5 else shown
 
 
-def _warnings(found: AuditAnswer, cut: bytes) -> Iterator[str]:
+def _warnings(found: AuditAnswer, cut: Collection[str]) -> Iterator[str]:
     """What may make the answer untrue; `cut` names the commits at which this clone's history was cut off."""
     ahead = sum(item["ahead"] for item in found["uncovered"])
     if ahead:
         named = counted(ahead, "commit")
         yield f"claims of {named} are newer than the ledger as this clone knows it; run `gitfleet sync` first"
-    ends = cut.decode("ascii", "replace").split()
-    if any(item["commit"] in ends for item in found["uncovered"]):
+    if any(item["commit"] in cut for item in found["uncovered"]):
         yield (
             "history is cut off in this clone, and its oldest commits look as if they had made every file; "
             "run `git fetch --unshallow` first"

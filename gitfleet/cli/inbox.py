@@ -14,7 +14,7 @@ from gitfleet.errors import UsageError
 from gitfleet.fleet.attention import notifying
 from gitfleet.fleet.attention.item import ITEM_KINDS
 from gitfleet.fleet.attention.notifying import NotifyRound
-from gitfleet.fleet.attention.people_inbox import InboxLook, PeopleInbox
+from gitfleet.fleet.attention.people_inbox import InboxLook
 from gitfleet.fleet.attention.sending import Doubtful, NotSent
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import inbox_rows
@@ -37,7 +37,7 @@ def listing(kind: OfKind = "", only_unread: Unread = False) -> Reply:
     _check(kind)
     with Fleet.open(announce=render.note) as fleet:
         state = fleet.current()
-        inbox = PeopleInbox(fleet)
+        inbox = fleet.inbox
         everything = inbox.look(state)
         inbox.tidy(everything)
         found = everything.only(kind=kind, unread=only_unread)
@@ -55,7 +55,7 @@ def read(ids: Ids = None, everything: Everything = False, kind: OfKind = "") -> 
             "Name the items that were read, or say --all.", hint="`gitfleet inbox` shows their ids."
         )
     with Fleet.open(announce=render.note) as fleet:
-        inbox = PeopleInbox(fleet)
+        inbox = fleet.inbox
         found = inbox.mark(ids) if ids else inbox.mark_all(kind=kind)
     lines = [f"read: {one.id} {one.kind} {one.who}" for one in found.items]
     return Reply(inbox_rows.marked(found), lines or ["nothing was unread"], warnings=found.warnings)
@@ -66,7 +66,7 @@ def unread(
 ) -> Reply:
     """Take items as unread again, here."""
     with Fleet.open(announce=render.note) as fleet:
-        found = PeopleInbox(fleet).unmark(ids)
+        found = fleet.inbox.unmark(ids)
     lines = [f"unread: {one.id} {one.kind} {one.who}" for one in found.items]
     return Reply(inbox_rows.marked(found), lines, warnings=found.warnings)
 

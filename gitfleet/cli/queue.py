@@ -375,9 +375,7 @@ def stats() -> Reply:
 
 def revert(entry: OfEntry, session: Session = None) -> Reply:
     """Queue the revert of an entry that has landed, at priority 90, as a branch of its own under claims of this session."""
-    from gitfleet.fleet import reverting  # merging: of no use to the others
-
     with as_session(session) as (fleet, own):
-        done = reverting.revert(fleet, own, entry)
+        done = fleet.revert(own, entry)
         data = views.added(fleet, own, done)
         return Reply(data, _added(data, done), warnings=[*done.warnings, *fleet.messages(own)], session=own)

@@ -76,9 +76,9 @@ def _write(path: str, found: HostLook) -> None:
     from gitfleet.fleet.reports import page, scan_page  # templates cost 50 ms, and most scans write none
 
     uses = scan_rows.session_answer(found, this_host.by_session(found))["sessions"]
-    facts = candidate_form.facts_form(found.findings.table.facts, found.hides)
+    name = candidate_form.host_name(found.findings.table.facts, found.hides)
     taken = int(found.findings.table.taken)
-    page.write(path, scan_page.html(scan_rows.scan_answer(found), uses, name=facts["host_name"], at=taken))
+    page.write(path, scan_page.html(scan_rows.scan_answer(found), uses, name=name, at=taken))
     render.note(f"{text.display(path)}: written")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
 
 from gitfleet.base.names import SessionId
 from gitfleet.clone import Clone
@@ -18,7 +18,9 @@ from gitfleet.git.repository import discover
 if TYPE_CHECKING:
     from gitfleet.claims.model import Claim, Unreadable
     from gitfleet.claims.retained_claims import Ended
+    from gitfleet.fleet.attention.people_inbox import PeopleInbox
     from gitfleet.fleet.doctor import Diagnosis
+    from gitfleet.fleet.history import AuditedCommits
     from gitfleet.fleet.maintenance import Upkeep
     from gitfleet.fleet.presence import SessionBegun, SessionFinished
     from gitfleet.fleet.services import FleetClaims
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from gitfleet.fleet.waiting import Waits
     from gitfleet.ledger.ledger import State
     from gitfleet.ledger.log import Line
+    from gitfleet.mergequeue.adding import QueuedBranch
     from gitfleet.mergequeue.service import MergeQueue
     from gitfleet.radar.radar import Radar
     from gitfleet.sessions.service import Start
@@ -43,8 +46,12 @@ class Fleet(Clone):
 
     Any number of threads may use one at once, as any number of processes may have one open: what they ask for at the same
     time shares a push, and of two that want the same path one gets it. Two things are one thread's own: a `State` (what
-    `current` answers) and a `with fleet.reading(...)`. Rules that have changed hold from the next call on.
+    `current` answers) and a `with fleet.reading(...)`. Rules that have changed hold from the next call on. A process that
+    is forked may go on with it, and closes its own.
     """
+
+    closed = False
+    """Whether it was closed: then no wait waits any more."""
 
     @classmethod
     def join(
@@ -96,6 +103,15 @@ class Fleet(Clone):
         from gitfleet.fleet import history  # as above
 
         return history.lines(self, path, session=session, kind=kind, limit=limit)
+
+    def audit(self, revisions: Sequence[str], *, since: str | None = None) -> AuditedCommits:
+        """Which of these commits (as for `git log`; those younger than `since`) no claim covered. No network.
+
+        Raises NoFleet, Corrupt, UsageError.
+        """
+        from gitfleet.fleet import history  # as above
+
+        return history.audit(self, revisions, since)
 
     def fsck(self, progress: Callable[[int], None] = lambda _: None) -> int:
         """Replay the whole ledger; how many commits there are. `progress` hears of the count. Raises Corrupt at the first
@@ -174,6 +190,22 @@ class Fleet(Clone):
 
         return fleet_page.html(fleet_report_rows.report_of(self.plans, fleet_session, host))
 
+    def revert(self, session: SessionId, entry: str) -> QueuedBranch:
+        """Queue the revert of an entry that has landed, under claims of the session; again, the same one until that has landed.
+
+        Raises NoEntry, UsageError for one that has not landed, Conflict, and as `queue.add`.
+        """
+        from gitfleet.fleet import reverting  # as above
+
+        return reverting.revert(self, session, entry)
+
+    @property
+    def inbox(self) -> PeopleInbox:
+        """What needs a person."""
+        from gitfleet.fleet.attention.people_inbox import PeopleInbox  # as above
+
+        return PeopleInbox(self)
+
     def _priorities(self) -> dict[str, int]:
         from gitfleet.mergequeue import model  # as above
 
@@ -208,7 +240,7 @@ class Fleet(Clone):
     ) -> _Found | None:
         """Ask `until` of the present state, and again whenever something has changed; its first answer that is not None.
 
-        None after `timeout` seconds (None: never), and when the fleet is closed meanwhile. The system tells of changes in
+        None after `timeout` seconds (None: never), and when the fleet is `closed` by then. The system tells of changes in
         this clone where it can; the hub is asked every `ask_every` seconds, and what cannot be reached is asked again.
         Raises what `until` raises.
         """
@@ -244,16 +276,27 @@ class Fleet(Clone):
         return bool(self.wait(waiting.messages(self, session), timeout=timeout, ask_every=ask_every))
 
     def close(self) -> None:
-        """End what waits, and let go of processes and files. Other calls must have come back by then."""
-        if "_waits" in self.__dict__:
-            self._waits.close()
+        """End what waits, now and from now on, and let go of processes and files. Other calls must have come back by then.
+
+        Twice is harmless. A call other than a wait still works afterwards; what it opens stays open until the next `close`.
+        """
+        self.closed = True
+        waits: Waits | None = self.__dict__.get("waits")
+        if waits is not None:
+            waits.close()
         super().close()
 
-    @cached_property
+    @property
     def _waits(self) -> Waits:
         from gitfleet.fleet.waiting import Waits  # as above
 
-        return Waits(self)
+        waits: Waits = self.__dict__.setdefault(
+            "waits", Waits(self)
+        )  # one, also for threads that come at once
+        return waits
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Fleet belongs to its process: open one in the other (Fleet.open takes a path)")
 
     @cached_property
     def claims(self) -> FleetClaims:

@@ -1,11 +1,12 @@
-"""The audit log with its filters, and its verification."""
+"""The audit log with its filters, its verification, and commits held against it."""
 
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, NamedTuple
 
-from gitfleet.base import advice
+from gitfleet.base import advice, files
 from gitfleet.base.names import SessionId
 from gitfleet.claims.model import parsed
 from gitfleet.clone import OPERATIONS
@@ -15,11 +16,21 @@ from gitfleet.patterns.overlap import overlap
 from gitfleet.sessions import session_records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
+    from gitfleet.claims.grant_history import Grants
     from gitfleet.clone import Clone
+    from gitfleet.githooks.commit_audit import Audit
     from gitfleet.ledger.commits import Tip
     from gitfleet.ledger.log import Line
+
+
+class AuditedCommits(NamedTuple):
+    """What was `found`, by which `grants`; `cut` are the commits at which the history of this clone ends though it goes on."""
+
+    found: Audit
+    grants: Grants
+    cut: Collection[str]
 
 
 def lines(
@@ -32,6 +43,19 @@ def lines(
     meets = None if path is None else meeting(clone, path)
     found = log.lines(clone.ledger.objects, OPERATIONS, tip, session=session, kind=kind, meets=meets)
     return list(itertools.islice(found, limit))
+
+
+def audit(clone: Clone, revisions: Sequence[str], since: str | None) -> AuditedCommits:
+    """Hold commits against the grants in the ledger."""
+    from gitfleet.claims import grant_history  # who reads the log needs none of them
+    from gitfleet.githooks import commit_audit
+    from gitfleet.githooks import history as commits
+
+    granted = grant_history.read(clone.repository.git, _tip(clone))
+    made = commits.walk(clone.repository.here, revisions, since=since)
+    found = commit_audit.audit(made, granted, case_sensitive=clone.policy.case_sensitive)
+    cut = files.read(os.path.join(clone.repository.common_dir, "shallow")) or b""
+    return AuditedCommits(found, granted, cut.decode("ascii", "replace").split())
 
 
 def between(clone: Clone, generations: range, *, session: str, kind: str) -> Iterator[Line]:

@@ -16,14 +16,13 @@ from gitfleet.base.names import BranchName, Oid, SessionId
 from gitfleet.base.text import display, one_line
 from gitfleet.errors import Blocked, Conflict, UsageError
 from gitfleet.git import merge_rules, refs, trailers
-from gitfleet.git.program import Git
 from gitfleet.git.quarantine import Conflicted, Merged, quarantine
 from gitfleet.mergequeue import stacks, states
 from gitfleet.mergequeue.adding import QueuedBranch, Wanted
 from gitfleet.mergequeue.branches import Placed
 from gitfleet.mergequeue.model import MAX_TITLE, QueueEntry
 from gitfleet.patterns import language
-from gitfleet.trunk import position
+from gitfleet.trunk import landing, position
 
 if TYPE_CHECKING:
     from gitfleet.fleet.fleet import Fleet
@@ -57,7 +56,7 @@ def _make(fleet: Fleet, session: SessionId, entry: QueueEntry, branch: str, titl
     git = fleet.repository.git
     tip = position.tip(git, fleet.ledger.node)
     before = entry.before or refs.resolve(git, f"{entry.landed}^1")
-    if not (tip and before and _contains(git, tip, entry.landed)):
+    if not (tip and before and landing.contains(git, tip, entry.landed)):
         words = f"{display(entry.target)} here has no commit {entry.landed[:12]}, as which {display(entry.branch)} landed."
         raise UsageError(words, hint=f"Run {advice.SYNC}, then try again.")
     rules = merge_rules.of_tree(git, tip, fleet.policy.merge_drivers)
@@ -101,11 +100,7 @@ def _has_landed(fleet: Fleet, branch: str) -> bool:
         return False
     placed = Placed(BranchName(branch), Oid(head), Oid(tip), {}, ahead=False)
     landed = stacks.landed_part(fleet.ledger.current().view, git, placed)
-    return _contains(git, tip, head) or (landed is not None and landed.head == head)
-
-
-def _contains(git: Git, commit: str, other: str) -> bool:
-    return git.ask("merge-base", "--is-ancestor", other, commit).code == 0
+    return landing.contains(git, tip, head) or (landed is not None and landed.head == head)
 
 
 def _changed(fleet: Fleet, old: str, new: str) -> Sequence[str]:

@@ -23,6 +23,7 @@ from gitfleet.trunk import policy_file
 if TYPE_CHECKING:
     from gitfleet.claims.model import Claim, Unreadable
     from gitfleet.clone import Clone
+    from gitfleet.fleet.fleet import Fleet
     from gitfleet.ledger.ledger import State
 
 _Found = TypeVar("_Found")
@@ -34,11 +35,10 @@ PATIENCE = 10.0
 class Waits:
     """The waits of one clone's threads."""
 
-    def __init__(self, clone: Clone) -> None:
-        self._clone = clone
+    def __init__(self, fleet: Fleet) -> None:
+        self._clone = fleet
         self._guard = Lock()
         self._bells: set[Bell] = set()
-        self._closed = False
 
     def wait(
         self, until: Callable[[State], _Found | None], timeout: float | None, ask_every: float
@@ -63,9 +63,8 @@ class Waits:
         return None
 
     def close(self) -> None:
-        """End all waits, now and from now on."""
+        """End all waits. The fleet says that it is closed already, so none begins any more."""
         with self._guard:
-            self._closed = True
             for bell in self._bells:
                 bell.ring()
 
@@ -74,7 +73,7 @@ class Waits:
         with Bell() as bell:
             with self._guard:
                 self._bells.add(bell)
-                if self._closed:
+                if self._clone.closed:
                     bell.ring()
             try:
                 yield bell

@@ -21,10 +21,14 @@ from gitfleet.git.trees import MEND
 # Reasons in a "[remote rejected]" line that say no for good. Any other is a lost race or a lock: it may work next time.
 _DECLINED = (
     b"declined", b"prohibited", b"protected", b"hidden ref", b"deny updating", b"not allowed", b"not permitted",
-    b"permission", b"denied", b"refusing", b"unpacker error",
+    b"permission", b"denied", b"refusing", b"unpacker error", b"non-fast-forward", b"currently checked out",
 )  # fmt: skip
 # The same where nothing is wrong with the ref itself, but with another one of an atomic push.
 _HELD = (b"atomic push fail", b"atomic transaction fail", b"transaction failed")
+# The words of the hub for the ref that made its whole transaction fail; the second part is for one whose name cannot be there.
+_CULPRIT = rb"(?m)^remote: error: cannot lock ref '(refs/[^'\n]+)':(?: (.* exists; cannot create))?"
+# A hook of the hub's that says no ends its program, before anything has moved.
+_ABORTED = (b"ref updates aborted by hook", b"update aborted by the reference-transaction hook")
 # How ssh, web servers and git say no to the user before they look at any ref.
 _DENIED = (
     b"Permission denied", b"insufficient permission", b"ermission to ", b"access denied", b"Access denied",
@@ -61,9 +65,19 @@ def of_push(done: Completed) -> PushAnswer:
     unsent = bool(rows) and all(row[2].startswith(b"[rejected]") for row in rows)
     each = {ref: _of_ref(row) for row in rows if (ref := os.fsdecode(row[1]).rpartition(":")[2])}
     outcome = _outcome(done, rows, reasons)
+    if found := re.search(_CULPRIT, done.stderr):
+        ref = os.fsdecode(found[1])
+        each |= {ref: Push.REFUSED if found[2] else Push.LOST} if each.get(ref) is Push.HELD else {}
     said = b"" if outcome is Push.DONE else done.stderr + b"\n" + done.stdout
     output = redact(said.decode("utf-8", "replace")).strip() if said else ""
     return PushAnswer(outcome, output, rejected, unsent, each)
+
+
+def of_no(answer: PushAnswer, hub: str, git_dir: str) -> FleetError:
+    """The error for a push of which it is certain that it moved nothing, and that another one would not either."""
+    if answer.outcome is Push.BROKEN:
+        return gone(answer.output, git_dir)
+    return hub_error(hub, answer.output, what="write to", refused=True)
 
 
 def _of_ref(row: Sequence[bytes]) -> Push:
@@ -89,7 +103,8 @@ def _outcome(done: Completed, rows: Sequence[Sequence[bytes]], reasons: Sequence
     if reasons:
         return Push.LOST
     unable = re.search(NO_ATOMIC.encode(), done.stderr)
-    return Push.REFUSED if not rows and (unable or _any(_DENIED, done.stderr)) else Push.UNKNOWN
+    denied = unable or _any((*_DENIED, *_ABORTED), done.stderr)
+    return Push.REFUSED if denied and not rows else Push.UNKNOWN
 
 
 def of_failure(done: Completed, hub: str, git_dir: str, what: str) -> FleetError:
@@ -136,6 +151,8 @@ def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
 def _hint(output: str) -> str:
     if f"({_NOT_FORWARD})" in output:
         return "The hub lets refs only move forward (receive.denyNonFastForwards): its keeper has to allow this one."
+    if "currently checked out)" in output:
+        return "That branch is checked out on the hub: make the hub bare, or set receive.denyCurrentBranch there."
     if re.search(_BRANCH_REFUSED, output):
         return "This user may not move that branch there: have somebody do it who may."
     if "Permission denied (" in output and "Could not read from remote" in output:

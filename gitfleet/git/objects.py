@@ -7,6 +7,7 @@ commands, where importing pygit2 (some 80 ms) would be most of the cost, and rep
 from __future__ import annotations
 
 import _thread  # `threading` makes a dozen classes, of which no claim needs one
+import _weakref  # as above, of `weakref`
 import os
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,10 +44,15 @@ class _Recent(dict[str, tuple[str, bytes]]):
 
 
 class _Writing:
-    """What the stores have in common: new objects. Threads take turns."""
+    """What the stores have in common: new objects. Threads take turns; a process that is forked has its own."""
 
     def __init__(self, git_dir: str) -> None:
         self._pending = Pending(git_dir)
+        self._turn = _thread.RLock()
+        _STORES.add(_weakref.ref(self, _STORES.discard))
+
+    def forked(self) -> None:
+        """Called in a process that was forked from ours: a thread that has its turn stayed behind."""
         self._turn = _thread.RLock()
 
     def write(self, kind: str, data: bytes) -> str:
@@ -58,6 +64,17 @@ class _Writing:
         """Store what was written."""
         with self._turn:
             self._pending.flush()
+
+
+_STORES: set[_weakref.ref[_Writing]] = set()
+
+
+def _after_fork() -> None:
+    for store in filter(None, [known() for known in _STORES]):
+        store.forked()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 class PlumbingObjects(_Writing):
@@ -123,11 +140,22 @@ class PlumbingObjects(_Writing):
     def close(self) -> None:
         """End the reading process."""
         with self._turn:
-            for ahead in (self._wanted, self._asked, self._coming):
-                ahead.clear()
+            self._ask_nothing()
             if self._reader:
-                self._reader.close()
+                self._reader.close(kill=True)  # what was forked from us may have its input open, too
                 self._reader = None
+
+    def forked(self) -> None:
+        """See above: the reading process answers the one that we were forked from."""
+        super().forked()
+        self._ask_nothing()
+        if self._reader:
+            self._reader.leave()
+            self._reader = None
+
+    def _ask_nothing(self) -> None:
+        for ahead in (self._wanted, self._asked, self._coming):
+            ahead.clear()
 
     def _ahead(self, oid: str) -> tuple[str, bytes] | None:
         """An object that is being read ahead; None where it has to be asked for alone."""

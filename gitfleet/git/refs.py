@@ -262,8 +262,11 @@ def delete(git: Git, name: str, *, old: str) -> bool:
     return done.code == 0
 
 
-def locked(git: Git, name: str) -> LockHeld:
-    """The error for a ref that would not move although nobody else moves it."""
+def locked(git: Git, *names: str) -> LockHeld:
+    """The error for a ref that would not move although nobody else moves it: the first of these that has a lock, else the last."""
+    name = next(
+        (one for one in names if os.path.lexists(os.path.join(git.git_dir, f"{one}.lock"))), names[-1]
+    )
     path = os.path.join(git.git_dir, f"{name}.lock")
     return LockHeld(
         f"git could not move {name} in this clone: it is locked, or something else keeps moving it.",

@@ -67,7 +67,7 @@ class Remote:
         self.name = name
         self._end = None if patience is None else clock.elapsed() + patience
         self._found: Addresses | None = None
-        self._shared: dict[str, Mapping[str, str]] = {}
+        self._shared: dict[str, Mapping[str, str | None]] = {}
 
     def fetch(
         self, *refspecs: str, prune: bool = True, again: bool = False, timeout: float = TIMEOUT
@@ -178,7 +178,7 @@ class Remote:
             env={**shared, **(env or {})},
         )
 
-    def _sharing(self, *, pushes: bool) -> Mapping[str, str]:
+    def _sharing(self, *, pushes: bool) -> Mapping[str, str | None]:
         """The variables by which git shares a connection; none where it does not."""
         self._found = self._found or self.addresses()
         place = self._found.push[0] if pushes else self._found.fetch

@@ -25,14 +25,19 @@ PERSIST = 60
 LONGEST = 60
 """Of the folder's path: a socket's whole path has 104 characters at most, with what ssh adds while it makes one."""
 PATIENCE = 10.0
+MARK = "GITFLEET_SESSION"
+"""The mark of a session's processes: a connection is nobody's alone, whoever came first."""
+_ALIVE = ("ServerAliveInterval=5", "ServerAliveCountMax=3")
+"""A connection whose server has not answered for so long is given up: else, after the network has changed, every command would wait for it."""
 
 _URL = r"(?:ssh|git\+ssh|ssh\+git)://(?P<host>[^/:]+|[^/@]*@?\[[^/]+\])(?::(?P<port>\d*))?(?:/.*)?"
+_ASKED_ALIVE = r"(?m)^serveraliveinterval [1-9]"
 _SHORT = r"(?P<host>[^/:\[\]]+):(?!//|:).*"
 _OTHERS = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT")
 
 
-def variables(git: Git, place: str) -> Mapping[str, str]:
-    """What to add to the environment in which git talks to `place`; nothing where a connection is not to be shared.
+def variables(git: Git, place: str) -> Mapping[str, str | None]:
+    """What to change in the environment in which git talks to `place` (None: take it out); nothing where a connection is not to be shared.
 
     Costs two processes where the place is reached by ssh, and none elsewhere. Never raises.
     """
@@ -47,8 +52,13 @@ def variables(git: Git, place: str) -> Mapping[str, str]:
     name = sha256(seed.encode("utf-8", "surrogateescape")).hexdigest()[:16]
     import shlex  # only for hubs over ssh
 
-    options = ("ControlMaster=auto", f"ControlPath={os.path.join(home, name)}", f"ControlPersist={PERSIST}")
-    return {"GIT_SSH_COMMAND": shlex.join(["ssh", *(word for option in options for word in ("-o", option))])}
+    options = [
+        "ControlMaster=auto", f"ControlPath={os.path.join(home, name)}", f"ControlPersist={PERSIST}",
+        "ClearAllForwardings=yes",  # the user's own connections need those ports
+        *(() if re.search(_ASKED_ALIVE, told) else _ALIVE),
+    ]  # fmt: skip
+    command = shlex.join(["ssh", *(word for option in options for word in ("-o", option))])
+    return {"GIT_SSH_COMMAND": command, MARK: None}
 
 
 def target(place: str) -> list[str] | None:

@@ -14,8 +14,7 @@ from __future__ import annotations
 import os
 
 from gitfleet.base import clock
-from gitfleet.githooks.catfile import ask
-from gitfleet.githooks.fast_commit import DIFF
+from gitfleet.githooks.catfile import DIFF, ask
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")

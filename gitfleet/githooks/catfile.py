@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PIPE = 60_000
 """Bytes that go into a pipe before anybody reads them; with more, both sides could wait."""
+DIFF = ("diff-index", "--cached", "--name-only", "--no-renames", "--ignore-submodules=none", "-z")
+"""How git is asked for the paths that the index has otherwise than a commit or tree."""
 AT_ONCE = 500
 """Questions asked before their answers are read: so few that they fit into a pipe, or both sides would wait."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from gitfleet.githooks import coverage
 from gitfleet.githooks.acting_session import session_here
-from gitfleet.githooks.catfile import ask
+from gitfleet.githooks.catfile import DIFF, ask
 from gitfleet.githooks.gitdirs import here
 from gitfleet.githooks.handover import hand_over
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 QUICK = frozenset(["pre-commit", "prepare-commit-msg", "commit-msg"])
 RULES = b"gitfleet.yaml"  # what is wrong in it the full gate says, when it is committed
-DIFF = ("diff-index", "--cached", "--name-only", "--no-renames", "--ignore-submodules=none", "-z")
 
 
 def main(arguments: list[str]) -> int:

@@ -8,7 +8,7 @@ from gitfleet.git import refs
 from gitfleet.git.program import Git
 from gitfleet.git.repository import Repository
 from gitfleet.git.trees import EMPTY_TREE
-from gitfleet.githooks.fast_commit import DIFF
+from gitfleet.githooks.catfile import DIFF
 
 
 def paths(repository: Repository) -> list[str]:

@@ -18,7 +18,7 @@ def checked(common_dir: str, worktree: str | None, paths: tuple[str, ...]) -> Ho
         raise Blocked(
             f"{display(common_dir)} is a bare repository: nobody commits in it.",
             unharmed=NO_HOOK,
-            hint="Run `gitfleet init` in one of its worktrees, or in a clone.",
+            hint="Run `gitfleet init` in a clone of this repository, or in one of its worktrees.",
         )
     clone = HookedClone(common_dir, worktree)
     for path in (*paths, clone.common):

@@ -10,21 +10,22 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import ClassVar, ParamSpec, TypeVar
 
 from gitfleet.errors import FleetError
 from gitfleet.jobs.errors import FleetManagerError
 
 _C = TypeVar("_C", bound=type)
+_P = ParamSpec("_P")
 
 
 def of_manager(error: FleetError) -> FleetManagerError:
     """The same error, with all its facts, as one of the FleetManager, too."""
     if isinstance(error, FleetManagerError):
         return error
-    plain: Any = type(error)
+    plain: type = type(error)
     kind = _both(plain)
-    told: FleetManagerError = kind.__new__(kind, *error.args)
+    told = kind.__new__(kind, *error.args)
     told.__dict__.update(error.__dict__)
     told.__dict__.pop("code", None)
     return told
@@ -50,18 +51,19 @@ def raising(manager: _C) -> _C:
     return manager
 
 
-def _wrapped(method: Callable[..., Any]) -> Callable[..., Any]:
+def _wrapped(method: Callable[_P, object]) -> Callable[_P, object]:
     if inspect.iscoroutinefunction(method):
 
         @functools.wraps(method)
-        async def later(*args: Any, **options: Any) -> Any:
+        async def later(*args: _P.args, **options: _P.kwargs) -> object:
             with documented():
-                return await method(*args, **options)
+                answer: object = await method(*args, **options)
+            return answer
 
         return later
 
     @functools.wraps(method)
-    def now(*args: Any, **options: Any) -> Any:
+    def now(*args: _P.args, **options: _P.kwargs) -> object:
         with documented():
             return method(*args, **options)
 
@@ -69,9 +71,11 @@ def _wrapped(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @functools.cache
-def _both(plain: Any) -> Any:
-    both: Any = type(plain.__name__, (_Both, plain, FleetManagerError), {"__doc__": plain.__doc__})
-    both.__module__, both.PLAIN = plain.__module__, plain
+def _both(plain: type) -> type[FleetManagerError]:
+    assert issubclass(plain, FleetError)
+    named = {"__doc__": plain.__doc__, "__module__": plain.__module__, "PLAIN": plain}
+    both = type(plain.__name__, (_Both, plain, FleetManagerError), named)
+    assert issubclass(both, FleetManagerError)
     both.FACTS = tuple(
         one for one in plain.FACTS if one.name != "code"
     )  # a program's; here it names the kind of failure
@@ -82,12 +86,13 @@ def _both(plain: Any) -> Any:
 class _Both:
     """What is of two kinds: how it is pickled, since its class is in no module."""
 
-    PLAIN: Any
+    PLAIN: ClassVar[type[FleetError]]
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[Callable[..., FleetManagerError], tuple[object, ...]]:
+        assert isinstance(self, FleetError)
         rebuild, (_, *facts) = self.PLAIN.__reduce__(self)
         return _rebuilt, (rebuild, self.PLAIN, *facts)
 
 
-def _rebuilt(rebuild: Callable[..., FleetError], *facts: Any) -> FleetManagerError:
+def _rebuilt(rebuild: Callable[..., FleetError], *facts: object) -> FleetManagerError:
     return of_manager(rebuild(*facts))

@@ -11,11 +11,12 @@ import os
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
-from typing import Any, Protocol, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 from gitfleet.base import clock
 from gitfleet.base.listening import Ear
 from gitfleet.base.watching import Bell
+from gitfleet.codec import Struct
 from gitfleet.errors import FleetError, LocalStorage
 from gitfleet.jobs import admission, asking, events, waiting
 from gitfleet.jobs.admission import Bounds
@@ -35,6 +36,7 @@ from gitfleet.jobs.waiting import HeldBack, HeldNotice
 from gitfleet.jobs.words import JobStatus, SkipReason
 from gitfleet.jobs.work import JobWork
 
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 _THREADS = 8
 _LOOK_EVERY, _AGAIN = 60.0, 5.0
@@ -209,9 +211,9 @@ class Dispatcher:
         with suppress(RuntimeError):  # the loop is gone
             self._loop.call_soon_threadsafe(self.nudge)
 
-    def call(self, function: Callable[..., _T], *args: Any) -> Awaitable[_T]:
+    def call(self, function: Callable[_P, _T], *args: _P.args, **options: _P.kwargs) -> Awaitable[_T]:
         """Do what blocks beside the event loop."""
-        return self._loop.run_in_executor(self._pool, lambda: function(*args))
+        return self._loop.run_in_executor(self._pool, lambda: function(*args, **options))
 
     def load(self, agent_name: str) -> tuple[int, int]:
         """How many jobs run, or are about to, of how many that may: of the agent's, or of all where those are what keeps more back."""
@@ -385,9 +387,9 @@ class Dispatcher:
         self.heard()
         return _LOOK_EVERY
 
-    def _tell(self, name: str, event: Any) -> None:
-        if name == "agent:started" and self._questions.begun(event.job_id):
+    def _tell(self, name: str, event: Struct) -> None:
+        if isinstance(event, events.AgentStarted) and self._questions.begun(event.job_id):
             self.nudge()
-        if name == "agent:stopped":
+        if isinstance(event, events.AgentStopped):
             self._questions.over(event.job_id)
         self._listeners.tell(name, event)

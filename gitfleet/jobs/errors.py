@@ -12,7 +12,7 @@ FleetManagerError                 the root
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from gitfleet.codec import TEXT, WHOLE, Many, field
 from gitfleet.errors import UNCHANGED, FleetError
@@ -25,7 +25,7 @@ class FleetManagerError(FleetError):
     exit_code = 20
 
     @property
-    def context(self) -> dict[str, Any]:
+    def context(self) -> dict[str, object]:
         """The facts, as JSON holds them."""
         return self.facts
 

@@ -12,10 +12,11 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Any, Self
+from typing import Self
 
 from gitfleet.base import clock, files
 from gitfleet.base.listening import Ear
+from gitfleet.codec import Struct
 from gitfleet.git.repository import discover
 from gitfleet.jobs import events, joined, options, submission
 from gitfleet.jobs.accounts import FleetAccounts
@@ -319,7 +320,7 @@ class FleetManager(FleetActions, FleetAccounts):
     def _limit(self, agent_name: str) -> int:
         return self._dispatcher.limit(agent_name)
 
-    def _tell(self, name: str, event: Any) -> None:
+    def _tell(self, name: str, event: Struct) -> None:
         self._listeners.tell(name, event)
 
     async def _carry_out(self, request: ManagerRequest) -> Sequence[str]:

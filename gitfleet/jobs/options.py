@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeVar
 
 from gitfleet.base.text import display
 from gitfleet.jobs.admission import Bounds
@@ -13,6 +13,7 @@ from gitfleet.jobs.schedules.ticker import CHECK_INTERVAL
 
 _CONCURRENCY = {"per_agent": "per_agent", "fleet_wide": "fleet_wide"}
 _HISTORY = {"max_jobs_per_agent": "kept_per_agent", "max_jobs_total": "kept_total"}
+_Option = TypeVar("_Option", int, int | str)
 _NAMES = {bound: name for names in (_CONCURRENCY, _HISTORY) for name, bound in names.items()}
 
 
@@ -47,7 +48,7 @@ def check_interval(scheduler: Mapping[str, int | str] | None) -> int:
     return every
 
 
-def _group(name: str, options: Mapping[str, Any] | None) -> dict[str, Any]:
+def _group(name: str, options: Mapping[str, _Option] | None) -> dict[str, _Option]:
     if not isinstance(options or {}, Mapping):
         raise _wrong(name, "must be a mapping of options")
     return dict(options or {})

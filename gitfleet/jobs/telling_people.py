@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import sys
-from typing import Any
 
 from gitfleet.base import processes
 from gitfleet.base.listening import Ear
@@ -86,7 +85,7 @@ class PeopleTold:
         return bool(told.get("waiting"))
 
 
-def _data(answer: bytes) -> dict[str, Any]:
+def _data(answer: bytes) -> dict[str, object]:
     try:
         data = json.loads(answer)["data"]
     except (ValueError, KeyError, TypeError):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
 
+from gitfleet.codec import Struct
 from gitfleet.errors import FleetError
 from gitfleet.jobs import outputs
 from gitfleet.jobs.attempts import conclusion, postponing, start
 from gitfleet.jobs.attempts.alive import SessionsAlive
+from gitfleet.jobs.beside_loop import BesideLoop
 from gitfleet.jobs.events import AgentStarted, AgentStopped, JobOutput, Listeners
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
@@ -28,8 +29,8 @@ class JobWork:
         self,
         store: JobStore,
         job: JobRecord,
-        call: Callable[..., Awaitable[Any]],
-        tell: Callable[[str, Any], None],
+        call: BesideLoop,
+        tell: Callable[[str, Struct], None],
         listeners: Listeners,
         alive: SessionsAlive,
     ) -> None:
@@ -51,9 +52,7 @@ class JobWork:
             await self._call(_ended, self._store, job.id)
         else:
             await self._watched(shepherd)
-        ended: JobRecord = await self._call(
-            lambda: conclusion.conclude(self._store, job.id, environ, failure=failure)
-        )
+        ended = await self._call(lambda: conclusion.conclude(self._store, job.id, environ, failure=failure))
         self._tell("agent:stopped", AgentStopped(job.agent_name, job.id, _outcome(ended)))
         return ended
 

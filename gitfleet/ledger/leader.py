@@ -11,7 +11,8 @@ A crash at any line leaves each operation in the outbox, on the hub, or both; th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any
 
 from gitfleet.base import clock
@@ -25,7 +26,7 @@ from gitfleet.ledger import commits, format, moves
 from gitfleet.ledger.commits import Tip
 from gitfleet.ledger.contention import Contention
 from gitfleet.ledger.hub import Hub, carriers
-from gitfleet.ledger.model import Accepted, Answer, Operation, Result, Status
+from gitfleet.ledger.model import Accepted, Answer, Move, Operation, Result, Status
 from gitfleet.ledger.notices import LOST, Notices
 from gitfleet.ledger.operations import Registry
 from gitfleet.ledger.outbox import Outbox
@@ -69,6 +70,8 @@ class Leader:
         self._stuck = False
         self._broke = False
         self._look = False
+        self._undo: Callable[[], None] | None = None
+        """Forgets the last push, which the hub said that it did not take, as soon as its ledger shows the same."""
         self._guessed = ""
         self.met = False
         """Whether the hub has answered: the last verified state was the newest a moment ago."""
@@ -126,37 +129,46 @@ class Leader:
                 self._settle(decided, None)
             return
         commit = self._write(decided, tip)
-        answer = self._publish(decided, commit)
+        moving = moves.of(decided.accepted)
+        answer = self._publish(decided, commit, moving)
         if answer is None:
             return
         if answer.outcome is Push.DONE:
             self._done(decided, commit)
             return
         self._look = True
-        if answer.outcome is Push.UNKNOWN or (answer.outcome is Push.LOST and guess is None):
-            self._again(tip, answer, deadline, raced=guess is None)
+        failed = answer.outcome is Push.UNKNOWN or (answer.outcome is Push.LOST and guess is None)
+        error = self._again(tip, answer, moving, deadline, raced=guess is None) if failed else None
+        if error and moving and answer.outcome is Push.LOST:
+            self._without_landed(batch, self._fetch())
+            self._give_up_alone(decided, error)
+        elif error:
+            raise error
 
     def _fetch(self, beside: Sequence[str] = ()) -> Tip:
         tip = self._hub.fetch(beside)
         self.met = True
         return tip
 
-    def _publish(self, decided: Decided, commit: Tip) -> PushAnswer | None:
-        """Push, with a note of what this may bring there for as long as it may. None: refused, because of a ref that was to move too.
+    def _publish(self, decided: Decided, commit: Tip, moving: Sequence[Move]) -> PushAnswer | None:
+        """Push, with a note of what this may bring there for as long as it may. None: its one operation, which was to move refs, has ended.
 
         Raises what makes another attempt useless, when it is certain that this one did nothing.
         """
         ids = [operation.id for operation, _ in decided.accepted]
-        moving = moves.of(decided.accepted)
         if missing := moves.check(self._objects, moving):
             self._refuse(decided, missing)
             return None
+        self._undo = None
         before = self._outbox.begin_attempt(commit.parent or "", ids)
         try:
             answer = self._hub.publish(commit, moving)
-        except FleetError:
+        except FleetError as error:
             self._outbox.undo_attempt(before)
-            raise
+            if not moving:
+                raise
+            self._give_up_alone(decided, error)
+            return None
         refused = moves.verdict(self._hub.name, moving, answer)
         if refused or answer.unsent or answer.outcome in {Push.REFUSED, Push.BROKEN}:
             self._outbox.undo_attempt(before)
@@ -167,16 +179,28 @@ class Leader:
         if answer.outcome is Push.REFUSED or (answer.outcome is Push.BROKEN and self._broke):
             from gitfleet.git import answers  # only who is refused pays for it
 
-            if answer.outcome is Push.BROKEN:
-                raise answers.gone(answer.output, self._git.git_dir)
-            raise answers.hub_error(self._hub.name, answer.output, what="write to", refused=True)
+            no = answers.of_no(answer, self._hub.name, self._git.git_dir)
+            if not moving:
+                raise no
+            self.met |= answer.outcome is Push.REFUSED
+            self._give_up_alone(decided, no)
+            return None
         self._broke |= answer.outcome is Push.BROKEN  # what was only written just now is written once more
+        self._undo = partial(self._outbox.undo_attempt, before) if answer.rejected else None
         return answer
 
     def _refuse(self, decided: Decided, error: FleetError) -> None:
         """End a transaction of one operation, which moves refs and cannot."""
         rest = [Result(operation.id, Status.REFUSED, error=error) for operation, _ in decided.accepted]
         self._settle(replace(decided, accepted=[], refused=[*rest, *decided.refused]), None)
+
+    def _give_up_alone(self, decided: Decided, error: FleetError) -> None:
+        """End a transaction of one operation, which moves refs: it was not carried out, and the others in hand go on."""
+        operations = [operation for operation, _ in decided.accepted]
+        self._left |= {operation.id for operation in operations}
+        self._give_up(operations, error)
+        if any(self._outbox.is_tentative(operation) for operation in operations):
+            self.trouble = error
 
     def _done(self, decided: Decided, commit: Tip) -> None:
         self.met = True
@@ -185,20 +209,24 @@ class Leader:
             self._outbox.end_attempt()
         self._contention.published()
 
-    def _again(self, tip: Tip, answer: PushAnswer, deadline: float, *, raced: bool) -> None:
-        """Before another attempt: raise when there is no time for one; else, where it was `raced` for, wait."""
+    def _again(
+        self, tip: Tip, answer: PushAnswer, moving: Sequence[Move], deadline: float, *, raced: bool
+    ) -> FleetError | None:
+        """Before another attempt: wait, where it was `raced` for; why there is none when there is no time for it."""
         if raced:
             self._contention.lost(tip.oid)
         if clock.elapsed() > deadline:
             if not self._hub.name:
                 self._outbox.end_attempt()
-                raise refs.locked(self._git, fleetrefs.COORD)
+                return refs.locked(self._git, *(move.ref for move in moving), fleetrefs.COORD)
             from gitfleet.git import answers  # as above
 
-            words = self._contention.words(lost=answer.outcome is Push.LOST) + answer.output
-            raise answers.hub_error(self._hub.name, words, what="write to", refused=False)
+            held = answer.refs.get(fleetrefs.COORD) is Push.HELD  # then it is about another ref
+            words = "" if held else self._contention.words(lost=answer.outcome is Push.LOST)
+            return answers.hub_error(self._hub.name, words + answer.output, what="write to", refused=False)
         if raced:
             self._contention.wait()
+        return None
 
     def _decide(self, batch: Sequence[Operation], tip: Tip) -> Decided:
         tree = Snapshot(self._objects, tip.tree)
@@ -248,6 +276,8 @@ class Leader:
         attempt = self._outbox.attempt()
         if attempt is None or attempt.base == tip.oid:
             # The note stays: a push from here that its leader did not survive may still land.
+            if self._undo is not None:
+                self._undo()
             return list(batch)
         landed = carriers(self._objects, {operation.id for operation in batch}, tip, attempt.base)
         for operation in batch:

@@ -17,9 +17,11 @@ from gitfleet.mcp.children import ToolProcess
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
 
-    Send = Callable[[Any], None]
+    from gitfleet.mcp.messages import Fields
+
+    Send = Callable[[Fields | None], None]
+    SendList = Callable[[list[Fields]], None]
 
 AT_ONCE = 8
 IN_LINE = 100
@@ -67,10 +69,10 @@ class Call:
 class AnswerBatch:
     """Answers that go out together, as one list, when all of them are there."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: SendList) -> None:
         self._send = send
         self._missing = 1
-        self._found: list[Any] = []
+        self._found: list[Fields] = []
 
     def add(self) -> Send:
         """Who is sent one of them; None where there is none."""
@@ -81,7 +83,7 @@ class AnswerBatch:
         """All have been added."""
         self._take(None)
 
-    def _take(self, message: Any) -> None:
+    def _take(self, message: Fields | None) -> None:
         self._missing -= 1
         if message is not None:
             self._found.append(message)
@@ -96,13 +98,13 @@ class Calls:
         self._send = send
         self._line: deque[Call] = deque()
         self._at_work: dict[str | int, Call] = {}
-        self._unheard: list[Any] = []
+        self._unheard: list[object] = []
 
-    def group(self, send: Send) -> AnswerBatch:
+    def group(self, send: SendList) -> AnswerBatch:
         """Answers that go out as one list, to `send`."""
         return AnswerBatch(send)
 
-    def listing(self) -> list[dict[str, Any]]:
+    def listing(self) -> list[Fields]:
         """The tools."""
         return tools.listing()
 
@@ -133,12 +135,13 @@ class Calls:
             )
             return
         variables = messages.caller(request)
-        if session := arguments.get("session"):
+        session = arguments.get("session")
+        if isinstance(session, str) and session:
             variables["GITFLEET_SESSION"] = session
         self._line.append(Call(request, tool, words, variables, send))
         self._next()
 
-    def cancel(self, id_: Any) -> None:
+    def cancel(self, id_: object) -> None:
         """The client does not want an answer any more: what is at work is interrupted. Unknown ids are passed over."""
         if not messages.is_id(id_):
             return
@@ -242,7 +245,7 @@ class Calls:
             call.send(None)
         self._next()
 
-    def _with_unheard(self, told: dict[str, Any]) -> dict[str, Any]:
+    def _with_unheard(self, told: tools.ToolAnswer) -> tools.ToolAnswer:
         """A result with what cancelled commands have told nobody."""
         if self._unheard:
             inner = told["structuredContent"]

@@ -13,7 +13,10 @@ from gitfleet.onhost.version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from collections.abc import Mapping
+    from typing import NoReturn, TypeGuard
+
+    Fields = Mapping[str, object]
 
 HANDSHAKE = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
 """The newest first."""
@@ -42,7 +45,7 @@ INSTRUCTIONS = (
 class Wrong(Exception):
     """A request that gets an error for an answer: its `code`, and more in `data`."""
 
-    def __init__(self, code: int, message: str, data: Any = None) -> None:
+    def __init__(self, code: int, message: str, data: object = None) -> None:
         super().__init__(message)
         self.code, self.message, self.data = code, message, data
 
@@ -52,7 +55,7 @@ class McpRequest:
 
     __slots__ = ("id", "method", "modern", "params")
 
-    def __init__(self, id_: str | int, method: str, params: dict[str, Any], *, modern: bool) -> None:
+    def __init__(self, id_: str | int, method: str, params: Fields, *, modern: bool) -> None:
         self.id, self.method, self.params, self.modern = id_, method, params, modern
 
 
@@ -61,23 +64,24 @@ class McpNotice:
 
     __slots__ = ("method", "params")
 
-    def __init__(self, method: str, params: dict[str, Any]) -> None:
+    def __init__(self, method: str, params: Fields) -> None:
         self.method, self.params = method, params
 
 
-def parse(line: bytes) -> Any:
+def parse(line: bytes) -> object:
     """The JSON value of a line. Raises Wrong."""
     try:
-        return json.loads(line.decode("utf-8"), parse_constant=_refuse)
+        value: object = json.loads(line.decode("utf-8"), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise Wrong(PARSE_ERROR, f"not a line of JSON: {str(error)[:200]}") from None
+    return value
 
 
 def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
 
 
-def read(value: Any) -> McpRequest | McpNotice | None:
+def read(value: object) -> McpRequest | McpNotice | None:
     """The message that a value is; None for an answer, since nothing was asked. Raises Wrong."""
     if not isinstance(value, dict):
         raise Wrong(INVALID_REQUEST, "a message is an object")
@@ -93,20 +97,20 @@ def read(value: Any) -> McpRequest | McpNotice | None:
     return McpRequest(value["id"], method, params, modern=f"{_META}protocolVersion" in _meta(params))
 
 
-def id_of(value: Any) -> str | int | None:
+def id_of(value: object) -> str | int | None:
     """The id that an error about a value names; None where there is none to name."""
     found = value.get("id") if isinstance(value, dict) else None
     return found if is_id(found) else None
 
 
-def is_id(value: Any) -> bool:
+def is_id(value: object) -> TypeGuard[str | int]:
     """Whether a value may name a request; true and false may not, though they are equal to numbers."""
     if isinstance(value, str):
         return len(value) <= LONGEST_ID
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
 
 
-def _meta(params: dict[str, Any]) -> dict[str, Any]:
+def _meta(params: Fields) -> Fields:
     found = params.get("_meta")
     return found if isinstance(found, dict) else {}
 
@@ -144,7 +148,7 @@ def _is_plain(text: str) -> bool:
     return 0 < len(text) <= LONGEST_ID and text.isascii() and text.isprintable()
 
 
-def agreed(params: dict[str, Any]) -> str:
+def agreed(params: Fields) -> str:
     """The version to go on with after `initialize`: the one that the client names, else our newest. Raises Wrong."""
     version = params.get("protocolVersion")
     if not isinstance(version, str):
@@ -152,52 +156,52 @@ def agreed(params: dict[str, Any]) -> str:
     return version if version in HANDSHAKE else HANDSHAKE[0]
 
 
-def initialized(version: str) -> dict[str, Any]:
+def initialized(version: str) -> Fields:
     """The answer to `initialize`."""
     return {
         "protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": SERVER, "instructions": INSTRUCTIONS,
     }  # fmt: skip
 
 
-def discovered() -> dict[str, Any]:
+def discovered() -> Fields:
     """The answer to `server/discover`."""
     return {
         "supportedVersions": [*MODERN], "capabilities": {"tools": {}}, "instructions": INSTRUCTIONS, **_kept(),
     }  # fmt: skip
 
 
-def listed(tools: list[dict[str, Any]], *, modern: bool) -> dict[str, Any]:
+def listed(tools: list[Fields], *, modern: bool) -> Fields:
     """The answer to `tools/list`."""
     return {"tools": tools, **(_kept() if modern else {})}
 
 
-def _kept() -> dict[str, Any]:
+def _kept() -> Fields:
     return {"ttlMs": LIST_IS_GOOD, "cacheScope": "public"}
 
 
-def result(request: McpRequest, value: dict[str, Any]) -> dict[str, Any]:
+def result(request: McpRequest, value: Fields) -> Fields:
     """The message that answers a request with a result."""
     if request.modern:
         value = {**value, "resultType": "complete", "_meta": {f"{_META}serverInfo": SERVER}}
     return {"jsonrpc": "2.0", "id": request.id, "result": value}
 
 
-def error(id_: str | int | None, wrong: Wrong) -> dict[str, Any]:
+def error(id_: str | int | None, wrong: Wrong) -> Fields:
     """The message that answers with an error."""
-    told = {"code": wrong.code, "message": wrong.message}
+    told: dict[str, object] = {"code": wrong.code, "message": wrong.message}
     if wrong.data is not None:
         told["data"] = wrong.data
     return {"jsonrpc": "2.0", "id": id_, "error": told}
 
 
-def progress(token: str | int, done: float, total: float | None, words: str) -> dict[str, Any]:
+def progress(token: str | int, done: float, total: float | None, words: str) -> Fields:
     """The notification of how far a request is: `done` of `total` seconds (None: nobody knows)."""
-    params = {"progressToken": token, "progress": done, "message": words}
+    params: dict[str, object] = {"progressToken": token, "progress": done, "message": words}
     if total is not None:
         params["total"] = total
     return {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
 
 
-def line(message: Any) -> bytes:
+def line(message: Fields | list[Fields]) -> bytes:
     """A message as it is sent: ASCII, so that nothing in it can break the line or steer a terminal."""
     return json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"

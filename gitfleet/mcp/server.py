@@ -17,7 +17,8 @@ from gitfleet.mcp.lines import Lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from gitfleet.mcp.calls import Send
+    from gitfleet.mcp.messages import Fields
 
 READ, WRITE = select.POLLIN, select.POLLOUT
 GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
@@ -141,7 +142,7 @@ class Server:
             self._calls.abandon()
             self._open = False
 
-    def _send(self, message: Any) -> None:
+    def _send(self, message: Fields | list[Fields] | None) -> None:
         if message is not None:
             self._out += messages.line(message)
 
@@ -166,7 +167,7 @@ class Server:
         else:
             self._value(value, self._send)
 
-    def _value(self, value: Any, send: Any) -> None:
+    def _value(self, value: object, send: Send) -> None:
         """Answer one message through `send`, which is called at most once, now or later; with None where there is no answer."""
         try:
             message = messages.read(value)
@@ -184,7 +185,7 @@ class Server:
         if message.method == "notifications/cancelled":
             self._calls.cancel(message.params.get("requestId"))
 
-    def _request(self, request: messages.McpRequest, send: Any) -> None:
+    def _request(self, request: messages.McpRequest, send: Send) -> None:
         """Answer a request. Raises Wrong."""
         if request.modern:
             messages.check_modern(request)
@@ -195,7 +196,7 @@ class Server:
             return
         send(messages.result(request, self._answer(request)))
 
-    def _answer(self, request: messages.McpRequest) -> dict[str, Any]:
+    def _answer(self, request: messages.McpRequest) -> Fields:
         """The answer to whatever needs no command. Raises Wrong."""
         match request.method, request.modern:
             case "server/discover", True:

@@ -22,7 +22,7 @@ from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.mergequeue.model import is_branch
 from gitfleet.sessions.local import VARIABLE
-from gitfleet.trunk import position
+from gitfleet.trunk import landing, position
 
 HEADS = "refs/heads/"
 _TIME = 300.0
@@ -64,9 +64,9 @@ def find(repository: Repository, ledger: Ledger, branch: BranchName) -> Placed:
     names = {ref.removeprefix(HEADS): oid for ref, oid in found.items()}
     there = names.get(branch)
     ledger.sync(*([f"+{HEADS}{branch}:{position.seen(node, branch)}"] if there else []))
-    if here is None or here == there or (there and _contains(git, there, here)):
+    if here is None or here == there or (there and landing.contains(git, there, here)):
         return _placed(branch, there, names, node.trunk, ahead=False)
-    if there and not _contains(git, here, there):
+    if there and not landing.contains(git, here, there):
         words = f"{display(branch)} here and on the hub '{node.hub}' have parted."
         raise Conflict(words, hint="Bring the hub's commits in, or push yours with force, and add it again.")
     return _placed(branch, here, names, node.trunk, ahead=True)
@@ -105,10 +105,6 @@ def push(repository: Repository, hub: str, placed: Placed, session: SessionId) -
     said = redact(os.fsdecode(done.stderr)).strip()
     words = f"A gate did not let {name} go to the hub '{hub}':\n{said}"
     raise Blocked(words, hint="Mend that, then add it again.")
-
-
-def _contains(git: Git, commit: str, other: str) -> bool:
-    return git.ask("merge-base", "--is-ancestor", other, commit).code == 0
 
 
 def current(repository: Repository, worktree: str) -> BranchName:

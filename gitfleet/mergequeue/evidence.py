@@ -49,10 +49,6 @@ class Evidence:
 
     runs: tuple[RunResult, ...] = ()
 
-    def with_run(self, run: RunResult) -> Evidence:
-        """And one more run, which ended after all others."""
-        return Evidence((*self.runs, run))
-
     def landed(self, candidate: Candidate) -> Evidence:
         """After `candidate` has landed: what began with it is exact on the new target, all else says what it says of its entries.
 

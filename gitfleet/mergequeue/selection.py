@@ -102,7 +102,7 @@ def choose(
     """What a free runner does next. `order`: the live entries in landing order, what is needed before what needs it.
 
     Held and blocked entries are not in `order`. After ToLand, ToReject and ToTry the caller brings order, evidence, running and limits
-    up to date (`landed`, `left`, `with_run` and so on there) and asks again.
+    up to date (`landed`, `left` and so on there) and asks again.
     """
     return _Choice(order, evidence, running, limits).next()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
-from typing import Any, Sequence
+from typing import Sequence, TypedDict
 
 from gitfleet.onhost import candidate_form, facts, procfs, protection, redaction, scanning, state
 from gitfleet.onhost.acting import slowing
@@ -22,6 +22,23 @@ MOST_UNDOING = 200
 MOST_SECONDS = 30.0
 _HEX = re.compile(r"(?:[0-9a-f]{2}){16,64}\Z")
 _WORD = re.compile(r"[0-9A-Za-z_.:@+-]{1,128}\Z")
+
+
+class ScanBody(TypedDict):
+    """What is said of a scan. `gaps`: what could not be read, by field; `counts`: of processes."""
+
+    facts: candidate_form.Form
+    candidates: list[candidate_form.Form]
+    counts: dict[str, int]
+    gaps: ScanGaps
+
+
+class ScanGaps(TypedDict):
+    """What a scan did not see: values by field, whether processes are hidden, and how many candidates were left out."""
+
+    fields: dict[str, int]
+    hidden: bool
+    left_out: int
 
 
 def check(request: Body, tell: Tell) -> Body:
@@ -64,7 +81,7 @@ def scan(request: Body, tell: Tell) -> Body:
     return {"session_id": session_id, **answer(findings, asked)}
 
 
-def answer(findings: scanning.ScanFindings, asked: ScanRequest) -> Body:
+def answer(findings: scanning.ScanFindings, asked: ScanRequest) -> ScanBody:
     """What is said of a scan."""
     found = findings.table.facts
     hides = candidate_form.redactor(asked.profile, asked.key, found)
@@ -104,7 +121,7 @@ def _with_undoing(candidate: TriageCandidate) -> TriageCandidate:
     return replace(candidate, reversible=slowing.reversible(candidate.group.members))
 
 
-def decoded(raw: Any) -> ScanRequest:
+def decoded(raw: object) -> ScanRequest:
     """What an asker says for a scan. Raises OpRefused for what makes no sense."""
     known = raw if isinstance(raw, dict) else {}
     profile, key, seconds = (
@@ -129,7 +146,7 @@ def decoded(raw: Any) -> ScanRequest:
     )  # fmt: skip
 
 
-def _table(raw: Any, words: tuple[str, ...]) -> dict[str, str]:
+def _table(raw: object, words: tuple[str, ...]) -> dict[str, str]:
     if raw is None:
         return {}
     if not isinstance(raw, dict) or not all(
@@ -139,7 +156,7 @@ def _table(raw: Any, words: tuple[str, ...]) -> dict[str, str]:
     return dict(raw)
 
 
-def _times(raw: Any) -> dict[str, int]:
+def _times(raw: object) -> dict[str, int]:
     if raw is None:
         return {}
     if not isinstance(raw, dict) or not all(
@@ -149,7 +166,7 @@ def _times(raw: Any) -> dict[str, int]:
     return dict(raw)
 
 
-def _places(raw: Any) -> dict[str, str]:
+def _places(raw: object) -> dict[str, str]:
     if raw is None:
         return {}
     if not isinstance(raw, dict) or not all(
@@ -161,7 +178,7 @@ def _places(raw: Any) -> dict[str, str]:
     return dict(raw)
 
 
-def _list(raw: Any) -> list[str]:
+def _list(raw: object) -> list[str]:
     if raw is None:
         return []
     if not isinstance(raw, list) or not all(isinstance(one, str) and len(one) <= 1000 for one in raw):

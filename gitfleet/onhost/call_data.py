@@ -76,36 +76,7 @@ INTERPRETERS = {
     "python": ({"-X", "-W", "-Q"}, {"-c"}),
 }
 
-TRIVIAL = frozenset(
-    [
-        "cd",
-        "pwd",
-        "export",
-        "source",
-        ".",
-        "set",
-        "true",
-        "false",
-        "echo",
-        "shopt",
-        "test",
-        "[",
-        "umask",
-        "ulimit",
-        "unset",
-        "wait",
-        "trap",
-        "printf",
-        "read",
-        "exit",
-        "return",
-        "local",
-        "setopt",
-        "unsetopt",
-        "builtin",
-        "hash",
-        "alias",
-        "sleep",
-        ":",
-    ]
-)
+TRIVIAL = frozenset([
+    "cd", "pwd", "export", "source", ".", "set", "true", "false", "echo", "shopt", "test", "[", "umask", "ulimit", "unset", "wait", "trap", "printf", "read",
+    "exit", "return", "local", "setopt", "unsetopt", "builtin", "hash", "alias", "sleep", ":",
+])  # fmt: skip

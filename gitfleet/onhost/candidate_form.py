@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import os
-from typing import Any, Dict
+from typing import Dict, Sequence, TypedDict, TypeVar
 
 from gitfleet.onhost.records import HostFacts, HostProcess, Identity, Origin, TriageCandidate
 from gitfleet.onhost.redaction import Redactor
@@ -15,7 +15,19 @@ from gitfleet.onhost.signatures import pattern_of
 
 MOST_PORTS = 4096
 
-Form = Dict[str, Any]
+Form = Dict[str, object]
+_N = TypeVar("_N", int, float)
+
+
+class GroupNumbers(TypedDict):
+    """What a group uses together; `age` is its leader's, in seconds."""
+
+    age: float
+    cpu: float | None
+    rss: int
+    pss: int | None
+    processes: int
+    listening: list[int] | None
 
 
 def redactor(profile: str, key: bytes, facts: HostFacts) -> Redactor:
@@ -37,10 +49,14 @@ def candidate_id(identity: Identity, key: bytes) -> str:
 def facts_form(facts: HostFacts, hides: Redactor) -> Form:
     """The machine; the names of user and host are redacted like everything else."""
     form = {**vars(facts), "load": list(facts.load), "pressure": dict(facts.pressure)}
-    named = hides.profile == "forensic"
-    form["user"] = "~user" if named else hides.digest(facts.user)
-    form["host_name"] = facts.host_name[:255] if named else hides.digest(facts.host_name)
+    form["user"] = "~user" if hides.profile == "forensic" else hides.digest(facts.user)
+    form["host_name"] = host_name(facts, hides)
     return form
+
+
+def host_name(facts: HostFacts, hides: Redactor) -> str:
+    """The machine's name, redacted."""
+    return facts.host_name[:255] if hides.profile == "forensic" else hides.digest(facts.host_name)
 
 
 def candidate_form(candidate: TriageCandidate, hides: Redactor, key: bytes) -> Form:
@@ -83,7 +99,7 @@ def session_form(origin: Origin, hides: Redactor) -> str | None:
     return origin.session if known else hides.digest(origin.session or "")
 
 
-def numbers(members: tuple[HostProcess, ...], leader: HostProcess) -> Form:
+def numbers(members: tuple[HostProcess, ...], leader: HostProcess) -> GroupNumbers:
     """What a group uses together. A sum of which a part is unknown is unknown."""
     rates = [one.cpu for one in members]
     weights = [one.pss for one in members if not one.zombie]
@@ -100,8 +116,9 @@ def numbers(members: tuple[HostProcess, ...], leader: HostProcess) -> Form:
     }
 
 
-def _sum(values: list[Any]) -> Any | None:
-    return None if not values or None in values else sum(values)
+def _sum(values: Sequence[_N | None]) -> _N | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None
 
 
 def pattern(leader: HostProcess, signature: str, hides: Redactor) -> str:

@@ -14,6 +14,7 @@ import shlex
 from typing import Iterator, Sequence
 
 from gitfleet.onhost import secret_words, vocabulary
+from gitfleet.onhost.call_data import SHELLS
 
 MINIMAL, SAFE, FORENSIC = "minimal", "safe", "forensic"
 PROFILES = (MINIMAL, SAFE, FORENSIC)
@@ -178,7 +179,7 @@ class Redactor:
 
     def _code(self, word: str, program: str, depth: int) -> str:
         """A program text as an argument: of a shell's, the words; of others nothing, since anything may be in it."""
-        if depth < 2 and program in vocabulary.SHELLS and len(word) <= 1000:
+        if depth < 2 and program in SHELLS and len(word) <= 1000:
             try:
                 inner = shlex.split(word)
             except ValueError:

@@ -12,13 +12,13 @@ import os
 import platform
 import re
 from importlib import import_module
-from typing import Any, BinaryIO, Callable, Dict, Mapping
+from typing import BinaryIO, Callable, Dict, Mapping
 
 from gitfleet.onhost import facts
 from gitfleet.onhost.records import RECORD_VERSION
 from gitfleet.onhost.version import __version__
 
-Body = Dict[str, Any]
+Body = Dict[str, object]
 Tell = Callable[[Body], None]
 
 LONGEST_REQUEST = 16 << 20
@@ -46,7 +46,7 @@ class OpRefused(Exception):
 def serve(nonce: str, source: BinaryIO, sink: BinaryIO, ops: Mapping[str, str] = OPS) -> None:
     """Say hello, and answer until the input ends. Returns also when nobody reads any more."""
 
-    def send(kind: str, body: Mapping[str, Any]) -> None:
+    def send(kind: str, body: Mapping[str, object]) -> None:
         data = json.dumps(body, ensure_ascii=True, allow_nan=False).encode("ascii")
         sink.write(f"{nonce} {kind} {len(data)}\n".encode("ascii") + data + b"\n")
         sink.flush()
@@ -74,8 +74,8 @@ def hello() -> Body:
     }
 
 
-def _answer(line: bytes, ops: Mapping[str, str], send: Callable[[str, Mapping[str, Any]], None]) -> None:
-    number: Any = None
+def _answer(line: bytes, ops: Mapping[str, str], send: Callable[[str, Mapping[str, object]], None]) -> None:
+    number: object = None
     try:
         request = _request(line)
         number = request.get("id")
@@ -92,7 +92,7 @@ def _answer(line: bytes, ops: Mapping[str, str], send: Callable[[str, Mapping[st
         send("error", {"code": code, "message": words, "id": number})
 
 
-def _function(name: Any, ops: Mapping[str, str]) -> Callable[[Body, Tell], Body]:
+def _function(name: object, ops: Mapping[str, str]) -> Callable[[Body, Tell], Body]:
     if not isinstance(name, str) or name not in ops:
         raise OpRefused("unknown-op", "this version does not know what is asked")
     module, _, function = ops[name].rpartition(".")

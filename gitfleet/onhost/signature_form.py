@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -28,10 +27,17 @@ class ProgramSignature:
     free: bool = False
 
 
-def one(category: str, name: str, programs: str = "", **conditions: Any) -> ProgramSignature:
+def one(  # noqa: PLR0913 - the conditions, each by its name
+    category: str, name: str, programs: str = "", *,
+    verbs: str = "", flags: str = "", words: str = "", parts: str = "",
+    script: bool = False, life: float | None = None, worker: bool = False, kept: str = "", free: bool = False,
+) -> ProgramSignature:  # fmt: skip
     """A signature from words: what is a set of words in it is given as one string."""
-    sets = ("verbs", "flags", "words", "parts")
-    split: dict[str, Any] = {
-        key: frozenset(value.split()) if key in sets else value for key, value in conditions.items()
-    }
-    return ProgramSignature(category, name, frozenset((programs or name).split()), **split)
+    return ProgramSignature(
+        category, name, _set(programs or name), _set(verbs), _set(flags), _set(words), _set(parts),
+        script, life, worker, kept, free,
+    )  # fmt: skip
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())

@@ -36,6 +36,9 @@ class ProcessKind:
     weight: int = 0
 
 
+_MASTER, _SHARED = "[mux]", "/gitfleet-ssh"
+"""In the title of an ssh that keeps a connection open for others: the mark of such a one, and the folder of ours (`git.ssh_sharing`)."""
+
 _REMEMBERED = 4096
 """Characters of a command line whose kind is remembered: it is asked for many times in one scan."""
 
@@ -113,6 +116,8 @@ def _kind_of_call(call: ProgramCall) -> ProcessKind | None:
         for folder, inside in zip(call.parts, call.parts[1:])
     ):
         return _kind(categories.OURS, "gitfleet")
+    if _MASTER in call.words and any(_SHARED in word for word in call.words):
+        return _kind(categories.OURS, "shared connection")
     for name in call.names:
         for signature in _BY_PROGRAM.get(name, _BY_PROGRAM.get(name.lower(), ())):
             if _fits(signature, call):

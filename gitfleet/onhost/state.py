@@ -7,7 +7,6 @@ import os
 import re
 import secrets
 import time
-from typing import Any
 
 _SESSION = re.compile(r"pt-[0-9]{8}-[0-9]{6}-[0-9a-f]{4}\Z")
 SNAPSHOT = "snapshot.json"
@@ -43,7 +42,7 @@ def folder(session_id: str, *, make: bool = False) -> str:
     return path
 
 
-def write(session_id: str, name: str, value: Any) -> str:
+def write(session_id: str, name: str, value: object) -> str:
     """Write JSON into the folder of a session, for this user alone; its path. It is there whole or not at all. Raises OSError."""
     path = os.path.join(folder(session_id, make=True), name)
     beside = f"{path}.{secrets.token_hex(4)}"
@@ -60,10 +59,11 @@ def write(session_id: str, name: str, value: Any) -> str:
     return path
 
 
-def read(session_id: str, name: str) -> Any:
+def read(session_id: str, name: str) -> object:
     """What `write` has left there. Raises BadSessionId, OSError, ValueError."""
     with open(os.path.join(folder(session_id), name), "rb") as file:
-        return json.loads(file.read())
+        found: object = json.loads(file.read())
+    return found
 
 
 def prune(now: float) -> None:

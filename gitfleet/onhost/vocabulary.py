@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import re
 
-SHELLS = frozenset(
-    ("ash", "bash", "csh", "dash", "elvish", "fish", "ksh", "mksh", "nu", "pwsh", "sh", "tcsh", "zsh")
-)
+from gitfleet.onhost.call_data import SHELLS
 
 _PROGRAMS = """
 node nodejs npm npx pnpm pnpx yarn bun bunx deno tsx ts-node python python2 python3 pypy pypy3 pip uv uvx pipx poetry pdm hatch

@@ -17,7 +17,7 @@ from gitfleet.base import advice
 from gitfleet.base.text import amount, counted, duration, one_line
 from gitfleet.codec import Struct
 from gitfleet.onhost import candidate_form, grouping, places, procfs, provenance, snapshot, supervisors
-from gitfleet.onhost.categories import MCP_SERVER, OURS
+from gitfleet.onhost.categories import MCP_SERVER, OURS, TERMINAL
 from gitfleet.onhost.records import HostProcess, ProcessGroup, ProcessTable
 from gitfleet.onhost.redaction import Redactor
 from gitfleet.onhost.signatures import kind_of_group
@@ -96,9 +96,7 @@ def _found(sessions: Mapping[str, str], around: Sequence[str | None]) -> dict[st
             continue
         if _is_in_use(group, above):
             continue
-        if origin.by == "place" and not _is_orphan(
-            living, table
-        ):  # somebody's shell or editor, who works there too
+        if origin.by == "place" and _is_somebodys(group, living, table):
             continue
         found.setdefault(origin.session or "", []).append(_told(living, origin.by, hides))
     return {session: tuple(some) for session, some in found.items()}
@@ -110,6 +108,11 @@ def _is_in_use(group: ProcessGroup, above: frozenset[int]) -> bool:
         return True
     kind = kind_of_group(group).category
     return kind == OURS or (kind == MCP_SERVER and group.client is True)
+
+
+def _is_somebodys(group: ProcessGroup, living: Sequence[HostProcess], table: ProcessTable) -> bool:
+    """Whether it is the shell or editor of somebody who works there too, or part of a connection that outlives its commands."""
+    return not _is_orphan(living, table) or kind_of_group(group).category == TERMINAL
 
 
 def _is_orphan(living: Sequence[HostProcess], table: ProcessTable) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from gitfleet.codec import FLAG, Broken, Many, Maybe, One, Struct, Whole, field
 from gitfleet.triage.shapes import CANDIDATE_ID, WORD, Printable, Real
@@ -58,7 +57,7 @@ class _ActRows(Struct):
     acts: tuple[ActRow, ...] = field(Many(One(ActRow), most=20_000))
 
 
-def act_answer(raw: Mapping[str, Any], candidate_id: str, action: str) -> ActAnswer:
+def act_answer(raw: Mapping[str, object], candidate_id: str, action: str) -> ActAnswer:
     """The answer to one `act`. Raises Broken, also for the answer to another question."""
     answer = ActAnswer.decode(raw)
     if (answer.candidate_id, answer.action) != (candidate_id, action):
@@ -66,6 +65,6 @@ def act_answer(raw: Mapping[str, Any], candidate_id: str, action: str) -> ActAns
     return answer
 
 
-def act_rows(raw: Mapping[str, Any], plan_oid: str) -> tuple[ActRow, ...]:
+def act_rows(raw: Mapping[str, object], plan_oid: str) -> tuple[ActRow, ...]:
     """The answer to `journal`, `verify` and `undo`, as far as it is about this plan. Raises Broken."""
     return tuple(row for row in _ActRows.decode(raw).acts if row.plan_oid == plan_oid)

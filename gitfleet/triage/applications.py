@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 from gitfleet.base import advice, canonical, clock, ids
 from gitfleet.base.text import counted, duration
@@ -33,6 +33,7 @@ MOST_AGE = 4 * 3600
 _EARLY = 300
 _LIVE = "live"
 _PATIENCE = 10.0
+_T = TypeVar("_T")
 
 
 class ApplyReport(NamedTuple):
@@ -216,7 +217,7 @@ class Applications:
         known = known_sessions.known(self._clone)
         sessions = {host.host_id: host.session_id for host in whole.plan.hosts}
 
-        def request(act: PlannedAct, spec: HostSpec) -> Mapping[str, Any]:
+        def request(act: PlannedAct, spec: HostSpec) -> Mapping[str, object]:
             one = act.candidate
             live = {name: state for name, state in known.states.items() if state == _LIVE}
             own = {one.session: known.states[one.session]} if one.session in known.states else {}
@@ -240,13 +241,13 @@ class Applications:
         warnings = self._keep(whole, rows, f"applied: {done} of {len(results)} done")
         return ApplyReport(whole, tuple(results), left_out, run.stopped, tuple(warnings))
 
-    async def _reach(self, whole: WholePlan, pace: ApplyPace, work: Any) -> Any:
+    async def _reach(self, whole: WholePlan, pace: ApplyPace, work: Callable[[Reach], Awaitable[_T]]) -> _T:
         limits = HostLimits(answer=pace.grace + 120.0, deadline=86_400.0)
         bootstrap = any(host.bootstrap for host in whole.plan.hosts)
         async with Reach(os.environ, bootstrap=bootstrap, limits=limits) as reach:
             return await work(reach)
 
-    def _keep(self, whole: WholePlan, rows: Sequence[Mapping[str, Any]], words: str) -> list[str]:
+    def _keep(self, whole: WholePlan, rows: Sequence[Mapping[str, object]], words: str) -> list[str]:
         """Keep what came of a run with the plan; warnings back. That it cannot be kept there undoes nothing."""
         if not rows:
             return []
@@ -274,7 +275,7 @@ class Applications:
         whole: WholePlan,
         journal: ApplyJournal,
         acts: Sequence[PlannedAct],
-        states: Mapping[Any, ActState],
+        states: Mapping[Key, ActState],
         why: str,
     ) -> list[ActResult]:
         """What hosts know of actions of a plan of which nothing is begun any more."""
@@ -305,7 +306,7 @@ class Applications:
         return [host for host in whole.plan.hosts if host.host_id in wanted]
 
     def _ask(
-        self, whole: WholePlan, hosts: Sequence[PlanHost], request: Callable[[PlanHost], Mapping[str, Any]]
+        self, whole: WholePlan, hosts: Sequence[PlanHost], request: Callable[[PlanHost], Mapping[str, object]]
     ) -> list[HostActs]:
         async def one(reach: Reach, host: PlanHost) -> HostActs:
             try:
@@ -323,8 +324,7 @@ class Applications:
         async def all_of(reach: Reach) -> list[HostActs]:
             return list(await asyncio.gather(*(one(reach, host) for host in hosts)))
 
-        found: list[HostActs] = asyncio.run(self._reach(whole, ApplyPace(), all_of))
-        return found
+        return asyncio.run(self._reach(whole, ApplyPace(), all_of))
 
 
 def _split(

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from gitfleet.base import advice, clock, files
 from gitfleet.base.locks import NodeLock
@@ -58,8 +57,8 @@ class ApplyJournal:
         """All actions that were to be done, in the order in which they were first named. Raises LocalStorage."""
         found: dict[Key, ActState] = {}
         for line in self._lines():
-            keys = [_key(one) for one in line.get("acts", [line])]
-            for key in filter(None, keys):
+            acts = line.get("acts", [line])
+            for key in filter(None, map(_key, acts if isinstance(acts, list) else ())):
                 known = found.get(key, ActState())
                 if line["kind"] == "begin":
                     found[key] = known
@@ -82,7 +81,7 @@ class ApplyJournal:
         """Write down what came of it. Raises LocalStorage."""
         self._write("answer", **_row(act), answer=answer.encode())
 
-    def _write(self, kind: str, **more: Any) -> None:
+    def _write(self, kind: str, **more: object) -> None:
         line = {"kind": kind, "plan_oid": self._oid, "at": clock.now(), **more}
         with files.storage(self._path):
             handle = os.open(
@@ -98,11 +97,11 @@ class ApplyJournal:
             finally:
                 os.close(handle)
 
-    def _lines(self) -> Iterator[dict[str, Any]]:
+    def _lines(self) -> Iterator[dict[str, object]]:
         """The lines about this very plan; the rest of one that a crash tore is passed over."""
         for raw in (files.read(self._path) or b"")[:_MOST].split(b"\n"):
             with suppress(ValueError):
-                line = json.loads(raw)
+                line: object = json.loads(raw)
                 if isinstance(line, dict) and line.get("plan_oid") == self._oid and "kind" in line:
                     yield line
 
@@ -116,6 +115,8 @@ def _row(act: PlannedAct) -> dict[str, str]:
     return dict(zip(("host_id", "candidate_id", "action"), act.key, strict=True))
 
 
-def _key(row: Mapping[str, Any]) -> Key | None:
+def _key(row: object) -> Key | None:
+    if not isinstance(row, dict):
+        return None
     found = (row.get("host_id"), row.get("candidate_id"), row.get("action"))
     return (str(found[0]), str(found[1]), str(found[2])) if all(found) else None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from gitfleet.base.text import counted, one_line
 from gitfleet.codec import Broken, Struct
@@ -45,7 +44,7 @@ class ActResult(Struct):
         return self.answer.outcome in FINE
 
 
-Asked = Callable[[PlannedAct, HostSpec], Mapping[str, Any]]
+Asked = Callable[[PlannedAct, HostSpec], Mapping[str, object]]
 Told = Callable[[ActResult], None]
 Confirm = Callable[[str], bool]
 

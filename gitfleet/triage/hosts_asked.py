@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from gitfleet.codec import Struct
 from gitfleet.hosts.asking import HostAnswer
@@ -21,7 +21,7 @@ class ScanOrder(Struct):
     profile: str
     seconds: float = 1.0
 
-    def request(self, spec: HostSpec, session_id: str) -> Mapping[str, Any]:
+    def request(self, spec: HostSpec, session_id: str) -> Mapping[str, object]:
         """The request for one host, which keeps what it finds as `session_id`. Paths of this machine are told to no other one."""
         asked = {
             "sessions": dict(self.sessions),
@@ -40,7 +40,7 @@ class Asking(Protocol):
     """What asks many hosts; `hosts.asking.Reach` is one."""
 
     def ask_all(
-        self, specs: Sequence[HostSpec], requests: Callable[[HostSpec], Sequence[Mapping[str, Any]]]
+        self, specs: Sequence[HostSpec], requests: Callable[[HostSpec], Sequence[Mapping[str, object]]]
     ) -> AsyncIterator[HostAnswer]:
         """The answers in the order in which they come."""
         ...

@@ -7,7 +7,7 @@ id that the chain does not name is unknown, and what carries it is kept.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gitfleet.base.text import display
 from gitfleet.codec import Struct
@@ -112,7 +112,7 @@ def _before(clone: Clone, node: str) -> Iterator[tuple[str, str, int]]:
             yield from _named(raw, node)
 
 
-def _named(raw: dict[str, Any], node: str) -> Iterator[tuple[str, str, int]]:
+def _named(raw: dict[str, object], node: str) -> Iterator[tuple[str, str, int]]:
     actor, body = raw.get("actor"), raw.get("body")
     session_id = actor.get("id") if isinstance(actor, dict) and actor.get("kind") == "session" else None
     if isinstance(session_id, str) and session_id:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -81,7 +80,7 @@ def _lines(whole: WholePlan) -> Iterator[str]:
         yield from _pairs("- ", row)
 
 
-def _candidates(whole: WholePlan) -> Iterator[Mapping[str, Any]]:
+def _candidates(whole: WholePlan) -> Iterator[Mapping[str, object]]:
     selected, offered = set(whole.plan.selected), set(whole.plan.offered)
     for host, one in whole.candidates():
         state = (
@@ -94,7 +93,7 @@ def _candidates(whole: WholePlan) -> Iterator[Mapping[str, Any]]:
         yield _candidate(host, one, state)
 
 
-def _head(plan: FleetPlan) -> Mapping[str, Any]:
+def _head(plan: FleetPlan) -> Mapping[str, object]:
     return {
         "fleet_session_id": plan.id,
         "made": clock.iso(plan.at),
@@ -105,7 +104,7 @@ def _head(plan: FleetPlan) -> Mapping[str, Any]:
     }
 
 
-def _host(host: PlanHost) -> Mapping[str, Any]:
+def _host(host: PlanHost) -> Mapping[str, object]:
     row = {
         "host_id": host.host_id,
         "session_id": host.session_id,
@@ -118,7 +117,7 @@ def _host(host: PlanHost) -> Mapping[str, Any]:
     return {name: value for name, value in row.items() if value not in {"", None}}
 
 
-def _candidate(host: PlanHost, one: PlannedCandidate, state: str) -> Mapping[str, Any]:
+def _candidate(host: PlanHost, one: PlannedCandidate, state: str) -> Mapping[str, object]:
     row = {
         "candidate_id": one.candidate_id,
         "host_id": host.host_id,
@@ -133,7 +132,7 @@ def _candidate(host: PlanHost, one: PlannedCandidate, state: str) -> Mapping[str
     return {name: value for name, value in row.items() if value != ""}
 
 
-def _pairs(first: str, row: Mapping[str, Any]) -> Iterator[str]:
+def _pairs(first: str, row: Mapping[str, object]) -> Iterator[str]:
     lead = first
     for name, value in row.items():
         told = _decimal(value) if type(value) is float else json.dumps(value, ensure_ascii=False)
@@ -166,7 +165,7 @@ def _has_lines(data: bytes, wanted: str) -> bool:
     return all(not one.strip() or one.lstrip().startswith("#") for one in rest)
 
 
-def _meaning(whole: WholePlan) -> Mapping[str, Any]:
+def _meaning(whole: WholePlan) -> Mapping[str, object]:
     """What the view says, as reading it gives it."""
     return {
         **_head(whole.plan),
@@ -175,7 +174,7 @@ def _meaning(whole: WholePlan) -> Mapping[str, Any]:
     }
 
 
-def _read(data: bytes) -> Any:
+def _read(data: bytes) -> object:
     if len(data) > MOST_READ:
         raise NoView(f"it has more than {amount(MOST_READ)}, and more than comments was changed")
     try:
@@ -201,7 +200,7 @@ def _demand_flat(told: str) -> None:
             raise NoView("it is nested too deeply")
 
 
-def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+def _difference(found: Mapping[str, object], wanted: Mapping[str, object]) -> str:
     """Where the first difference is."""
     for name in {**wanted, **found}:
         there, here = wanted.get(name), found.get(name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitfleet.base import canonical
 from gitfleet.base.text import one_line
@@ -50,7 +50,7 @@ class ScanReply(Struct):
     port: int
     status: str
     session_id: str
-    answer: Any = None
+    answer: object = None
     words: str = ""
     hint: str = ""
     bootstrap: bool = False

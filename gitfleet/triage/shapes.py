@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import Any
 
 from gitfleet.base.text import display
 from gitfleet.codec import Broken, Shape, Text
@@ -28,7 +27,7 @@ class Real(Shape[float]):
     def __init__(self, least: float = -1e12, most: float = 1e12) -> None:
         self._least, self._most = least, most
 
-    def decode(self, raw: Any) -> float:
+    def decode(self, raw: object) -> float:
         """See `Shape`; a decimal text is a number, too."""
         if type(raw) is str and _DECIMAL.fullmatch(raw):
             raw = float(raw)
@@ -49,7 +48,7 @@ class Printable(Shape[str]):
     def __init__(self, most: int) -> None:
         self._most = most
 
-    def decode(self, raw: Any) -> str:
+    def decode(self, raw: object) -> str:
         """See `Shape`; a list of words is a text, too."""
         if type(raw) is list and all(type(one) is str for one in raw):
             raw = " ".join(raw)

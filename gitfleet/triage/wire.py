@@ -8,7 +8,6 @@ none, as a whole: `of_scan` raises Broken, and the host counts as one that faile
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from gitfleet.codec import FLAG, JSON, WHOLE, Broken, Choice, Many, Maybe, One, Struct, Table, Whole, field
 from gitfleet.onhost import records
@@ -120,8 +119,8 @@ class HostScan(Struct):
     session_id: str = field(HOST_SESSION)
     candidates: tuple[PlannedCandidate, ...] = field(Many(One(PlannedCandidate), most=MOST_CANDIDATES))
     counts: ScanCounts = field(One(ScanCounts), default=ScanCounts())
-    facts: Mapping[str, Any] = field(JSON, default={})
-    gaps: Any = field(JSON, default=None)
+    facts: Mapping[str, object] = field(JSON, default={})
+    gaps: object = field(JSON, default=None)
 
     def check(self) -> None:
         """Raise Broken for candidates that cannot be told apart, or are of several machines."""
@@ -157,7 +156,7 @@ class SeenFacts(Struct):
             raise Broken("a resource was expected", "pressure")
 
 
-def of_scan(raw: Any, *, session_id: str) -> tuple[HostScan, SeenFacts]:
+def of_scan(raw: object, *, session_id: str) -> tuple[HostScan, SeenFacts]:
     """What a host answered to the scan that was asked for as `session_id`. Raises Broken."""
     scan = HostScan.decode(raw)
     if scan.session_id != session_id:

@@ -76,7 +76,7 @@ def take_back(state: str) -> list[str]:
 def untouched(state: str) -> str:
     """The draft of this clone where it is as we wrote it and git does not know it; else ""."""
     path, wrote = made(state)
-    return path if path and _tracked(path) is False and _digest(path) == wrote else ""
+    return path if path and _digest(path) == wrote and _tracked(path) is False else ""
 
 
 def main(commits: Sequence[str]) -> int:

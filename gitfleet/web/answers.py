@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from starlette.responses import Response
 
@@ -27,7 +26,7 @@ FOR_ALL: Mapping[str, str] = {
 """The headers of every answer."""
 
 
-def sent(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def sent(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON value as a response."""
     text = json.dumps(spoken_in(value), ensure_ascii=True, sort_keys=True)
     return Response(

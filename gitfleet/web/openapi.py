@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any
+
+from pydantic.json_schema import JsonSchemaValue
 
 import gitfleet
 from gitfleet.errors import UNCHANGED
@@ -37,12 +38,12 @@ _OF_CHANGES = {
 
 
 @cache
-def document() -> Mapping[str, Any]:
+def document() -> Mapping[str, object]:
     """The description."""
-    parts: dict[str, Any] = {}
+    parts: JsonSchemaValue = {}
     failure = _part(schema.adapter(envelope.FailureAnswer).json_schema(ref_template=REF), parts)
     parts["Failure"] = _enveloped({"type": "string"}, {"type": "string"}, failure)
-    paths: dict[str, dict[str, Any]] = {}
+    paths: dict[str, dict[str, object]] = {}
     for route in ROUTES:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, parts)
     return {
@@ -58,17 +59,17 @@ def document() -> Mapping[str, Any]:
     }
 
 
-def _operation(route: WebRoute, parts: dict[str, Any]) -> dict[str, Any]:
+def _operation(route: WebRoute, parts: JsonSchemaValue) -> JsonSchemaValue:
     data = _part(schema.adapter(route.answer).json_schema(ref_template=REF), parts)
     statuses = {"enum": ["ok"] if route.method == "GET" else ["ok", "tentative"]}
     answer = _json(_enveloped({"const": route.command}, statuses, data))
-    responses: dict[str, Any] = {"200": {"description": "Done.", "content": answer}}
+    responses: dict[str, object] = {"200": {"description": "Done.", "content": answer}}
     failures = _FAILURES if route.method == "GET" else {**_FAILURES, **_OF_CHANGES}
     for status, words in failures.items():
         content = answer if status == "202" else _json({"$ref": REF.format(model="Failure")})
         responses[status] = {"description": words, "content": content}
     asked = _part(route.asks.model_json_schema(ref_template=REF), parts)
-    made: dict[str, Any] = {
+    made: dict[str, object] = {
         "operationId": route.command.replace(" ", "-"),
         "summary": route.words,
         "responses": responses,
@@ -80,7 +81,7 @@ def _operation(route: WebRoute, parts: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def _parameters(asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _parameters(asked: JsonSchemaValue) -> Iterator[JsonSchemaValue]:
     for name, kind in asked["properties"].items():
         told = {
             key: value for key, value in kind.items() if key not in {"description", "title"} and value != ""
@@ -95,13 +96,13 @@ def _parameters(asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _part(made: dict[str, Any], parts: dict[str, Any]) -> dict[str, Any]:
+def _part(made: JsonSchemaValue, parts: JsonSchemaValue) -> JsonSchemaValue:
     """A schema whose definitions have gone to `parts`. Classes have names of their own, so none takes another's place."""
     parts.update(made.pop("$defs", {}))
     return made
 
 
-def _enveloped(command: Any, status: Any, data: Any) -> dict[str, Any]:
+def _enveloped(command: object, status: object, data: JsonSchemaValue) -> JsonSchemaValue:
     """The schema of an envelope."""
     fields = {
         "schema_version": {"const": "1"}, "command": command, "status": status, "data": data,
@@ -110,5 +111,5 @@ def _enveloped(command: Any, status: Any, data: Any) -> dict[str, Any]:
     return {"type": "object", "properties": fields, "required": list(fields)}
 
 
-def _json(kind: Any) -> dict[str, Any]:
+def _json(kind: JsonSchemaValue) -> JsonSchemaValue:
     return {"application/json": {"schema": kind}}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from gitfleet.codec import Struct
 
@@ -11,6 +10,6 @@ from gitfleet.codec import Struct
 class WebAnswer(Struct):
     """The data of an envelope, and its warnings. `tentative`: the hub has not agreed yet."""
 
-    data: Mapping[str, Any]
+    data: Mapping[str, object]
     warnings: Sequence[str] = ()
     tentative: bool = False

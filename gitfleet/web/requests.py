@@ -6,8 +6,8 @@ Unknown fields are refused, since a misspelled one would be passed over without 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -19,7 +19,7 @@ MOST_PATHS = 1000
 MOST_LINES = 10_000
 
 
-def _decimal(value: Any) -> Any:
+def _decimal(value: object) -> object:
     """A number as a query spells it; what is not plain digits is left for the check to refuse."""
     return (
         int(value)
@@ -120,7 +120,7 @@ def of_body(kind: type[_Asked], data: bytes) -> _Asked:
     return found
 
 
-def _once(pairs: Sequence[tuple[str, Any]]) -> None:
+def _once(pairs: Sequence[tuple[str, object]]) -> None:
     names = [name for name, _ in pairs]
     for name in names:
         if names.count(name) > 1:
@@ -131,9 +131,7 @@ def _checked(read: Callable[[], _Asked]) -> _Asked:
     try:
         return read()
     except ValidationError as error:
-        first: Mapping[str, Any] = error.errors(
-            include_url=False, include_context=False, include_input=False
-        )[0]
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part)[:80] for part in first["loc"])
         words = f"{where}: {first['msg']}." if where else f"{first['msg']}."
         raise UsageError(f"The request is not valid: {words}", hint="See /openapi.json.") from None

@@ -7,7 +7,7 @@ not for who looks.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeVar
 
 from pydantic import BaseModel
 
@@ -41,6 +41,7 @@ from gitfleet.web.requests import (
     StatusQuery,
 )
 
+_Asked = TypeVar("_Asked", bound=BaseModel)
 API = "/api/v1/coordination/fleet"
 
 
@@ -55,8 +56,19 @@ class WebRoute(Struct):
     command: str
     words: str
     asks: type[BaseModel]
-    answer: Any
-    act: Callable[[Fleet, Any], WebAnswer]
+    answer: type
+    act: Callable[[Fleet, BaseModel], WebAnswer]
+
+
+def _route(
+    method: str, path: str, command: str, words: str,
+    asks: type[_Asked], answer: type, act: Callable[[Fleet, _Asked], WebAnswer],
+) -> WebRoute:  # fmt: skip
+    def checked(fleet: Fleet, asked: BaseModel) -> WebAnswer:
+        assert isinstance(asked, asks)
+        return act(fleet, asked)
+
+    return WebRoute(method, path, command, words, asks, answer, checked)
 
 
 def _status(fleet: Fleet, asked: StatusQuery) -> WebAnswer:
@@ -99,51 +111,51 @@ def _enqueue(fleet: Fleet, asked: QueueBody) -> WebAnswer:
 
 
 ROUTES: Sequence[WebRoute] = (
-    WebRoute("GET", f"{API}/status", "status", "Every session of the fleet, and what needs a person",
+    _route("GET", f"{API}/status", "status", "Every session of the fleet, and what needs a person",
              StatusQuery, status.StatusAnswer, _status),
-    WebRoute("GET", f"{API}/logs", "session logs", "The end of one session's log",
+    _route("GET", f"{API}/logs", "session logs", "The end of one session's log",
              LogsQuery, session_log_rows.SessionLogAnswer, _logs),
-    WebRoute("GET", f"{API}/claims", "claims", "The claims of the fleet",
+    _route("GET", f"{API}/claims", "claims", "The claims of the fleet",
              ClaimsQuery, claim_rows.ClaimListAnswer, _claims),
-    WebRoute("POST", f"{API}/claims", "claim", "Claim paths for a session: all of them, or nothing",
+    _route("POST", f"{API}/claims", "claim", "Claim paths for a session: all of them, or nothing",
              ClaimBody, grants.ClaimAnswer, _claim),
-    WebRoute("POST", f"{API}/claims/release", "release", "Release claims of a session",
+    _route("POST", f"{API}/claims/release", "release", "Release claims of a session",
              ReleaseBody, grants.ReleaseAnswer, _release),
-    WebRoute("GET", f"{API}/merge-queue", "queue list", "The merge queue: each entry with its place, and why it is there",
+    _route("GET", f"{API}/merge-queue", "queue list", "The merge queue: each entry with its place, and why it is there",
              NothingAsked, queue.QueueListAnswer, _queue),
-    WebRoute("POST", f"{API}/merge-queue", "queue add", "Queue a branch for landing; again, to change its entry",
+    _route("POST", f"{API}/merge-queue", "queue add", "Queue a branch for landing; again, to change its entry",
              QueueBody, queue.QueueAddAnswer, _enqueue),
-    WebRoute("GET", f"{API}/review", "review", "What a session has done, and what comes next",
+    _route("GET", f"{API}/review", "review", "What a session has done, and what comes next",
              person_requests.ReviewQuery, review_rows.ReviewAnswer, person_acts.review),
-    WebRoute("POST", f"{API}/merge-queue/accept", "queue accept", "Queue the work of a session that was reviewed, as a person",
+    _route("POST", f"{API}/merge-queue/accept", "queue accept", "Queue the work of a session that was reviewed, as a person",
              person_requests.AcceptBody, queue.QueueAddAnswer, person_acts.accept),
-    WebRoute("POST", f"{API}/merge-queue/hold", "queue hold", "Keep an entry from landing",
+    _route("POST", f"{API}/merge-queue/hold", "queue hold", "Keep an entry from landing",
              person_requests.ReasonedBody, queue.QueueChangeAnswer, person_acts.hold),
-    WebRoute("POST", f"{API}/merge-queue/unhold", "queue unhold", "Let a held entry go on",
+    _route("POST", f"{API}/merge-queue/unhold", "queue unhold", "Let a held entry go on",
              person_requests.EntryBody, queue.QueueChangeAnswer, person_acts.unhold),
-    WebRoute("POST", f"{API}/merge-queue/drop", "queue drop", "Take an entry out",
+    _route("POST", f"{API}/merge-queue/drop", "queue drop", "Take an entry out",
              person_requests.ReasonedBody, queue.QueueChangeAnswer, person_acts.drop),
-    WebRoute("POST", f"{API}/merge-queue/retry", "queue retry", "Have an entry that came back tested again",
+    _route("POST", f"{API}/merge-queue/retry", "queue retry", "Have an entry that came back tested again",
              person_requests.EntryBody, queue.QueueChangeAnswer, person_acts.retry),
-    WebRoute("POST", f"{API}/merge-queue/bump", "queue bump", "Give an entry another priority",
+    _route("POST", f"{API}/merge-queue/bump", "queue bump", "Give an entry another priority",
              person_requests.BumpBody, queue.QueueChangeAnswer, person_acts.bump),
-    WebRoute("POST", f"{API}/merge-queue/approve", "queue approve", "Let an entry pass that takes away lines of others, as a person",
+    _route("POST", f"{API}/merge-queue/approve", "queue approve", "Let an entry pass that takes away lines of others, as a person",
              person_requests.ApproveBody, queue.QueueChangeAnswer, person_acts.approve),
-    WebRoute("POST", f"{API}/merge-queue/pause", "queue pause", "Keep the whole queue back",
+    _route("POST", f"{API}/merge-queue/pause", "queue pause", "Keep the whole queue back",
              person_requests.PauseBody, queue.QueuePauseAnswer, person_acts.pause),
-    WebRoute("POST", f"{API}/merge-queue/resume", "queue resume", "Let the queue go on",
+    _route("POST", f"{API}/merge-queue/resume", "queue resume", "Let the queue go on",
              person_requests.ResumeBody, queue.QueuePauseAnswer, person_acts.resume),
-    WebRoute("POST", f"{API}/tell", "tell", "Leave a message for a session",
+    _route("POST", f"{API}/tell", "tell", "Leave a message for a session",
              person_requests.TellBody, grants.TellAnswer, person_acts.tell),
-    WebRoute("POST", f"{API}/sessions/end", "session end", "End a session: its claims are released, but those that its work keeps",
+    _route("POST", f"{API}/sessions/end", "session end", "End a session: its claims are released, but those that its work keeps",
              person_requests.EndBody, starting_rows.SessionEndAnswer, person_acts.end),
-    WebRoute("POST", f"{API}/radar", "radar", "Look now for conflicts to come, as one round of the radar does",
+    _route("POST", f"{API}/radar", "radar", "Look now for conflicts to come, as one round of the radar does",
              person_requests.RadarBody, radar_rows.RadarAnswer, person_acts.radar),
-    WebRoute("GET", f"{API}/inbox", "inbox list", "What needs a person",
+    _route("GET", f"{API}/inbox", "inbox list", "What needs a person",
              person_requests.InboxQuery, inbox_rows.InboxListAnswer, person_acts.inbox),
-    WebRoute("POST", f"{API}/inbox/read", "inbox read", "Take items of the inbox as read, in this clone",
+    _route("POST", f"{API}/inbox/read", "inbox read", "Take items of the inbox as read, in this clone",
              person_requests.ReadBody, inbox_rows.InboxReadAnswer, person_acts.read),
-    WebRoute("POST", f"{API}/inbox/unread", "inbox unread", "Take items of the inbox as unread again",
+    _route("POST", f"{API}/inbox/unread", "inbox unread", "Take items of the inbox as unread again",
              person_requests.ItemsBody, inbox_rows.InboxReadAnswer, person_acts.unread),
 )  # fmt: skip
 """The routes of the runbook, and those of what people do."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from gitfleet import errors
 from gitfleet.base import files
 from gitfleet.errors import UNCHANGED, FleetError
 from gitfleet.git.program import GitFailed
+from gitfleet.jobs import errors as jobs_errors
 
 SAYS_SO = {
     errors.UsageError, errors.BadPath, errors.BadPattern, errors.BadName, errors.UnsupportedRepository,
@@ -25,6 +29,35 @@ def test_error_without_words_of_its_own_says_that_nothing_was_changed_where_its_
     kind: type[FleetError],
 ) -> None:
     assert kind("No.").words == (f"No. {UNCHANGED}" if kind in SAYS_SO else "No.")
+
+
+EVERY = [
+    *(kind for kind in KINDS if kind is not FleetError),
+    *(kind for kind in vars(jobs_errors).values() if isinstance(kind, type) and issubclass(kind, FleetError)),
+    GitFailed,
+]
+
+
+@pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
+def test_error_that_is_sent_or_copied_is_the_same_with_all_its_facts(kind: type[FleetError]) -> None:
+    facts = {one.name: f"its {one.name}" for one in kind.FACTS if one.default == ""}
+    error = kind("No.", hint="Look.", unharmed="All is well.", **facts)
+    for same in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert type(same) is kind
+        assert (same.words, same.hint, same.facts, str(same)) == (error.words, error.hint, error.facts, "No.")
+
+
+@pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
+def test_docstring_of_an_error_names_each_fact_of_its_own(kind: type[FleetError]) -> None:
+    inherited = {one.name for base in kind.__bases__ for one in getattr(base, "FACTS", ())}
+    inherited -= set(vars(kind).get("__annotations__", {}))
+    own = {one.name for one in kind.FACTS} - inherited
+    assert vars(kind)["__doc__"]
+    assert own - set(re.findall(r"\w+", vars(kind)["__doc__"])) == set()
+
+
+def test_error_of_the_tree_is_a_public_name() -> None:
+    assert {kind.__name__ for kind in KINDS} <= set(gitfleet.__all__)
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,7 @@ class ClaimRows(Scratch):
         """64 sessions of one node claim at once through a bare hub, together and one push a claim."""
         hub, (clone,) = self._hub("group", 1)
         start_sessions(clone, 64)
+        claim_once(clone, "s0", "first")  # what a claim loads is loaded, for those forked from here
         before = generation(clone)
         together = at_once([(clone, f"s{i}", f"together/f{i}") for i in range(64)])
         pushes = generation(clone) - before

@@ -13,7 +13,7 @@ from gitfleet.base import advice
 from gitfleet.base.ids import ulid
 from gitfleet.claims import model
 from gitfleet.claims.model import EXCLUSIVE, SHARED
-from gitfleet.errors import Conflict, FleetError, InternalError, NoSession, UsageError
+from gitfleet.errors import Conflict, FleetError, InternalError, NoneHeld, NoSession, UsageError
 from gitfleet.patterns.language import key, matches, parse
 from gitfleet.patterns.overlap import covers, overlap
 from tests.claims.world import World, patterns, wanted
@@ -227,6 +227,17 @@ def test_release_of_a_part_is_refused_by_the_whole(world: World) -> None:
 
 def test_release_of_what_nobody_holds_is_no_error(world: World) -> None:
     assert world.take("n-1", RELEASE, patterns=["x"])["not_held"] == ["x"]
+
+
+@pytest.mark.parametrize(("named", "not_held"), [(["x"], ("x",)), (None, ())])
+def test_release_that_changes_nothing_needs_no_transaction(
+    world: World, named: list[str] | None, not_held: tuple[str, ...]
+) -> None:
+    error = world.refuse("n-1", RELEASE, patterns=named, some=True)
+    assert isinstance(error, NoneHeld)
+    assert error.not_held == not_held
+    world.take("n-1", ACQUIRE, **wanted("src/"))
+    assert patterns(world.take("n-1", RELEASE, patterns=["src/"], some=True)["released"]) == ["src/"]
 
 
 def test_case_that_counts_keeps_names_apart_in_every_rule(world: World) -> None:

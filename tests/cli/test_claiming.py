@@ -146,10 +146,17 @@ def test_release_lets_go_own_claims_only(cli: Cli) -> None:
     cli("claim", "LICENSE", env=cli.other).ok()
     said(cli("release", "LICENSE").ended(10), cli.clone.other, "not this session's")
     said(cli("release", "src/api/a.py").ended(2), "only part")
-    assert "not held by anybody: nothing" in cli("release", "nothing").ok().stdout
+    before = cli.clone.fleets.tip("alone")
+    assert cli("release", "nothing").ok().stdout == "not held by anybody: nothing\n"
+    assert cli.clone.fleets.tip("alone") == before
     assert cli("release", "docs").ok().stdout == "released: docs/\n"
     assert set(cli("release", "--all").ok().stdout.splitlines()) == {"released: README.md", "released: src/"}
+    before = cli.clone.fleets.tip("alone")
     assert cli("release", "--all").ok().stdout == "nothing to release\n"
+    answer = cli("release", "--all", "--json").ok().json()["data"]
+    assert answer == {"session": answer["session"], "outcome": "confirmed", "generation": -1, "commit": "",
+                      "operation": "", "released": [], "not_held": [], "served": []}  # fmt: skip
+    assert cli.clone.fleets.tip("alone") == before
     assert set(claims(cli)) == {"LICENSE"}
 
 

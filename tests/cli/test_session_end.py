@@ -13,7 +13,8 @@ import pytest
 
 from gitfleet.base.ids import named
 from tests.cli.conftest import Cli
-from tests.workbench import Ran, run, shown
+from tests.gatebench import Gated
+from tests.workbench import Gitfleet, Ran, run, shown
 
 US = f"{shlex.quote(sys.executable)} -P -m gitfleet"
 
@@ -132,3 +133,22 @@ def test_process_of_another_session_of_the_worktree_is_not_told_as_left_by_the_o
     said = cli("session", "end", "mine", env=cli.nobody).ok().stdout
     assert f"still running: {stray} " in said
     assert f"still running: {other} " not in said
+
+
+def test_session_end_of_a_lost_machine_lets_go_of_what_it_held(
+    ada: Gated, bob: Gated, gitfleet: Gitfleet
+) -> None:
+    here, there = Cli(ada, gitfleet), Cli(bob, gitfleet)
+    there("session", "start", "--id", "gone").ok()
+    there("claim", "src/", env=bob.as_session("gone")).ok()
+    here("sync").ok()
+    lost = ("session", "end", "gone", "--lost", "--reason", "its disk is broken")
+    assert "Only a person" in here(*lost).ended(16).stderr
+    here("init", env=here.nobody).ok()  # a person gets a session
+    assert "needs the session's ID" in here("session", "end", "--lost", env=here.nobody).ended(2).stderr
+    assert "needs a reason" in here(*lost[:4], env=here.nobody).ended(2).stderr
+    ran = here(*lost, env=here.nobody).ok()
+    assert "session gone of node" in ran.stdout
+    assert "released: src/" in ran.stdout
+    assert "its disk is broken" in here("log", "--limit", "1").ok().stdout
+    here("claim", "src/").ok()

@@ -18,6 +18,7 @@ The `python` blocks of a page are one program, run in the folder that holds `ada
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import shlex
 import sys
@@ -27,9 +28,14 @@ from typing import NamedTuple
 
 import pytest
 
+from gitfleet import Fleet
+from gitfleet.cli import contents
+from gitfleet.fleet.attention.people_inbox import PeopleInbox
 from gitfleet.fleet.maintenance import Upkeep
 from gitfleet.fleet.services import FleetClaims
 from gitfleet.fleet.trees import FleetWorktrees
+from gitfleet.gates.service import Gates
+from gitfleet.mergequeue.service import MergeQueue
 from gitfleet.radar.radar import Radar
 from gitfleet.triage.service import FleetPlans
 from gitfleet.trunk import policy_rules
@@ -206,15 +212,53 @@ def test_rules_shown_in_a_page_are_rules_that_gitfleet_takes(page: Path) -> None
 
 def test_methods_that_the_library_page_names_are_there() -> None:
     page = (ROOT / "docs/guides/library.md").read_text(encoding="utf-8")
-    kinds = {
+    kinds: dict[str, type] = {
         "claims": FleetClaims,
+        "queue": MergeQueue,
+        "gates": Gates,
+        "inbox": PeopleInbox,
         "worktrees": FleetWorktrees,
         "upkeep": Upkeep,
         "radar": Radar,
         "plans": FleetPlans,
     }
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.MULTILINE))
+    own = [
+        name
+        for cell in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+        for name in re.findall(r"`(\w+)\(", cell)
+    ]
+    assert [name for name in own if not hasattr(Fleet, name)] == []
     assert kinds.keys() <= rows.keys()
     for name, kind in kinds.items():
         named = re.findall(r"`(\w+)(?:\([^`]*\))?`", rows[name])
         assert [one for one in named if not hasattr(kind, one)] == [], name
+
+
+def commands_with_a_way_in_the_library() -> set[str]:
+    """The commands that the tables of the library page have: in the second one by their names, in the first by what they do."""
+    page = (ROOT / "docs/guides/library.md").read_text(encoding="utf-8")
+    first, second = page.split("| command | in a program |")
+    named = re.findall(r"`(?:gitfleet )?([a-z][a-z -]*)`", second.split("## Waiting")[0])
+    named += re.findall(r"`gitfleet ([a-z -]+)", first)
+    return {*named, *re.findall(r"`([a-z]+)\b", first.split("## What there is")[1])}
+
+
+def test_command_is_in_a_table_of_the_library_page() -> None:
+    there = commands_with_a_way_in_the_library()
+    lacking = [
+        name
+        for group in contents.COMMANDS.values()
+        for name in group
+        if name not in {*there, *(one.split()[0] for one in there)}
+        and name
+        not in {"worktree", "maintainer", "break", "offer", "accept", "tell"}  # methods of the same name
+    ]
+    assert lacking == []
+
+
+def test_function_that_the_library_page_names_is_there() -> None:
+    page = (ROOT / "docs/guides/library.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(gitfleet(?:\.\w+)+)", page)
+    assert len(named) > 20
+    assert [name for name in named if pkgutil.resolve_name(name) is None] == []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from gitfleet.base.ids import ulid
-from gitfleet.errors import Damaged, HubRefused, HubUnreachable, RefMoved, UsageError
+from gitfleet.errors import Damaged, FleetError, HubRefused, HubUnreachable, RefMoved, UsageError
 from gitfleet.git.objects import open_objects
 from gitfleet.ledger import commits, replay
 from gitfleet.ledger.ledger import Ledger
@@ -21,7 +21,7 @@ from tests.races.crowd import Crowd, Task
 from tests.workbench import Git
 
 faults = pushes.faults
-MAIN = "refs/heads/main"
+MAIN, OTHER = "refs/heads/main", "refs/heads/other"
 
 
 @pytest.fixture
@@ -190,6 +190,110 @@ def test_branch_that_the_hub_protects_refuses_the_landing_and_nothing_else(
         book.request(land, book.itself, Land(MAIN, new, old))
     assert (fleets.tip(), at(git, fleets.hub)) == (before, old)
     assert fleets.claim("ada", "ada-1", "src/a.py").status is Status.CONFIRMED
+
+
+def declines(name: str, script: str) -> Callable[[Path, Git], None]:
+    def install(hub: Path, git: Git) -> None:
+        del git
+        hook = hub / "hooks" / name
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(f"#!/bin/sh\n{script}\n")
+        hook.chmod(0o755)
+
+    return install
+
+
+def moves_forward_only(hub: Path, git: Git) -> None:
+    git(hub, "config", "receive.denyNonFastForwards", "true")
+    git(hub, "update-ref", OTHER, git(hub, "commit-tree", f"{MAIN}^{{tree}}", "-m", "another beginning"))
+
+
+def has_it_checked_out(hub: Path, git: Git) -> None:
+    git(hub, "update-ref", OTHER, MAIN)
+    git(hub, "symbolic-ref", "HEAD", OTHER)
+    git(hub, "config", "core.bare", "false")
+
+
+def has_a_branch_of_its_folder(hub: Path, git: Git) -> None:
+    git(hub, "update-ref", f"{OTHER}/sub", MAIN)
+
+
+def has_locked_it(hub: Path, git: Git) -> None:
+    del git
+    (hub / f"{OTHER}.lock").touch()
+
+
+@pytest.mark.parametrize(
+    ("hub", "error"),
+    [
+        (declines("pre-receive", f"! grep -q {OTHER}"), HubRefused),
+        (declines("update", f"[ $1 != {OTHER} ]"), HubRefused),
+        (declines("reference-transaction", f"! grep -q {OTHER}"), HubRefused),
+        (moves_forward_only, HubRefused),
+        (has_it_checked_out, HubRefused),
+        (has_a_branch_of_its_folder, HubRefused),
+        (has_locked_it, HubUnreachable),
+    ],
+    ids=lambda hub: getattr(hub, "__name__", ""),
+)
+def test_branch_that_cannot_move_on_the_hub_ends_its_own_landing_and_no_other(
+    fleets: Fleets, book: Ledger, git: Git, hub: Callable[[Path, Git], None], error: type[FleetError]
+) -> None:
+    hub(fleets.hub, git)
+    (new, _), (other, old) = work(git, fleets.clone("ada")), work(git, fleets.clone("ada"))
+    there = git(fleets.hub, "for-each-ref", "--format=%(objectname)", OTHER)
+    asked = [
+        book.operation(
+            land, book.itself, Land(OTHER, new, there if hub is not has_a_branch_of_its_folder else "")
+        ),
+        book.operation(land, book.itself, Land(MAIN, other, old)),
+    ]
+    results = book.submit(asked, timeout=0.1)
+    assert isinstance(results[0].error, error)
+    assert results[1].status is Status.CONFIRMED
+    assert git(fleets.hub, "for-each-ref", "--format=%(objectname)", OTHER) == there
+    assert (at(git, fleets.hub), landed(fleets), fleets.waiting()) == (other, 1, [])
+    assert not (fleets.state() / "outbox/attempt").exists()
+
+
+@pytest.mark.parametrize("lock", [True, False])
+def test_branch_that_cannot_move_in_a_clone_without_hub_ends_its_own_landing_and_no_other(
+    fleets: Fleets, git: Git, lock: bool
+) -> None:
+    place = fleets.clone("alone")
+    git(place, "branch", "there") if lock else git(place, "branch", "there/sub")
+    (place / ".git/refs/heads/there.lock").touch() if lock else None
+    (new, old), (other, _) = work(git, place), work(git, place)
+    alone = ledger(str(place))
+    try:
+        asked = [
+            alone.operation(land, alone.itself, Land("refs/heads/there", new, old if lock else "")),
+            alone.operation(land, alone.itself, Land(OTHER, other, "")),
+        ]
+        results = alone.submit(asked, timeout=0.1)
+    finally:
+        alone.close()
+    assert results[0].status is Status.FAILED
+    assert "refs/heads/there" in str(results[0].error)
+    assert (results[1].status, at(git, place, OTHER)) == (Status.CONFIRMED, other)
+    assert fleets.waiting("alone") == []
+
+
+def test_landing_that_may_have_happened_and_is_refused_then_stays_and_sync_says_so_once(
+    fleets: Fleets, book: Ledger, git: Git, faults: Path
+) -> None:
+    new, old = work(git, fleets.clone("ada"))
+    away = fleets.hub.with_suffix(".away")
+    pushes.arm(faults, f"mv {fleets.hub} {away}; exit 128")
+    assert book.request(land, book.itself, Land(MAIN, new, old)).status is Status.TENTATIVE
+    away.rename(fleets.hub)
+    declines("pre-receive", f"! grep -q {MAIN}")(fleets.hub, git)
+    with pytest.raises(HubRefused):
+        book.sync()
+    assert len(fleets.waiting()) == 1
+    (fleets.hub / "hooks/pre-receive").unlink()
+    book.sync()
+    assert (at(git, fleets.hub), landed(fleets), fleets.waiting()) == (new, 1, [])
 
 
 def test_landing_while_the_hub_is_away_is_never_tentative(fleets: Fleets, book: Ledger, git: Git) -> None:

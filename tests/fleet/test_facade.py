@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -34,10 +36,14 @@ NewProcess = Callable[[], "subprocess.Popen[bytes]"]
 
 def test_public_names_are_these_and_each_is_there() -> None:
     assert gitfleet.__all__ == [
-        "AgentNotFoundError", "ArgumentError", "Blocked", "Claim", "Claimed", "CleanupTerms", "ConcurrencyLimitError",
-        "ConfigurationError", "Conflict", "Fleet", "FleetError", "FleetManager", "FleetManagerError", "HubRefused",
-        "HubUnreachable", "InvalidStateError", "JobNotFoundError", "Lost", "NoSession", "Options", "PlanOptions", "Queued",
-        "Released", "ScheduleNotFoundError", "Selection", "SessionId", "Start", "State", "Terms", "UsageError", "Wanted", "Wish",
+        "AgentNotFoundError", "ArgumentError", "BadName", "BadPath", "BadPattern", "Blocked", "Claim",
+        "Claimed", "CleanupTerms", "ConcurrencyLimitError", "ConfigurationError", "Conflict", "Corrupt",
+        "Damaged", "Deadlock", "EntryMoved", "Fleet", "FleetError", "FleetManager", "FleetManagerError",
+        "HubAlarm", "HubError", "HubRefused", "HubUnreachable", "InternalError", "InvalidStateError",
+        "JobNotFoundError", "LocalStorage", "LockHeld", "Lost", "Malformed", "NewerFormat", "NoEntry",
+        "NoFleet", "NoRepository", "NoSession", "Obstacle", "Options", "PlanOptions", "PolicyRefused",
+        "Queued", "RefMoved", "Released", "ScheduleNotFoundError", "Selection", "SessionId", "StaleFence",
+        "Start", "State", "Terms", "UnsupportedRepository", "Unverifiable", "UsageError", "Wanted", "Wish",
         "__version__",
     ]  # fmt: skip
     assert gitfleet.__all__ == sorted(gitfleet.__all__) == dir(gitfleet)
@@ -252,9 +258,96 @@ def test_wait_of_another_thread_ends_when_the_fleet_is_closed(fleets: Fleets) ->
     with fleets.open("alone") as fleet, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(fleet.wait, lambda _: asked.set())
         assert asked.wait(LONG)
+        assert not fleet.closed
         fleet.close()
         assert waiting.result() is None
-        assert fleet.wait(lambda _: None) is None
+
+
+def test_fleet_that_was_closed_waits_no_more_and_does_all_else(fleets: Fleets) -> None:
+    with fleets.open("alone") as fleet:
+        pass
+    assert fleet.closed
+    assert fleet.wait_for_ledger(fleet.current(), timeout=LONG) is None
+    fleet.claims.claim(ALONE_1, ["a"])
+    assert [claim.pattern for claim in fleet.claims.find(fleet.current()) if isinstance(claim, Claim)] == [
+        "a"
+    ]
+    fleet.close()
+
+
+# Processes that are forked.
+
+
+def in_a_fork(act: Callable[[], object]) -> None:
+    """Do something in a process that is forked from this one, and wait for its end."""
+    pid = os.fork()
+    if not pid:
+        code = 1
+        try:
+            act()
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("bulk", [False, True], ids=["plumbing", "bulk"])
+def test_fork_of_a_process_with_an_open_fleet_goes_on_with_it_and_so_does_its_maker(
+    fleets: Fleets, *, bulk: bool
+) -> None:
+    with Fleet.open(str(fleets.clone("alone")), bulk=bulk) as fleet:
+        fleet.log()
+
+        def claim(path: str) -> None:
+            fleet.claims.claim(ALONE_1, [path])
+            assert [line.paths for line in fleet.log(limit=1)] == [(path,)]
+
+        def claim_and_close() -> None:
+            claim("child")
+            fleet.close()
+
+        in_a_fork(claim_and_close)
+        claim("maker")
+        assert (
+            len({claim.pattern for claim in fleet.claims.find(fleet.current()) if isinstance(claim, Claim)})
+            == 2
+        )
+
+
+def test_fork_that_closes_a_fleet_ends_no_wait_of_its_maker(fleets: Fleets) -> None:
+    asked = threading.Event()
+    with fleets.open("alone") as fleet, ThreadPoolExecutor(1) as pool:
+        before = fleet.current()
+
+        def question(state: State) -> State | None:
+            asked.set()
+            return state if state.tip.oid != before.tip.oid else None
+
+        waiting = pool.submit(fleet.wait, question, timeout=LONG)
+        assert asked.wait(LONG)
+        in_a_fork(fleet.close)
+        fleet.claims.claim(ALONE_1, ["a"])
+        assert waiting.result() is not None
+
+
+def test_fleet_is_closed_at_once_while_a_fork_of_its_process_lives_on(fleets: Fleets) -> None:
+    inner, outer = os.pipe()
+    with fleets.open("alone") as fleet:
+        fleet.log()
+        pid = os.fork()
+        if not pid:
+            os.close(outer)
+            os.read(inner, 1)
+            os._exit(0)
+        fleet.close()  # hangs, where the process that reads objects waits for the end of the fork's questions
+    os.close(inner)
+    os.close(outer)
+    os.waitpid(pid, 0)
+
+
+def test_fleet_is_not_sent_to_another_process(fleets: Fleets) -> None:
+    with fleets.open("alone") as fleet, pytest.raises(TypeError, match=r"open one in the other"):
+        pickle.dumps(fleet)
 
 
 def test_wait_where_refs_are_packed_meanwhile_misses_nothing(fleets: Fleets, git: Git) -> None:

@@ -242,6 +242,12 @@ def test_joining_needs_a_worktree(hub: Path, git: Git, tmp_path: Path, kind: str
     assert picture(place) == before
 
 
+def test_fleet_of_a_bare_repository_says_where_one_may_join(hub: Path) -> None:
+    with pytest.raises(NoFleet, match="has no worktree") as caught:
+        Fleet.open(str(hub))
+    assert "in a clone" in caught.value.hint
+
+
 def test_joining_with_other_hashes_is_refused(git: Git, tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet", "--object-format=sha256", "big")
     with pytest.raises(UnsupportedRepository) as caught:

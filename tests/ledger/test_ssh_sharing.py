@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.base import private_folders
+from gitfleet.base import ids, private_folders
 from gitfleet.base.names import SessionId
 from gitfleet.fleet import doctor
 from gitfleet.git import ssh_sharing
 from gitfleet.git.program import Git as Program
 from gitfleet.ledger.model import Status
+from gitfleet.sessions.left_running import left_running
 from tests.fleetbench import Fleets
 from tests.places import needs_sshd, ssh_command
 from tests.workbench import Git
@@ -67,6 +68,13 @@ def sockets(runtime: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.exists() else []
 
 
+def master(socket: Path) -> int:
+    """The process that keeps a connection open."""
+    argv = ["/usr/bin/ssh", "-F", "none", "-S", str(socket), "-O", "check", "x"]
+    told = subprocess.run(argv, capture_output=True, text=True, check=True)
+    return int(told.stderr.partition("pid=")[2].partition(")")[0])
+
+
 class Server:
     """An ssh server whose client is plain `ssh` on PATH."""
 
@@ -74,7 +82,7 @@ class Server:
         self._log = folder / "log"
         made = Path(ssh_command(folder))
         text = made.read_text().replace("exec ssh ", f"exec {shutil.which('ssh')} ")
-        text = text.replace("exec /usr/sbin/sshd", f"echo . >>{self._log}; exec /usr/sbin/sshd")
+        text = text.replace("exec /usr/sbin/sshd", f"echo .\\$\\$ >>{self._log}; exec /usr/sbin/sshd")
         self.program = folder / "bin/ssh"
         self.program.parent.mkdir()
         self.program.write_text(text)
@@ -84,6 +92,10 @@ class Server:
     def configure(self, option: str) -> None:
         """Have the user's configuration say this."""
         self.program.write_text(self.program.read_text().replace("-F none", f'-F none -o "{option}"'))
+
+    def pids(self) -> list[int]:
+        """The servers of the connections since the last time, also those that have ended."""
+        return [int(line.strip(".")) for line in self._log.read_text().split()]
 
     def take(self) -> int:
         """How many connections there were since the last time."""
@@ -165,16 +177,51 @@ def test_socket_whose_connection_has_died_is_no_obstacle(
 ) -> None:
     work(fleets)
     (socket,) = sockets(runtime)
-    told = subprocess.run(
-        ["/usr/bin/ssh", "-F", "none", "-S", socket, "-O", "check", "x"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    os.kill(int(told.stderr.partition("pid=")[2].partition(")")[0]), signal.SIGKILL)
+    os.kill(master(socket), signal.SIGKILL)
     server.take()
     work(fleets)
     assert server.take() == 1
+
+
+@needs_sshd
+def test_connection_that_stays_open_is_of_no_session(
+    fleets: Fleets, server: Server, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = ids.named("codex")
+    monkeypatch.setenv("GITFLEET_SESSION", session)
+    work(fleets)
+    (socket,) = sockets(runtime)
+    pid = master(socket)
+    assert session.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
+    for place in ("", str(fleets.clone("ada"))):
+        assert pid not in [one.pid for one in left_running({session: place})[session]]
+
+
+@needs_sshd
+def test_connection_whose_server_is_silent_is_given_up_and_the_next_is_another(
+    fleets: Fleets, server: Server, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh_sharing, "_ALIVE", ("ServerAliveInterval=1", "ServerAliveCountMax=1"))
+    work(fleets)
+    (pid,) = server.pids()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        work(fleets)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    assert server.take() == 2
+
+
+@needs_sshd
+def test_shared_connection_keeps_to_what_the_user_says_of_silence_and_leaves_his_ports(
+    fleets: Fleets, server: Server
+) -> None:
+    git = Program(str(fleets.clone("ada") / ".git"))
+    said = str(ssh_sharing.variables(git, "loop:x")["GIT_SSH_COMMAND"])
+    assert "ServerAliveInterval=" in said
+    assert "ClearAllForwardings=yes" in said
+    server.configure("ServerAliveInterval=77")
+    assert "ServerAlive" not in str(ssh_sharing.variables(git, "loop:x")["GIT_SSH_COMMAND"])
 
 
 @needs_sshd

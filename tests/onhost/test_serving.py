@@ -55,7 +55,7 @@ def told(
 def echo(request: serving.Body, tell: serving.Tell) -> serving.Body:
     if request.get("fails"):
         raise {"refused": serving.OpRefused("gate", "not now"), "denied": PermissionError(13, "no")}.get(
-            request["fails"], ValueError("odd")
+            str(request["fails"]), ValueError("odd")
         )
     tell({"step": 1})
     return {"said": request["say"]}

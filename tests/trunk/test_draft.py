@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -218,3 +219,21 @@ def test_own_commit_of_the_draft_ends_it(ada: Path, git: Git, gitfleet: Gitfleet
     gitfleet(ada, "sync").ok()
     assert (ada / "gitfleet.yaml").exists()
     assert not (ada / ".git/gitfleet/made.json").exists()
+
+
+@pytest.mark.parametrize("gone", ["all", "link"])
+def test_uninstall_after_the_worktree_of_the_draft_is_gone_leaves_the_fleet(
+    gone: str, clone: Clone, git: Git, gitfleet: Gitfleet, tmp_path: Path
+) -> None:
+    path, beside = clone("ada"), tmp_path / "beside"
+    git(path, "worktree", "add", "--quiet", str(beside))
+    gitfleet(beside, "init").ok()
+    if gone == "all":
+        shutil.rmtree(beside)
+    else:
+        (beside / ".git").unlink()
+    gitfleet(path, "uninstall").ok()
+    assert not (path / ".git/gitfleet").exists()
+    assert (beside / "gitfleet.yaml").exists() is (
+        gone == "link"
+    )  # git does not say whether it is known there

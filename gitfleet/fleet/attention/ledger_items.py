@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from gitfleet.base import advice, clock, files
+from gitfleet.claims import model
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.fleet.attention.item import AttentionItem, item
@@ -106,9 +107,11 @@ def dead(clone: Clone, state: State, seen: Mapping[str, SessionState]) -> Iterat
             continue
         if (seen.get(session.id) or details.process_liveness(session)) == DEAD:
             title = f" ({session.title})" if session.title else ""
+            holds = any(model.of_session(state.view, session.id))
+            gone = "its process is gone, and it still holds claims" if holds else "its process is gone"
             yield item(
                 "dead-session", (session.id, session.nonce, str(session.pid), str(session.start)), who=session.id,
-                what=f"its process is gone; what it claims stays claimed{title}", since=session.renewed_at,
+                what=f"{gone}{title}", since=session.renewed_at,
                 step=advice.END.of(session.id),
             )  # fmt: skip
 

@@ -23,17 +23,18 @@ class HowFar(TypedDict):
     """How far an operation came."""
 
     outcome: OutcomeWord
-    """`confirmed`: the hub has it, by its own word; `tentative`: not there yet."""
+    """`confirmed`: the hub has it, by its own word, or there was nothing to do; `tentative`: not there yet."""
     generation: int
-    """The ledger generation that carries it; -1 while tentative."""
+    """The ledger generation that carries it; -1 while tentative, and where there was nothing to do."""
 
 
 class DecidedOperation(HowFar):
     """How far an operation came, and which it was."""
 
     commit: Oid
-    """The ledger commit that carries it; empty while tentative."""
+    """The ledger commit that carries it; empty while tentative, and where there was nothing to do."""
     operation: str
+    """Its id; empty where there was nothing to do."""
     session: SessionId
     hub_error: NotRequired[str]
     """While tentative: why the hub did not answer."""

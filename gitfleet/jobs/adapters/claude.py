@@ -8,9 +8,8 @@ model comes in several lines with the same id and the same usage.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeGuard
 
-from gitfleet.jobs.adapters.jsonlines import JsonLinesAdapter, id_of, list_of, tables_of, text_of
+from gitfleet.jobs.adapters.jsonlines import JsonLinesAdapter, id_of, is_count, list_of, tables_of, text_of
 from gitfleet.jobs.adapters.protocol import Task
 from gitfleet.jobs.adapters.results import AgentEvent, AgentExit, AgentResult, Usage, shown
 from gitfleet.jobs.words import AttemptOutcome
@@ -49,7 +48,7 @@ class ClaudeAdapter(JsonLinesAdapter):
     def __init__(self) -> None:
         super().__init__()
         self._session = self._message = self._error = ""
-        self._result: dict[str, Any] | None = None
+        self._result: dict[str, object] | None = None
         self._background = 0
         self._resets: int | None = None
         self._messages: dict[str, tuple[str, dict[str, int]]] = {}
@@ -67,7 +66,7 @@ class ClaudeAdapter(JsonLinesAdapter):
         del task
         return dict.fromkeys(claude_call.NOT_PASSED)
 
-    def told(self, line: dict[str, Any], at: int) -> list[AgentEvent]:
+    def told(self, line: dict[str, object], at: int) -> list[AgentEvent]:
         """See `JsonLinesAdapter`."""
         del at
         match line.get("type"):
@@ -93,13 +92,13 @@ class ClaudeAdapter(JsonLinesAdapter):
 
         outcome, errors = self._judged(ended, refusals.refused)
         said, last = "\n".join(errors), self._result or {}
-        text = last.get("result")
+        text, turns = last.get("result"), last.get("num_turns")
         usage = self._usage()
         return AgentResult(
             str(outcome), text=text if isinstance(text, str) else self._message, session_id=self._session,
             usage=usage, cost=_cost(last) if usage.models else None, errors=tuple(errors),
             resets_at=(self._resets or refusals.resets(said, self.at)) if outcome == AttemptOutcome.QUOTA else None,
-            turns=last["num_turns"] if type(last.get("num_turns")) is int else None,
+            turns=turns if type(turns) is int else None,
             denials=tuple(_denial(one) for one in tables_of(last.get("permission_denials"))),
             lost=outcome == AttemptOutcome.FAILED and refusals.lost(said),
         )  # fmt: skip
@@ -137,7 +136,7 @@ class ClaudeAdapter(JsonLinesAdapter):
         """Its own totals (of the last result: they go on over all results of one process), else what the messages said."""
         told = (self._result or {}).get("modelUsage")
         models = {
-            str(model): {kind: count for kind, count in counts.items() if kind in KINDS and _number(count)}
+            str(model): {kind: count for kind, count in counts.items() if kind in KINDS and is_count(count)}
             for model, counts in (told if isinstance(told, dict) else {}).items()
             if isinstance(counts, dict)
         }
@@ -152,7 +151,7 @@ class ClaudeAdapter(JsonLinesAdapter):
             return Usage(seen, ("it ended without its totals: these are of the messages that came",))
         return Usage(gaps=("the client told no usage",))
 
-    def _system(self, line: dict[str, Any], subtype: str) -> list[AgentEvent]:
+    def _system(self, line: dict[str, object], subtype: str) -> list[AgentEvent]:
         match subtype:
             case "init":
                 self._session = id_of(line.get("session_id"))
@@ -177,7 +176,7 @@ class ClaudeAdapter(JsonLinesAdapter):
                 self.finished = self._result is not None and not self._background and self.finished
         return [AgentEvent("notice", what=subtype)]
 
-    def _assistant(self, line: dict[str, Any]) -> list[AgentEvent]:
+    def _assistant(self, line: dict[str, object]) -> list[AgentEvent]:
         self.finished = False
         message = line.get("message")
         if not isinstance(message, dict):
@@ -206,7 +205,7 @@ class ClaudeAdapter(JsonLinesAdapter):
             found.append(AgentEvent("error", text=shown(self._error)))
         return found
 
-    def _count(self, message: dict[str, Any]) -> None:
+    def _count(self, message: dict[str, object]) -> None:
         """Each message once, by its id; one that the client made up itself has no tokens."""
         usage, model = message.get("usage"), text_of(message.get("model"))
         if isinstance(usage, dict) and model != "<synthetic>":
@@ -217,7 +216,7 @@ class ClaudeAdapter(JsonLinesAdapter):
             }
             self._messages[text_of(message.get("id"))] = (model, counts)
 
-    def _results(self, line: dict[str, Any]) -> list[AgentEvent]:
+    def _results(self, line: dict[str, object]) -> list[AgentEvent]:
         self._result = line
         self.finished = not self._background
         self._session = id_of(line.get("session_id")) or self._session
@@ -230,11 +229,11 @@ class ClaudeAdapter(JsonLinesAdapter):
         usage = self._usage()
         return [*events, AgentEvent("usage", models=usage.models, total=True)] if not usage.gaps else events
 
-    def _rate_limit(self, info: Any) -> list[AgentEvent]:
+    def _rate_limit(self, info: object) -> list[AgentEvent]:
         if not isinstance(info, dict):
             return []
         status, resets = text_of(info.get("status")), info.get("resetsAt")
-        if status == "rejected" and _number(resets):
+        if status == "rejected" and is_count(resets):
             self._resets = int(resets * 1000)
         return [
             AgentEvent(
@@ -243,11 +242,11 @@ class ClaudeAdapter(JsonLinesAdapter):
         ]
 
 
-def _blocks(message: dict[str, Any]) -> list[dict[str, Any]]:
+def _blocks(message: dict[str, object]) -> list[dict[str, object]]:
     return tables_of(message.get("content"))
 
 
-def _tool_results(line: dict[str, Any]) -> list[AgentEvent]:
+def _tool_results(line: dict[str, object]) -> list[AgentEvent]:
     message = line.get("message")
     return [
         AgentEvent(
@@ -261,14 +260,10 @@ def _tool_results(line: dict[str, Any]) -> list[AgentEvent]:
     ]
 
 
-def _denial(one: dict[str, Any]) -> str:
+def _denial(one: dict[str, object]) -> str:
     return shown(f"{text_of(one.get('tool_name'))}: {text_of(one.get('tool_input'))}")
 
 
-def _number(value: Any) -> TypeGuard[int | float]:
-    return type(value) in {int, float} and 0 <= value < 1e15
-
-
-def _cost(line: dict[str, Any]) -> float | None:
+def _cost(line: dict[str, object]) -> float | None:
     cost = line.get("total_cost_usd")
-    return float(cost) if _number(cost) else None
+    return float(cost) if is_count(cost) else None

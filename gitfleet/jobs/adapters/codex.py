@@ -8,7 +8,6 @@ went well. A SIGTERM just ends the stream.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from gitfleet.jobs.adapters.jsonlines import JsonLinesAdapter, id_of, tables_of, text_of
 from gitfleet.jobs.adapters.protocol import Task
@@ -53,7 +52,7 @@ class CodexAdapter(JsonLinesAdapter):
         del task
         return dict.fromkeys(codex_call.NOT_PASSED)
 
-    def told(self, line: dict[str, Any], at: int) -> list[AgentEvent]:
+    def told(self, line: dict[str, object], at: int) -> list[AgentEvent]:
         """See `JsonLinesAdapter`."""
         del at
         kind = text_of(line.get("type"))
@@ -68,7 +67,7 @@ class CodexAdapter(JsonLinesAdapter):
             return [AgentEvent("notice", what=kind, level="error", text=shown(self._provisional))]
         return self._turn(line, kind)
 
-    def _turn(self, line: dict[str, Any], kind: str) -> list[AgentEvent]:
+    def _turn(self, line: dict[str, object], kind: str) -> list[AgentEvent]:
         match kind:
             case "turn.started":
                 self._completed, self._failed, self.finished = False, None, False
@@ -123,7 +122,7 @@ class CodexAdapter(JsonLinesAdapter):
         gaps = (self._gap,) if self._gap else ()
         return Usage({self.model: self._counts}, gaps, conversation=True)
 
-    def _end_of_turn(self, usage: Any) -> list[AgentEvent]:
+    def _end_of_turn(self, usage: object) -> list[AgentEvent]:
         self._completed, self.finished, self._gap = True, True, ""
         if not isinstance(usage, dict):
             self._gap = "a turn was completed without usage"
@@ -134,7 +133,7 @@ class CodexAdapter(JsonLinesAdapter):
             AgentEvent("usage", models={self.model: self._counts}, total=True),
         ]
 
-    def _item(self, item: dict[str, Any], step: str) -> list[AgentEvent]:
+    def _item(self, item: dict[str, object], step: str) -> list[AgentEvent]:
         kind, over = item.get("type"), step == "completed"
         if kind == "agent_message" and over:
             self._message = text_of(item.get("text"))
@@ -156,7 +155,7 @@ class CodexAdapter(JsonLinesAdapter):
         return [AgentEvent("notice", what=f"{text_of(kind)}.{step}")]
 
 
-def _tool(item: dict[str, Any], *, over: bool) -> AgentEvent:
+def _tool(item: dict[str, object], *, over: bool) -> AgentEvent:
     names = [text_of(item.get(key)) for key in ("server", "tool") if item.get(key)]
     facts = {"id": text_of(item.get("id")), "name": ".".join(names) or text_of(item.get("type"))}
     given = next((item[key] for key in ("command", "arguments", "query", "prompt") if item.get(key)), "")

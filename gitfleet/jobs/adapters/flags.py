@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitfleet.jobs.adapters.protocol import Task
 
@@ -60,7 +60,7 @@ def conversation(identifier: str) -> str:
     return identifier
 
 
-def _spelled(flag: ClientFlag, value: Any) -> list[str]:
+def _spelled(flag: ClientFlag, value: object) -> list[str]:
     match flag.takes:
         case "switch":
             if value is not True:
@@ -81,7 +81,7 @@ def _spelled(flag: ClientFlag, value: Any) -> list[str]:
             return [f"{flag.spelled}={_text(flag, value)}"]
 
 
-def _text(flag: ClientFlag, value: Any) -> str:
+def _text(flag: ClientFlag, value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise UnusableOption(f"the option '{flag.key}' is a {flag.takes}")
     if flag.words and value not in flag.words:
@@ -91,7 +91,7 @@ def _text(flag: ClientFlag, value: Any) -> str:
     return str(value)
 
 
-def _toml(flag: ClientFlag, value: Any) -> str:
+def _toml(flag: ClientFlag, value: object) -> str:
     """A value as TOML spells it: for texts, numbers, truth and lists of these JSON does so, too."""
     if isinstance(value, dict) or value is None:
         raise UnusableOption(f"a value of the option '{flag.key}' is a text, a number, true, false or a list")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TypeGuard
 
 from gitfleet.jobs.adapters.protocol import QuietAdapter
 from gitfleet.jobs.adapters.results import AgentEvent
@@ -42,28 +42,33 @@ class JsonLinesAdapter(QuietAdapter):
             return []
         return self.told(read, at) if isinstance(read, dict) else []
 
-    def told(self, line: dict[str, Any], at: int) -> list[AgentEvent]:
+    def told(self, line: dict[str, object], at: int) -> list[AgentEvent]:
         """What one object means; none for one that we do not know."""
         raise NotImplementedError
 
 
-def text_of(value: Any) -> str:
+def text_of(value: object) -> str:
     """A text where one should be; anything else as JSON."""
     if isinstance(value, str):
         return value
     return "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def id_of(value: Any) -> str:
+def is_count(value: object, below: float = 1e15) -> TypeGuard[int | float]:
+    """Whether it is a number from 0 on, and less than `below`; true and false are none."""
+    return (type(value) is int or type(value) is float) and 0 <= value < below
+
+
+def id_of(value: object) -> str:
     """An identifier, of bounded length."""
     return text_of(value)[:256]
 
 
-def list_of(value: Any) -> list[Any]:
+def list_of(value: object) -> list[object]:
     """A list where one should be; anything else is none."""
     return value if isinstance(value, list) else []
 
 
-def tables_of(value: Any) -> list[dict[str, Any]]:
+def tables_of(value: object) -> list[dict[str, object]]:
     """The objects of a list; none where there is no list."""
     return [one for one in list_of(value) if isinstance(one, dict)]

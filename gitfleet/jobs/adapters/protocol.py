@@ -7,7 +7,7 @@ stream can be replayed. They are loaded by the shepherd, which must stay small: 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from gitfleet.jobs.adapters.results import AgentEvent, AgentExit, AgentResult, Usage
 
@@ -42,10 +42,10 @@ class Adapter(Protocol):
     def environment(self, task: Task) -> dict[str, str | None]:
         """Variables that it needs or must not see (None)."""
 
-    def brief(self, task: Task) -> Any:
+    def brief(self, task: Task) -> object:
         """What the adapter in the shepherd is to know of the task, where it `talks`; as JSON holds it."""
 
-    def begin(self, cwd: str, brief: Any) -> None:
+    def begin(self, cwd: str, brief: object) -> None:
         """It is about to start in `cwd`, with such a brief. Asked before all that follows."""
 
     def feed(self, source: str, line: bytes, at: int = 0) -> list[AgentEvent]:
@@ -84,7 +84,7 @@ class Task:
         prompt: str = "",
         *,
         command: Sequence[str] = (),
-        options: Mapping[str, Any] | None = None,
+        options: Mapping[str, object] | None = None,
         resume: str = "",
         conversation: str = "",
         version: str = "",
@@ -118,12 +118,12 @@ class QuietAdapter:
         """See `Adapter`."""
         return task.prompt.encode("utf-8", "surrogateescape") if task.prompt else None
 
-    def brief(self, task: Task) -> Any:
+    def brief(self, task: Task) -> object:
         """See `Adapter`."""
         del task
         return None
 
-    def begin(self, cwd: str, brief: Any) -> None:
+    def begin(self, cwd: str, brief: object) -> None:
         """See `Adapter`."""
 
     def outgoing(self) -> bytes:

@@ -10,10 +10,6 @@ from collections.abc import Mapping
 
 from gitfleet.codec import FLAG, JSON, TEXT, WHOLE, Many, Maybe, One, Struct, Table, Text, field
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 _LONG: Text[str] = Text(1 << 20, cut=True)
 SHOWN = 32 * 1024
 """Characters of a text that are kept beside the raw line, which has the whole."""
@@ -24,7 +20,7 @@ class AgentEvent:
 
     __slots__ = ("facts", "kind")
 
-    def __init__(self, kind: str, **facts: Any) -> None:
+    def __init__(self, kind: str, **facts: object) -> None:
         self.kind, self.facts = kind, facts
 
     def __repr__(self) -> str:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 from gitfleet.base import clock, uptime
 from gitfleet.base.names import SessionId
@@ -19,6 +18,7 @@ from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
 from gitfleet.git.repository import Repository, discover
 from gitfleet.jobs import outputs
+from gitfleet.jobs.beside_loop import BesideLoop
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.launching import keep_alive
 from gitfleet.ledger.model import SESSION, Actor, Status, View
@@ -49,7 +49,7 @@ class _AtWork:
 class SessionsAlive:
     """For one event loop; `call` does what blocks beside it."""
 
-    def __init__(self, store: JobStore, call: Callable[..., Awaitable[Any]]) -> None:
+    def __init__(self, store: JobStore, call: BesideLoop) -> None:
         self._store, self._call = store, call
         self._known: dict[str, _AtWork | None] = {}
         self._task: asyncio.Task[None] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TypedDict
 
 from gitfleet.base import identity
 from gitfleet.jobs.adapters.results import Usage
@@ -23,14 +23,25 @@ _TELLERS = frozenset(["claude", "codex"])
 _SAID = frozenset([LineSource.STDOUT, LineSource.JSON])
 
 
-def of(store: JobStore, job: JobRecord, folder: str, end: EndRecord | None) -> dict[str, Any]:
+class AttemptTraces(TypedDict, total=False):
+    """Facts about an attempt, as its record has them; those that nothing tells of are not there."""
+
+    why: EndCause
+    conversation: str
+    lost: bool
+    usage: Usage
+    cost: float | None
+
+
+def of(store: JobStore, job: JobRecord, folder: str, end: EndRecord | None) -> AttemptTraces:
     """Facts about the last attempt, in `folder`: why it is over where nobody wrote that down, its conversation, its own usage."""
-    facts: dict[str, Any] = {} if end else {"why": why(folder), **_used(store, job, folder)}
+    facts: AttemptTraces = {} if end else {"why": why(folder), **_used(store, job, folder)}
     known = control.state(folder)
     if end and end.result:
-        facts |= {"lost": end.result.lost, "usage": _own(store, job, end.result.usage)}
+        facts["lost"], facts["usage"] = end.result.lost, _own(store, job, end.result.usage)
     said = end.result.session_id if end and end.result else ""
-    return facts | {"conversation": said or (known.session_id if known else "")}
+    facts["conversation"] = said or (known.session_id if known else "")
+    return facts
 
 
 def why(folder: str) -> EndCause:
@@ -78,7 +89,7 @@ def before(store: JobStore, job: JobRecord) -> Usage | None:
     return end.result.usage if end and end.result else None
 
 
-def _used(store: JobStore, job: JobRecord, folder: str) -> dict[str, Any]:
+def _used(store: JobStore, job: JobRecord, folder: str) -> AttemptTraces:
     """The usage of an attempt that was lost, as far as its client had told of it: read from its stream once more."""
     try:
         agent = plan.agent_of(folder)

@@ -8,7 +8,7 @@ import select
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitfleet.base import advice, clock, files, processes
 from gitfleet.base.watching import Bell
@@ -69,7 +69,7 @@ def start(store: JobStore, config_path: str, environ: Mapping[str, str]) -> Star
     )
 
 
-def _heard(handle: int, pid: int, log: str) -> dict[str, Any]:
+def _heard(handle: int, pid: int, log: str) -> dict[str, object]:
     """The word of the new process. Raises FleetManagerError where none comes."""
     until, data = clock.elapsed() + _PATIENCE, b""
     with os.fdopen(handle, "rb", buffering=0) as pipe:

@@ -6,7 +6,6 @@ import asyncio
 import signal
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any
 
 from gitfleet.jobs.errors import FleetManagerError
 from gitfleet.jobs.events import StopProgress
@@ -56,14 +55,14 @@ class _Service:
         self, fleet: FleetManager, limit: int | None, on_progress: Callable[[StopProgress], object] | None
     ) -> None:
         self._fleet, self._limit, self._on_progress = fleet, limit, on_progress
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[object]] = set()
         self._asked = False
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         fleet.on("stopped", self._stopped)
         if fleet.state == ManagerState.STOPPED:
             self._stopped(None)
 
-    def begin(self, work: Coroutine[Any, Any, Any]) -> None:
+    def begin(self, work: Coroutine[object, object, object]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -80,7 +79,7 @@ class _Service:
         for task in self._tasks:
             task.cancel()
 
-    def _done(self, task: asyncio.Task[Any]) -> None:
+    def _done(self, task: asyncio.Task[object]) -> None:
         self._tasks.discard(task)
         failure = None if task.cancelled() else task.exception()
         if failure is not None and not self.over.done():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from gitfleet.jobs.definitions.configuration import Configuration
 
@@ -25,26 +24,30 @@ def changes(old: Configuration, new: Configuration) -> list[str]:
 _NAMED = {"schedules": "schedule", "budgets": "budget", "prices": "price"}
 
 
-def _between(before: Mapping[str, Any], after: Mapping[str, Any], where: str) -> Iterator[str]:
+def _between(before: Mapping[str, object], after: Mapping[str, object], where: str) -> Iterator[str]:
     for key in [*before, *(one for one in after if one not in before)]:
         one, other = before.get(key), after.get(key)
         place = f"{where}:{_NAMED.get(key, key)}"
         if one == other:
             continue
         if key in _NAMED:
-            yield from _of_names(one or {}, other or {}, place)
+            yield from _of_names(_table(one), _table(other), place)
         elif isinstance(one, dict) and isinstance(other, dict):
             yield from _between(one, other, place)
         else:
             yield f"{place} {_verb(one, other)}"
 
 
-def _of_names(before: Mapping[str, Any], after: Mapping[str, Any], where: str) -> Iterator[str]:
+def _of_names(before: Mapping[str, object], after: Mapping[str, object], where: str) -> Iterator[str]:
     for name in sorted({*before, *after}):
         if name in before and name in after:
-            yield from _between(before[name], after[name], f"{where}:{name}")
+            yield from _between(_table(before[name]), _table(after[name]), f"{where}:{name}")
         else:
             yield f"{where}:{name} {'removed' if name in before else 'added'}"
+
+
+def _table(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
 
 
 def _verb(one: object, other: object) -> str:

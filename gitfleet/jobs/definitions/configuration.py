@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -65,7 +65,7 @@ def load(path: str, *, environ: Mapping[str, str]) -> Configuration:
     return Configuration(agents, fleet, tuple(read), digest, trees)
 
 
-def _ordered(value: Any) -> Any:
+def _ordered(value: object) -> object:
     if isinstance(value, dict):
         return [(key, _ordered(inner)) for key, inner in sorted(value.items())]
     return [_ordered(inner) for inner in value] if isinstance(value, list) else value
@@ -122,10 +122,10 @@ class _Reading:
         tree = self._mapping(path) if path else PlacedValue({}, Position(""))
         if tree is None:
             return None
-        own = {key: value for key, value in tree.data.items() if key not in LAYERS}
-        self._defaults = self._layer(tree.data.get("defaults"), "defaults")
-        profiles = self._layer(tree.data.get("profiles"), "profiles")
-        for name, profile in (profiles.data if profiles else {}).items():
+        own = {key: value for key, value in tree.keys.items() if key not in LAYERS}
+        self._defaults = self._layer(tree.keys.get("defaults"), "defaults")
+        profiles = self._layer(tree.keys.get("profiles"), "profiles")
+        for name, profile in (profiles.keys if profiles else {}).items():
             if self._layer(profile, f"profiles.{name}"):
                 self._profiles[name] = profile
         for profile in self._profiles.values():
@@ -143,17 +143,15 @@ class _Reading:
             self.flaws.append(Flaw(value.at, key, "must hold keys with values"))
             return None
         if value is not None and key != "profiles":
-            if "name" in value.data:
+            if "name" in value.keys:
                 self.flaws.append(
-                    Flaw(value.data["name"].at, f"{key}.name", "each agent has a name of its own")
+                    Flaw(value.keys["name"].at, f"{key}.name", "each agent has a name of its own")
                 )
             known = [one for one in _AGENT_KEYS if "." not in one]
-            for inner in value.data:  # those that no agent would tell of
+            for inner, held in value.keys.items():  # those that no agent would tell of
                 if inner not in known:
                     near = tuple(f"{key}.{one}" for one in findings.nearest(inner, _AGENT_KEYS))
-                    self.flaws.append(
-                        Flaw(value.data[inner].at, f"{key}.{inner}", "there is no such key", near)
-                    )
+                    self.flaws.append(Flaw(held.at, f"{key}.{inner}", "there is no such key", near))
         return value
 
     def agents(self, files: list[str]) -> tuple[dict[str, Agent], dict[str, PlacedValue]]:
@@ -204,7 +202,7 @@ class _Reading:
     def _laid(self, tree: PlacedValue) -> PlacedValue | None:
         """The agent's values over those of its profiles and the defaults; None where the chain of profiles is broken."""
         layers, seen = [tree], [""]
-        while (wish := layers[-1].data.get(EXTENDS)) is not None:
+        while (wish := layers[-1].keys.get(EXTENDS)) is not None:
             name = wish.data
             chain = " extends ".join([*seen[1:], str(name)])
             if name in seen:
@@ -218,8 +216,8 @@ class _Reading:
             seen.append(name)
             layers.append(self._profiles[name])
         if self._defaults is not None:
-            if EXTENDS in self._defaults.data:
-                at = self._defaults.data[EXTENDS].at
+            if EXTENDS in self._defaults.keys:
+                at = self._defaults.keys[EXTENDS].at
                 self.flaws.append(
                     Flaw(at, "defaults.extends", "defaults extend nothing; they would go in a circle")
                 )
@@ -228,7 +226,7 @@ class _Reading:
         values = layers.pop()
         while layers:
             values = documents.merged(values, layers.pop())
-        return values._replace(data={key: one for key, one in values.data.items() if key != EXTENDS})
+        return values._replace(data={key: one for key, one in values.keys.items() if key != EXTENDS})
 
     def _mapping(self, path: str) -> PlacedValue | None:
         try:

@@ -10,7 +10,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -20,6 +20,7 @@ MAX_BYTES = 256 * 1024
 MAX_DEPTH = 32
 MAX_VALUES = 20_000
 _TAG = "tag:yaml.org,2002:"
+Scalar = str | int | float | bool | None
 
 
 class Position(NamedTuple):
@@ -35,9 +36,14 @@ class Position(NamedTuple):
 class PlacedValue(NamedTuple):
     """`data`: a scalar, a list of PlacedValue, or a dict of them. `plain`: a scalar without quotes."""
 
-    data: Any
+    data: Scalar | list[PlacedValue] | dict[str, PlacedValue]
     at: Position
     plain: bool = False
+
+    @property
+    def keys(self) -> Mapping[str, PlacedValue]:
+        """What it holds by key; nothing where it is no dict."""
+        return self.data if isinstance(self.data, dict) else {}
 
 
 class Unusable(Exception):
@@ -148,7 +154,7 @@ class _NodeReader:
             found[name.value] = self.value(inner, whole, depth + 1, at)
         return found
 
-    def _scalar(self, node: ScalarNode, at: Position, key: str) -> Any:
+    def _scalar(self, node: ScalarNode, at: Position, key: str) -> Scalar:
         if node.tag == f"{_TAG}null" and not node.value:
             raise Unusable(at, "has no value; write null for none", key)
         tag = node.tag or ""
@@ -163,13 +169,13 @@ class _NodeReader:
 _KINDS = frozenset(["str", "int", "float", "bool", "null", "timestamp"])
 
 
-def resolved(text: str) -> Any:
+def resolved(text: str) -> Scalar:
     """What YAML makes of a plain scalar."""
     node = YAML(typ="safe", pure=True).compose(text) if re.fullmatch(r"[\w.+-]{1,40}", text) else None
     return scalar(text, node.tag or "") if isinstance(node, ScalarNode) else text
 
 
-def scalar(text: str, tag: str) -> Any:
+def scalar(text: str, tag: str) -> Scalar:
     """The value of a scalar with that tag; its text where that is no value of the kind."""
     try:
         match tag.removeprefix(_TAG):
@@ -187,7 +193,7 @@ def scalar(text: str, tag: str) -> Any:
     return text
 
 
-def plain(value: PlacedValue) -> Any:
+def plain(value: PlacedValue) -> object:
     """The value without its places."""
     match value.data:
         case dict():

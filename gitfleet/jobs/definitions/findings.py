@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -65,7 +65,8 @@ def of_validation(
                 at, before + key, "there is no such key", tuple(before + one for one in nearest(key, keys))
             )
         else:
-            yield Flaw(at, before + key if key else before.rstrip("."), _said(fault))
+            words = _said(fault["type"], fault["msg"], fault["input"], fault.get("ctx", {}))
+            yield Flaw(at, before + key if key else before.rstrip("."), words)
 
 
 def nearest(key: str, keys: list[str]) -> list[str]:
@@ -91,16 +92,15 @@ def _dotted(location: tuple[int | str, ...]) -> str:
     return key
 
 
-def _said(fault: Mapping[str, Any]) -> str:
-    facts = fault.get("ctx", {})
-    if fault["input"] is None and fault["type"] not in {"missing", "value_error"}:
+def _said(sort: str, words: str, value: object, facts: Mapping[str, object]) -> str:
+    if value is None and sort not in {"missing", "value_error"}:
         return "must not be null"
-    if fault["type"] in {"literal_error", "enum"}:
+    if sort in {"literal_error", "enum"}:
         known = re.findall(r"'([^']*)'", str(facts.get("expected", "")))
-        near = difflib.get_close_matches(str(fault["input"]), known, n=1, cutoff=0.6)
+        near = difflib.get_close_matches(str(value), known, n=1, cutoff=0.6)
         return f"must be one of {', '.join(known)}" + (f"; did you mean {near[0]}?" if near else "")
-    words = _FAULTS.get(fault["type"])
-    return fault["msg"].removeprefix("Value error, ") if words is None else words.format(**facts)
+    ours = _FAULTS.get(sort)
+    return words.removeprefix("Value error, ") if ours is None else ours.format(**facts)
 
 
 def keys_of(model: type[BaseModel], before: str = "") -> list[str]:
@@ -115,7 +115,7 @@ def keys_of(model: type[BaseModel], before: str = "") -> list[str]:
     return found
 
 
-def section(kind: Any) -> tuple[type[BaseModel] | None, bool]:
+def section(kind: object) -> tuple[type[BaseModel] | None, bool]:
     """The model inside of a type, and whether names stand between the two."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return kind, False

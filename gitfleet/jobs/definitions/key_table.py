@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import UnionType
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from pydantic.fields import FieldInfo
 
@@ -14,7 +14,7 @@ from gitfleet.jobs.definitions.schema import Section
 from gitfleet.jobs.words import AttemptOutcome
 
 _DURATION = "a duration: `30s`, `5m`, `2h`, or milliseconds"
-_KINDS: Mapping[Any, str] = {
+_KINDS: Mapping[object, str] = {
     values.Argv: "a command: a text, which is split as a shell splits words, or a list of words",
     values.Texts: "a text, or a list of texts",
     values.Paths: "a path, or a list of paths, in the repository",
@@ -66,26 +66,27 @@ def keys(section: type[Section], prefix: str = "") -> Iterator[FileKey]:
             yield from keys(inner, f"{prefix}{name}.{between}")
 
 
-def _inner(kind: Any) -> tuple[type[Section] | None, str]:
+def _inner(kind: object) -> tuple[type[Section] | None, str]:
     """The section that a key holds, and what stands between in a path."""
     bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     if isinstance(bare, type) and issubclass(bare, Section):
         return bare, ""
-    if kind not in _KINDS and isinstance(get_origin(kind), type) and issubclass(get_origin(kind), Mapping):
+    origin = get_origin(kind)
+    if kind not in _KINDS and isinstance(origin, type) and issubclass(origin, Mapping):
         found = get_args(kind)[1]
         if isinstance(found, type) and issubclass(found, Section):
             return found, "NAME."
     return None, ""
 
 
-def _without_none(kind: Any) -> Any:
+def _without_none(kind: object) -> object:
     if get_origin(kind) in {Union, UnionType}:
         kinds = [one for one in get_args(kind) if one is not type(None)]
         return kinds[0] if len(kinds) == 1 else kind
     return kind
 
 
-def _holds(kind: Any) -> str:
+def _holds(kind: object) -> str:
     if kind in _KINDS:
         return _KINDS[kind]
     match get_origin(kind):
@@ -100,7 +101,7 @@ def _holds(kind: Any) -> str:
     return "a list" if get_origin(kind) is tuple else "a value"
 
 
-def _default(info: FieldInfo, kind: Any) -> str:
+def _default(info: FieldInfo, kind: object) -> str:
     if info.is_required():
         return "must be there"
     value = info.get_default(call_default_factory=True)

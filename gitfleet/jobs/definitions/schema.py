@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -33,7 +33,7 @@ from gitfleet.jobs.definitions.values import (
 from gitfleet.jobs.words import AttemptOutcome
 
 
-def _wish(value: Any) -> Any:
+def _wish(value: object) -> object:
     return {"enabled": value} if isinstance(value, bool) else value
 
 
@@ -274,7 +274,7 @@ class Agent(Section):
         default=(), description="The program with its arguments; for codex and claude instead of theirs."
     )
     prompt: Words = Field(default="", description="What it is to do.")
-    options: Mapping[str, Any] = Field(
+    options: Mapping[str, object] = Field(
         default={}, description="Options of codex, claude or acp, such as `model`."
     )
     permissions: Permissions = Field(

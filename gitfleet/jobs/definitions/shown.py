@@ -24,17 +24,17 @@ _TIMES = {
 }
 
 
-def agent(found: Agent) -> dict[str, Any]:
+def agent(found: Agent) -> dict[str, object]:
     """One agent. Values in `env.set`, and passwords in addresses, are masked."""
     return _section(found)
 
 
-def fleet(found: FleetSettings) -> dict[str, Any]:
+def fleet(found: FleetSettings) -> dict[str, object]:
     """What holds for all of them."""
     return _section(found)
 
 
-def yaml(value: Mapping[str, Any]) -> str:
+def yaml(value: Mapping[str, object]) -> str:
     """The same as an agent file has it."""
     writer: Any = YAML(typ="safe", pure=True)
     writer.width, writer.default_flow_style, writer.sort_base_mapping_type_on_output = 4096, False, False
@@ -43,7 +43,7 @@ def yaml(value: Mapping[str, Any]) -> str:
     return stream.getvalue()
 
 
-def _literal(value: Any) -> Any:
+def _literal(value: object) -> object:
     """The same, with what would stand for a variable in a file written as one writes it there."""
     match value:
         case str():
@@ -55,9 +55,9 @@ def _literal(value: Any) -> Any:
     return value
 
 
-def _section(section: BaseModel) -> dict[str, Any]:
+def _section(section: BaseModel) -> dict[str, object]:
     """What is absent, or as empty as it is without a word, is left out."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for name, info in type(section).model_fields.items():
         value = getattr(section, name)
         default = info.get_default(call_default_factory=True)
@@ -66,12 +66,12 @@ def _section(section: BaseModel) -> dict[str, Any]:
         shown = _value(value, info)
         if shown != {} or value == {}:
             found[name] = shown
-    if "set" in found:
-        found["set"] = dict.fromkeys(found["set"], MASK)
+    if isinstance(known := found.get("set"), dict):
+        found["set"] = dict.fromkeys(known, MASK)
     return found
 
 
-def _value(value: Any, info: FieldInfo | None = None) -> Any:
+def _value(value: object, info: FieldInfo | None = None) -> object:
     match value:
         case BaseModel():
             return _section(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -38,7 +38,7 @@ def name(value: str) -> str:
     return value
 
 
-def _words(value: Any) -> Any:
+def _words(value: object) -> object:
     if isinstance(value, str):
         try:
             return tuple(shlex.split(value))
@@ -47,7 +47,7 @@ def _words(value: Any) -> Any:
     return value
 
 
-def _listed(value: Any) -> Any:
+def _listed(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
@@ -100,14 +100,14 @@ def _claim(value: str) -> str:
     return value
 
 
-def _lease(value: Any) -> int:
+def _lease(value: object) -> int:
     found = milliseconds(value, least=LEAST_LEASE)
     if found > LONGEST_LEASE:
         raise ValueError("is too long: at most a day")
     return found
 
 
-def _rhythm(value: Any) -> int:
+def _rhythm(value: object) -> int:
     return milliseconds(value, least=LEAST_INTERVAL)
 
 
@@ -136,7 +136,7 @@ def _api(value: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
-def _ruled(value: Any) -> Any:
+def _ruled(value: object) -> object:
     return {"default": value} if isinstance(value, str) else value
 
 

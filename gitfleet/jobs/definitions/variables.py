@@ -30,11 +30,13 @@ def filled(
                 data=[filled(one, environ, faults, f"{key}[{n}]") for n, one in enumerate(value.data)]
             )
         case str() if "${" in value.data:
-            return _filled(value, environ, faults, key)
+            return _filled(value, value.data, environ, faults, key)
     return value
 
 
-def _filled(value: PlacedValue, environ: Mapping[str, str], faults: list[Unusable], key: str) -> PlacedValue:
+def _filled(
+    value: PlacedValue, said: str, environ: Mapping[str, str], faults: list[Unusable], key: str
+) -> PlacedValue:
     used = False
 
     def put(found: re.Match[str]) -> str:
@@ -56,5 +58,5 @@ def _filled(value: PlacedValue, environ: Mapping[str, str], faults: list[Unusabl
         faults.append(Unusable(value.at, words, key))
         return ""
 
-    text = _REFERENCE.sub(put, value.data)
+    text = _REFERENCE.sub(put, said)
     return value._replace(data=resolved(text) if used and value.plain else text)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from gitfleet.base import processes
@@ -47,7 +47,7 @@ class _Client(NamedTuple):
     program: str
     settings: Callable[[Forge], dict[str, str]]
     listing: Callable[[Forge, HostRequest], Sequence[str]]
-    read: Callable[[Mapping[str, Any]], _Found]
+    read: Callable[[Mapping[str, object]], _Found]
     opening: Callable[[Forge, HostRequest], Sequence[str]]
 
 
@@ -76,8 +76,7 @@ def _known(client: _Client, forge: Forge, request: HostRequest, folder: str) -> 
     """The open request of the branch, else one of the very commit: that one was closed or merged, and is not opened again."""
     said = _ask(client, forge, client.listing(forge, request), folder)
     try:
-        rows: Any = json.loads(said)
-        found = [client.read(row) for row in rows]
+        found = [client.read(row) for row in json.loads(said)]
     except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
         raise HubRefused(f"The answer of {client.program} cannot be used: it is not as expected.") from error
     return _chosen([one for one in found if one.own], request)
@@ -109,13 +108,15 @@ def _ask(client: _Client, forge: Forge, arguments: Sequence[str], folder: str) -
     return done.stdout
 
 
-def _of_github(row: Mapping[str, Any]) -> _Found:
-    return _Found(str(row["url"]), row["headRefOid"], row["state"] == "OPEN", not row["isCrossRepository"])
+def _of_github(row: Mapping[str, object]) -> _Found:
+    return _Found(
+        str(row["url"]), str(row["headRefOid"]), row["state"] == "OPEN", not row["isCrossRepository"]
+    )
 
 
-def _of_gitlab(row: Mapping[str, Any]) -> _Found:
+def _of_gitlab(row: Mapping[str, object]) -> _Found:
     own = row["source_project_id"] == row["target_project_id"]
-    return _Found(str(row["web_url"]), row["sha"], row["state"] == "opened", own)
+    return _Found(str(row["web_url"]), str(row["sha"]), row["state"] == "opened", own)
 
 
 def _requests_of(forge: Forge) -> str:

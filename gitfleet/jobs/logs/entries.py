@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from gitfleet.base.text import one_line
 from gitfleet.codec import Struct
+from gitfleet.jobs import events
 from gitfleet.jobs.errors import ArgumentError
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -15,6 +14,8 @@ LEVELS = ("debug", "info", "warning", "error")
 FLEET = "fleet"
 _LONGEST = 500
 _SHOWN = 20
+_LEVELS: Mapping[str, str] = {"schedule:skipped": "warning", "job:failed": "error"}
+"""Of events that are more than information."""
 
 
 class LogEntry(Struct):
@@ -44,52 +45,66 @@ def rank(level: str) -> int:
     return LEVELS.index(level)
 
 
-def of_event(name: str, event: Any, at: int, *, since: int = 0, agent_name: str = "") -> LogEntry:
+def of_event(name: str, event: Struct, at: int, *, since: int = 0, agent_name: str = "") -> LogEntry:
     """What an event says in the log. `since`: when the manager started; `agent_name`: where the event itself has none."""
-    job = getattr(event, "job", None)
-    level, words = _WORDS.get(name, ("info", partial(_any, name)))
-    said = words(event) if name != "job:created" or event.job.created_at >= since else _found(event)
+    job = event.job if isinstance(event, events.JobCreated) else None
     return LogEntry(
         at,
-        level,
+        _LEVELS.get(name, "info"),
         name.partition(":")[0] if ":" in name else FLEET,
-        one_line(said, _LONGEST),
+        one_line(_words(name, event, since), _LONGEST),
         getattr(event, "agent_name", "") or (job.agent_name if job else "") or agent_name,
         getattr(event, "job_id", "") or (job.id if job else ""),
         name,
     )
 
 
-def _created(event: Any) -> str:
-    schedule = f", schedule {event.job.schedule_name}" if event.job.schedule_name else ""
-    return f"{event.job.id} created for {event.job.agent_name}{schedule}"
+def _words(name: str, event: Struct, since: int) -> str:
+    match event:
+        case events.ManagerStarted():
+            said = "started"
+        case events.ManagerStopped(reason=reason):
+            said = f"stopped{': ' if reason else ''}{reason}"
+        case events.ConfigReloaded(changes=changes):
+            said = _reloaded(changes)
+        case events.AgentStarted():
+            said = f"{event.agent_name} works on {event.job_id}"
+        case events.AgentStopped():
+            said = f"{event.agent_name} is done with {event.job_id}: {event.reason}"
+        case events.ScheduleTriggered():
+            said = f"{event.schedule_name} of {event.agent_name} made {event.job_id}"
+        case events.ScheduleSkipped():
+            counts = f" ({event.running} of {event.limit} jobs run)" if event.limit else ""
+            said = f"{event.schedule_name} of {event.agent_name} skipped: {event.reason}{counts}"
+        case _:
+            said = _of_job(event, since) or _any(name, event)
+    return said
 
 
-def _found(event: Any) -> str:
-    return f"{event.job.id} of {event.job.agent_name} was here: {event.job.status}"
+def _of_job(event: Struct, since: int) -> str:
+    match event:
+        case events.JobCreated(job=job) if job.created_at < since:
+            return f"{job.id} of {job.agent_name} was here: {job.status}"
+        case events.JobCreated(job=job):
+            schedule = f", schedule {job.schedule_name}" if job.schedule_name else ""
+            return f"{job.id} created for {job.agent_name}{schedule}"
+        case events.JobCompleted(result=result):
+            outcome = result.outcome if result else None
+            return f"{event.job_id} completed" + (f": {outcome}" if outcome else "")
+        case events.JobFailed():
+            return f"{event.job_id} failed: {event.error}"
+        case events.JobCancelled():
+            return f"{event.job_id} cancelled"
+    return ""
 
 
-def _completed(event: Any) -> str:
-    outcome = event.result.outcome if event.result else None
-    return f"{event.job_id} completed" + (f": {outcome}" if outcome else "")
+def _reloaded(changes: Sequence[str]) -> str:
+    shown = ", ".join(changes[:_SHOWN])
+    more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
+    return f"reloaded: {shown}{more}" if changes else "reloaded: nothing has changed"
 
 
-def _reloaded(event: Any) -> str:
-    shown = ", ".join(event.changes[:_SHOWN])
-    more = f" and {len(event.changes) - _SHOWN} more" if len(event.changes) > _SHOWN else ""
-    return f"reloaded: {shown}{more}" if event.changes else "reloaded: nothing has changed"
-
-
-def _schedule(event: Any) -> str:
-    return f"{event.schedule_name} of {event.agent_name}"
-
-
-def _skipped(event: Any) -> str:
-    counts = f" ({event.running} of {event.limit} jobs run)" if event.limit else ""
-    return f"{_schedule(event)} skipped: {event.reason}{counts}"
-
-
-def _any(name: str, event: Any) -> str:
+def _any(name: str, event: Struct) -> str:
     """An event in the words of its name and its fields: `needs_input: job job-…, agent tidy, text …`."""
     facts = [(one.name, getattr(event, one.name)) for one in event.FIELDS]
     said = [
@@ -98,21 +113,3 @@ def _any(name: str, event: Any) -> str:
         if isinstance(value, str | int) and value != ""
     ]
     return f"{name.rpartition(':')[2]}: {', '.join(said)}"
-
-
-_WORDS: Mapping[str, tuple[str, Callable[[Any], str]]] = {
-    "started": ("info", lambda _: "started"),
-    "stopped": ("info", lambda event: f"stopped{': ' if event.reason else ''}{event.reason}"),
-    "config:reloaded": ("info", _reloaded),
-    "agent:started": ("info", lambda event: f"{event.agent_name} works on {event.job_id}"),
-    "agent:stopped": (
-        "info",
-        lambda event: f"{event.agent_name} is done with {event.job_id}: {event.reason}",
-    ),
-    "schedule:triggered": ("info", lambda event: f"{_schedule(event)} made {event.job_id}"),
-    "schedule:skipped": ("warning", _skipped),
-    "job:created": ("info", _created),
-    "job:completed": ("info", _completed),
-    "job:failed": ("error", lambda event: f"{event.job_id} failed: {event.error}"),
-    "job:cancelled": ("info", lambda event: f"{event.job_id} cancelled"),
-}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import Any
 
 from gitfleet.base import clock
+from gitfleet.codec import Struct
 from gitfleet.jobs import events
 from gitfleet.jobs.events import Listeners
 from gitfleet.jobs.logs import entries
@@ -42,7 +42,7 @@ class EventLog:
         self._write("stopped", events.ManagerStopped(clock.milliseconds(), reason))
         self._journal.close()
 
-    def _write(self, name: str, event: Any) -> None:
+    def _write(self, name: str, event: Struct) -> None:
         entry = entries.of_event(
             name,
             event,

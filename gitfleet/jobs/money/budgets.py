@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitfleet.base import files
 from gitfleet.jobs.definitions.configuration import Configuration
@@ -182,7 +182,7 @@ def left(allowance: Allowance) -> float | None:
     return max(0.0, min(rest)) if rest else None
 
 
-def client_options(agent: Agent, allowance: Allowance | None) -> dict[str, Any]:
+def client_options(agent: Agent, allowance: Allowance | None) -> dict[str, object]:
     """The options of the agent's client: Claude Code holds itself to what is left of the money, too, by its own count."""
     options = dict(agent.options)
     most = left(allowance) if allowance and agent.adapter == "claude" else None

@@ -15,7 +15,7 @@ from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Many, Maybe, Shape, Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypeVar
+    from typing import TypeVar
 
     N = TypeVar("N", int, float)
 
@@ -27,8 +27,8 @@ _KEPT = 31
 
 
 class _Amount(Shape[float]):
-    def decode(self, raw: Any) -> float:
-        if type(raw) not in {int, float} or not 0 <= raw < 1e12:
+    def decode(self, raw: object) -> float:
+        if (type(raw) is not int and type(raw) is not float) or not 0 <= raw < 1e12:
             raise Broken("is no amount")
         return float(raw)
 

@@ -7,6 +7,7 @@ from gitfleet.codec import (
     JSON,
     TEXT,
     WHOLE,
+    Broken,
     Many,
     Maybe,
     One,
@@ -23,10 +24,6 @@ from gitfleet.jobs.records.delivery_record import Delivery, WorkBack
 from gitfleet.jobs.records.work_item import WorkItem
 from gitfleet.jobs.words import AttemptOutcome, JobStatus
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 OPEN = frozenset([JobStatus.PENDING, JobStatus.QUEUED, JobStatus.RUNNING])
 """What a job is before it has ended."""
 _LONG: Text[str] = Text(1 << 22)
@@ -36,14 +33,18 @@ _CUT: Text[str] = Text(1 << 16, cut=True)
 class _Status(Shape[JobStatus]):
     """A state of a job."""
 
-    def decode(self, raw: Any) -> JobStatus:
+    def decode(self, raw: object) -> JobStatus:
+        if not isinstance(raw, str):
+            raise Broken("a word was expected")
         return JobStatus(raw)
 
 
 class _Outcome(Shape[AttemptOutcome]):
     """An outcome of an attempt."""
 
-    def decode(self, raw: Any) -> AttemptOutcome:
+    def decode(self, raw: object) -> AttemptOutcome:
+        if not isinstance(raw, str):
+            raise Broken("a word was expected")
         return AttemptOutcome(raw)
 
 

@@ -11,12 +11,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 from gitfleet.base import clock, files
 from gitfleet.base.listening import Ear
 from gitfleet.base.watching import Bell
-from gitfleet.codec import replace
+from gitfleet.codec import Struct, replace
 from gitfleet.errors import FleetError
 from gitfleet.jobs import submission
 from gitfleet.jobs.definitions.configuration import Configuration
@@ -33,6 +33,7 @@ from gitfleet.jobs.sources.looking import Looked, SourceLooks
 from gitfleet.jobs.sources.task_desk import FreeTask, TaskDesk
 from gitfleet.jobs.words import SkipReason
 
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 CHECK_INTERVAL = 60_000
 """Milliseconds between two looks at most: the clock may have been moved."""
@@ -46,7 +47,7 @@ _KEPT = 30 * 86_400_000
 class Desk(Protocol):
     """What starts jobs: the dispatcher, of which this is all that schedules need."""
 
-    def call(self, function: Callable[..., _T], *args: Any) -> Awaitable[_T]:
+    def call(self, function: Callable[_P, _T], *args: _P.args, **options: _P.kwargs) -> Awaitable[_T]:
         """Do what blocks beside the event loop."""
 
     async def offer(self, job: JobRecord, keep: Callable[[], str], *, queues: bool = False) -> str:
@@ -67,7 +68,7 @@ class Ticker:
         store: JobStore,
         desk: Desk,
         configuration: Callable[[], Configuration],
-        tell: Callable[[str, Any], None],
+        tell: Callable[[str, Struct], None],
         log: logging.Logger,
         check_interval: int = CHECK_INTERVAL,
         tasks: TaskDesk | None = None,

@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 
 from gitfleet.base import clock, identity
+from gitfleet.codec import replace
 from gitfleet.jobs.adapters.runtimes import for_runtime
 from gitfleet.jobs.records import news
 from gitfleet.jobs.shepherd import endings, records, scoping
@@ -30,8 +31,6 @@ from gitfleet.jobs.words import AttemptOutcome, EndCause
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from gitfleet.jobs.adapters.results import AgentEvent
     from gitfleet.jobs.shepherd.outputs import AgentOutput
 
@@ -50,7 +49,7 @@ class WatchedAttempt:
         self._folder, self._spec, self._writer, self._bell = folder, spec, writer, bell
         self._adapter = for_runtime(spec.adapter, model=spec.model)
         self._recorder = Recorder(writer, self._adapter, self._heard, spec.setup)
-        self._state: dict[str, Any] = {"phase": "starting", "shepherd": os.getpid(), "marker": spec.marker}
+        self._state = AttemptState("starting", os.getpid(), marker=spec.marker)
         self.asked = False
         """Somebody has sent a signal to stop it."""
         self.answered = False
@@ -299,10 +298,10 @@ class WatchedAttempt:
         self._recorder.note("ended", f"it ended with {ended.words}: {outcome}", why=why, outcome=str(outcome))
         writer.sync()
         return EndRecord(
-            why, str(outcome), code=ended.code, signal=ended.signal, started=self._state["started"],
+            why, str(outcome), code=ended.code, signal=ended.signal, started=self._state.started,
             ended=self._ended, gone=clock.milliseconds(), result=result, killed=ladder.killed,
             error=error,
-            leftovers=ladder.leftovers, escaped=tuple(ladder.escaped(agent)), left=tuple(ladder.left),
+            leftovers=ladder.leftovers, escaped=ladder.escaped(agent), left=tuple(ladder.left),
             lines=writer.lines, bytes=writer.bytes, gaps=writer.gaps + bool(writer.untold),
             memory_limit=self._limited(), containers=self._boxes.left if self._boxes else (),
         )  # fmt: skip
@@ -310,7 +309,7 @@ class WatchedAttempt:
     def _limited(self) -> bool | None:
         """Whether the memory limit was in force; None where none was wished for."""
         wished = self._spec.scope is not None and self._spec.scope.memory is not None
-        return bool(self._state.get("memory_limit")) if wished else None
+        return bool(self._state.memory_limit) if wished else None
 
     def _heard(self, event: AgentEvent) -> None:
         if event.kind == "session" and event.facts.get("id"):
@@ -325,17 +324,16 @@ class WatchedAttempt:
         except (OSError, ValueError):
             return StopRequest()
 
-    def _set(self, **facts: Any) -> None:
+    def _set(self, **facts: object) -> None:
         if "phase" in facts:
             facts |= self._asking(str(facts["phase"]))
-        before = self._state.get("asked_at", 0)
-        if any(self._state.get(name) != value for name, value in facts.items()):
-            self._state.update(facts)
+        before, self._state = self._state, replace(self._state, **facts)
+        if self._state != before:
             self._save()
-        if self._spec.bell and before != self._state.get("asked_at", 0):
+        if self._spec.bell and self._state.asked_at != before.asked_at:
             news.ring(self._spec.bell)
 
-    def _asking(self, phase: str) -> dict[str, Any]:
+    def _asking(self, phase: str) -> dict[str, object]:
         """What the agent waits for, where it does."""
         if phase != "needs_input":
             self._asks, self._asked_at = "", 0
@@ -345,4 +343,4 @@ class WatchedAttempt:
 
     def _save(self) -> None:
         with suppress(OSError):  # a full disk: who asks is told by the lock and by the mark
-            records.save(self._folder, records.STATE, AttemptState(**self._state))
+            records.save(self._folder, records.STATE, self._state)

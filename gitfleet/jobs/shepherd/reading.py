@@ -10,8 +10,6 @@ from gitfleet.jobs.streams.writer import StreamWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from gitfleet.jobs.adapters.protocol import Adapter
     from gitfleet.jobs.adapters.results import AgentEvent
 
@@ -73,7 +71,7 @@ class Recorder:
                 break
         self._rest(output, clock.milliseconds())
 
-    def note(self, kind: str, text: str, **facts: Any) -> None:
+    def note(self, kind: str, text: str, **facts: object) -> None:
         """A line of our own."""
         self._writer.write("system", text.encode(), at=clock.milliseconds(), type=kind, event=facts or None)
 

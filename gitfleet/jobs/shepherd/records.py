@@ -25,7 +25,7 @@ from gitfleet.jobs.money.allowance import Allowance
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypeVar
+    from typing import TypeVar
 
     S = TypeVar("S", bound=Struct)
 
@@ -92,7 +92,7 @@ class Spec(Struct):
     marker: str = field(TEXT, default="")
     ends_escaped: bool = field(FLAG, default=True)
     scope: ScopeSpec | None = field(Maybe(One(ScopeSpec)), default=None)
-    brief: Any = field(JSON, default=None)
+    brief: object = field(JSON, default=None)
     setup: str = field(TEXT, default="")
     worktree: str = field(_LONG, default="")
     bell: str = field(_LONG, default="")
@@ -140,13 +140,20 @@ class StopRequest(Struct):
     grace: int | None = field(Maybe(WHOLE), default=None)
 
 
+class EscapedProcess(Struct):
+    """A process that had left the session of its agent, and whether it was ended."""
+
+    pid: int = field(WHOLE)
+    command: str = field(_LONG, default="")
+    ended: bool = field(FLAG, default=False)
+
+
 class EndRecord(Struct):
     """How an attempt ended. `why` is a word of `words.EndCause`; `code` or `signal` is the agent's own end (both None: it never ran).
 
     Times in milliseconds since 1970: `ended` is when the agent's process ended, `gone` when the rest of its processes had.
     `outcome` (a word of `words.AttemptOutcome`) and `result` are what came of it. `error` says what could not be
-    started. `leftovers` counts the processes of its session that it left; `escaped` are those that had left its session (pid, command,
-    whether they were ended); `left` are pids that would not end: while there are any, the worktree is not free.
+    started. `leftovers` counts the processes of its session that it left; `escaped` are those that had left its session; `left` are pids that would not end: while there are any, the worktree is not free.
     `lines`, `bytes`, `gaps` are of the stream. `killed`: TERM did not suffice.
     `containers` are those that could not be removed.
     """
@@ -162,7 +169,7 @@ class EndRecord(Struct):
     result: AgentResult | None = field(Maybe(One(AgentResult)), default=None)
     killed: bool = field(FLAG, default=False)
     leftovers: int = field(WHOLE, default=0)
-    escaped: tuple[Mapping[str, Any], ...] = field(Many(JSON), default=())
+    escaped: tuple[EscapedProcess, ...] = field(Many(One(EscapedProcess)), default=())
     left: tuple[int, ...] = field(Many(WHOLE), default=())
     lines: int = field(WHOLE, default=0)
     bytes: int = field(WHOLE, default=0)

@@ -11,8 +11,8 @@ import os
 import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from http.client import HTTPException
-from typing import Any, NamedTuple
+from http.client import HTTPException, HTTPResponse
+from typing import NamedTuple
 from urllib.error import HTTPError
 from urllib.parse import SplitResult, urljoin, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -37,7 +37,7 @@ _TOKEN_HINT = "Give the variable {} a token that may read issues and write their
 class _Answer(NamedTuple):
     """`value`: what its JSON holds; `next`: the address of the page after it, "" where it is the last."""
 
-    value: Any
+    value: object
     next: str = ""
     status: int = 200
 
@@ -50,7 +50,7 @@ class _Cached(NamedTuple):
 class _Stay(HTTPRedirectHandler):
     """Follows nothing: where the token goes is decided here."""
 
-    def redirect_request(self, *_: Any) -> None:
+    def redirect_request(self, *_: object) -> None:
         return None
 
 
@@ -63,7 +63,7 @@ class GitHubApi:
         self._opener = build_opener(_Stay)
         self._pages: OrderedDict[str, _Cached] = OrderedDict()
 
-    def pages(self, path: str) -> Iterator[Any]:
+    def pages(self, path: str) -> Iterator[object]:
         """What each page of a list holds, from the first on, as the server links them."""
         url, until, seen = urljoin(self._base, path), clock.elapsed() + TIME, set[str]()
         while url and url not in seen:
@@ -72,7 +72,7 @@ class GitHubApi:
             yield answer.value
             url = answer.next
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str) -> object:
         """What is at `path`; None where nothing is."""
         answer = self._asked("GET", urljoin(self._base, path), missing=True)
         return None if answer.status in {404, 410} else answer.value
@@ -186,10 +186,10 @@ class GitHubApi:
     def _words(self, data: bytes) -> str:
         """What the server says; never what we said."""
         try:
-            told: Any = json.loads(data)
-            words = str(told.get("message", ""))
-        except (ValueError, RecursionError, AttributeError):
-            words = ""
+            told: object = json.loads(data)
+        except (ValueError, RecursionError):
+            told = None
+        words = str(told.get("message", "")) if isinstance(told, dict) else ""
         token = os.environ.get(self._variable, "").strip()
         if token:
             words = words.replace(token, "***")
@@ -202,7 +202,7 @@ def _origin(parts: SplitResult) -> tuple[str, str, int] | None:
     return parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme]
 
 
-def _content(answer: Any, until: float) -> bytes:
+def _content(answer: HTTPResponse, until: float) -> bytes:
     """The body, as long as it is no larger and takes no longer than it may."""
     chunks, size = [], 0
     while chunk := answer.read1(1 << 16):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from gitfleet.base.text import display, one_line
@@ -98,7 +97,7 @@ class GitHubIssues:
             if other.casefold() in has - {label.casefold()}:
                 self._api.delete(f"{where}/labels/{quote(other, safe='')}")
 
-    def _issues(self, rows: Any) -> Iterator[FoundTask]:
+    def _issues(self, rows: object) -> Iterator[FoundTask]:
         if not isinstance(rows, list):
             raise SourceAway("GitHub's answer is not as expected: no list of issues.")
         for row in rows:
@@ -117,7 +116,7 @@ class GitHubIssues:
             )
 
 
-def _labels(row: Mapping[str, Any]) -> set[str]:
+def _labels(row: Mapping[str, object]) -> set[str]:
     """The names of an issue's labels, in lower case: GitHub makes no difference."""
     rows = row.get("labels")
     named = (

@@ -12,7 +12,6 @@ import logging
 import os
 import stat
 from collections.abc import Sequence
-from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -104,10 +103,11 @@ class TaskFolder:
     def _over(self, task: FoundTask) -> bool:
         """Whether its result file says that this very text has an end."""
         try:
-            told: Any = json.loads(files.read(self._result(task.ref)) or b"{}")
-            return told.get("version") == task.version and told.get("status") in {"done", "failed"}
-        except (ValueError, AttributeError, RecursionError):
+            told: object = json.loads(files.read(self._result(task.ref)) or b"{}")
+        except (ValueError, RecursionError):
             return False
+        known = told if isinstance(told, dict) else {}
+        return known.get("version") == task.version and known.get("status") in ("done", "failed")
 
     def _note(self, name: str, status: str, report: TaskReport) -> None:
         if not self._is_name(name):
@@ -145,7 +145,7 @@ def _content(path: str) -> bytes | None:
     return data
 
 
-def _parted(text: str) -> tuple[dict[str, Any], str]:
+def _parted(text: str) -> tuple[dict[str, object], str]:
     """The front matter, and what follows it; a front matter that cannot be read is part of the text."""
     lines = text.split("\n")
     if lines[0].rstrip() != _FENCE or _FENCE not in [line.rstrip() for line in lines[1:]]:

@@ -13,7 +13,7 @@ import json
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from json.encoder import encode_basestring as quoted
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 _SCAN = json.JSONDecoder().raw_decode  # without what `loads` does before and after it
 RAW = "raw"
@@ -28,7 +28,7 @@ class StreamLine(NamedTuple):
     source: str
     raw: bytes
     type: str = RAW
-    event: Mapping[str, Any] | None = None
+    event: Mapping[str, object] | None = None
     cut: bool = False
     end: int = 0
 
@@ -45,7 +45,7 @@ def encode(
     raw: bytes,
     *,
     type: str = RAW,
-    event: Mapping[str, Any] | None = None,
+    event: Mapping[str, object] | None = None,
     cut: bool = False,
 ) -> bytes:
     """The same from its parts."""

@@ -15,7 +15,7 @@ from gitfleet.jobs.streams.lines import RAW, encode, number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Self
+    from typing import Self
 
 _HEAD = 64
 _CHUNK = 1 << 16
@@ -43,7 +43,7 @@ class StreamWriter:
         *,
         at: int,
         type: str = RAW,
-        event: Mapping[str, Any] | None = None,
+        event: Mapping[str, object] | None = None,
         cut: bool = False,
     ) -> int:
         """Append one line; its number. Readers can see it when this returns. Never raises for what the disk refuses."""
@@ -58,7 +58,7 @@ class StreamWriter:
         *,
         at: int,
         type: str = RAW,
-        event: Mapping[str, Any] | None = None,
+        event: Mapping[str, object] | None = None,
         cut: bool = False,
     ) -> int:
         """The same, but it is written with the next `flush`: for many lines at once."""

@@ -13,9 +13,9 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from gitfleet.onhost import facts
+from gitfleet.onhost.acting.journal_line import Line
 from gitfleet.onhost.serving import OpRefused
 
 INTENT, STEP, OUTCOME = "intent", "step", "outcome"
@@ -39,11 +39,11 @@ class ActEntry:
     """What the journal says of one action. `steps` in order; `outcome` is None while nobody knows."""
 
     key: ActKey
-    intent: dict[str, Any]
-    steps: list[dict[str, Any]] = field(default_factory=list)
-    outcome: dict[str, Any] | None = None
+    intent: Line
+    steps: list[Line] = field(default_factory=list)
+    outcome: Line | None = None
 
-    def step(self, name: str) -> dict[str, Any] | None:
+    def step(self, name: str) -> Line | None:
         """The last step of that name."""
         return next((one for one in reversed(self.steps) if one.get("step") == name), None)
 
@@ -76,9 +76,9 @@ class ActJournal:
         """All that is written, by action, in the order of their first intents. Raises OpRefused."""
         return entries_of(os.pread(self._file, _MOST + 1, 0))
 
-    def write(self, kind: str, key: ActKey, **more: Any) -> dict[str, Any]:
+    def write(self, kind: str, key: ActKey, **more: object) -> Line:
         """Append a line. It is on the disk when this returns. Raises OSError: then the step must not be taken."""
-        line = {
+        line: Line = {
             "kind": kind,
             "plan_oid": key.plan_oid,
             "candidate_id": key.candidate_id,
@@ -145,10 +145,10 @@ def entries_of(raw: bytes) -> dict[ActKey, ActEntry]:
     return found
 
 
-def _line(raw: bytes) -> dict[str, Any] | None:
+def _line(raw: bytes) -> Line | None:
     """A line as it was written; None: the rest of one that a crash tore."""
     with contextlib.suppress(ValueError):
-        said = json.loads(raw)
+        said: object = json.loads(raw)
         if isinstance(said, Mapping) and {"kind", "plan_oid", "candidate_id", "action"} <= set(said):
             return dict(said)
     return None

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from gitfleet.onhost.acting.act_journal import ActKey
 from gitfleet.onhost.records import PAUSE, RENICE, TERMINATE, THROTTLE, Identity
@@ -54,7 +53,7 @@ class ActRequest:
     options: ActOptions = field(default_factory=ActOptions)
 
 
-def act_request(raw: Mapping[str, Any]) -> ActRequest:
+def act_request(raw: Mapping[str, object]) -> ActRequest:
     """The request that this JSON object is. Raises OpRefused."""
     return ActRequest(
         ActKey(_word(raw, "plan_oid", _OID), _word(raw, "candidate_id", _CANDIDATE), _action(raw)),
@@ -66,12 +65,12 @@ def act_request(raw: Mapping[str, Any]) -> ActRequest:
     )
 
 
-def session_id(raw: Mapping[str, Any]) -> str:
+def session_id(raw: Mapping[str, object]) -> str:
     """The scan of this host that a request is about. Raises OpRefused."""
     return _word(raw, "session_id", SESSION)
 
 
-def identities(raw: Any) -> tuple[Identity, ...]:
+def identities(raw: object) -> tuple[Identity, ...]:
     """Processes as a plan names them. Raises OpRefused: none, too many, or not in that form."""
     if not isinstance(raw, list) or not 0 < len(raw) <= _MOST_MEMBERS:
         raise OpRefused("bad-request", "the identities of the processes are missing")
@@ -81,13 +80,13 @@ def identities(raw: Any) -> tuple[Identity, ...]:
     return found
 
 
-def identity_row(identity: Identity) -> dict[str, Any]:
+def identity_row(identity: Identity) -> dict[str, object]:
     """An identity as JSON holds it."""
     exe = None if identity.exe is None else list(identity.exe)
     return {**vars(identity), "exe": exe}
 
 
-def candidate_ids(raw: Mapping[str, Any]) -> tuple[str, ...]:
+def candidate_ids(raw: Mapping[str, object]) -> tuple[str, ...]:
     """The candidates that a request names; none: all. Raises OpRefused."""
     said = raw.get("candidate_ids", [])
     if not isinstance(said, list) or len(said) > _MOST_MEMBERS:
@@ -95,12 +94,12 @@ def candidate_ids(raw: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(_word({"candidate_id": one}, "candidate_id", _CANDIDATE) for one in said)
 
 
-def plan_oid(raw: Mapping[str, Any]) -> str:
+def plan_oid(raw: Mapping[str, object]) -> str:
     """The plan that a request is about. Raises OpRefused."""
     return _word(raw, "plan_oid", _OID)
 
 
-def _identity(raw: Any) -> Identity:
+def _identity(raw: object) -> Identity:
     if not isinstance(raw, Mapping):
         raise OpRefused("bad-request", "an identity is no object")
     exe = raw.get("exe")
@@ -117,7 +116,7 @@ def _identity(raw: Any) -> Identity:
     )
 
 
-def _options(raw: Any) -> ActOptions:
+def _options(raw: object) -> ActOptions:
     if not isinstance(raw, Mapping):
         raise OpRefused("bad-request", "options is no object")
     protect = raw.get("protect", [])
@@ -138,33 +137,33 @@ def _options(raw: Any) -> ActOptions:
     )
 
 
-def _table(raw: Mapping[str, Any], name: str) -> dict[str, str]:
+def _table(raw: Mapping[str, object], name: str) -> dict[str, str]:
     found = raw.get(name, {})
     if not isinstance(found, Mapping) or len(found) > _MOST_SESSIONS:
         raise OpRefused("bad-request", f"{name} is no table")
     return {_text(key, name): _text(value, name) for key, value in found.items()}
 
 
-def _action(raw: Mapping[str, Any]) -> str:
+def _action(raw: Mapping[str, object]) -> str:
     if raw.get("action") not in DOABLE:
         raise OpRefused("bad-request", "there is no such action")
     return str(raw["action"])
 
 
-def _word(raw: Mapping[str, Any], name: str, form: re.Pattern[str]) -> str:
+def _word(raw: Mapping[str, object], name: str, form: re.Pattern[str]) -> str:
     value = raw.get(name)
     if not isinstance(value, str) or not form.fullmatch(value):
         raise OpRefused("bad-request", f"{name} is missing, or not in its form")
     return value
 
 
-def _text(value: Any, name: str) -> str:
+def _text(value: object, name: str) -> str:
     if not isinstance(value, str) or len(value) > 1024 or "\0" in value:
         raise OpRefused("bad-request", f"{name} is no short text")
     return value
 
 
-def _number(raw: Mapping[str, Any], name: str, default: float | None, least: float, most: float) -> float:
+def _number(raw: Mapping[str, object], name: str, default: float | None, least: float, most: float) -> float:
     value = raw.get(name, default)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
         raise OpRefused("bad-request", f"{name} is no number from {least:g} to {most:g}")
@@ -177,9 +176,9 @@ def _whole(value: float) -> int:
     return value
 
 
-def _inode(value: Any) -> int:
+def _inode(value: object) -> int:
     return _whole(_number({"inode": value}, "inode", None, 0, 1 << 64))
 
 
-def _maybe_inode(value: Any) -> int | None:
+def _maybe_inode(value: object) -> int | None:
     return None if value is None else _inode(value)

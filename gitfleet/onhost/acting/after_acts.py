@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TypedDict
 
 from gitfleet.onhost import facts
 from gitfleet.onhost.acting import act_journal, sighting
 from gitfleet.onhost.acting.act_journal import STEP, ActEntry, ActJournal
 from gitfleet.onhost.acting.act_request import identities
+from gitfleet.onhost.acting.journal_line import number, text
 from gitfleet.onhost.acting.pausing import resume
 from gitfleet.onhost.acting.performing import copies_of
 from gitfleet.onhost.acting.slowing import unslow
@@ -18,22 +19,55 @@ GONE, RUNNING, PAUSED, RESPAWNED = "gone", "running", "paused", "respawned"
 UNDONE, CANNOT, NOTHING = "undone", "cannot", "nothing"
 
 
-def journal_rows(folder: str) -> list[dict[str, Any]]:
+class JournalRow(TypedDict):
+    """An action of a scan's journal. `at` and `paused_until`: seconds since 1970."""
+
+    plan: str
+    plan_oid: str
+    candidate_id: str
+    action: str
+    at: float
+    steps: list[str]
+    outcome: str | None
+    detail: str
+    paused_until: float | None
+
+
+class NowPart(TypedDict):
+    """What is there now: the word, those that live, and their new copies."""
+
+    now: str
+    running: list[int]
+    respawned: list[int]
+
+
+class VerifiedRow(JournalRow, NowPart):
+    """An action, and what is there now."""
+
+
+class UndoneRow(JournalRow):
+    """An action, and what came of taking it back."""
+
+    undo: str
+
+
+def journal_rows(folder: str) -> list[JournalRow]:
     """Every action of a scan's journal: what was intended, how far it came, and the outcome (None: nobody knows). Raises OpRefused."""
     return [_row(entry) for entry in act_journal.read(folder).values()]
 
 
-def verify_rows(folder: str) -> list[dict[str, Any]]:
+def verify_rows(folder: str) -> list[VerifiedRow]:
     """The same, with what is there now: `now` is gone, running, paused or respawned. Changes nothing. Raises OpRefused."""
     return [{**_row(entry), **_now(entry)} for entry in act_journal.read(folder).values()]
 
 
-def undo(folder: str, plan_oid: str, candidate_ids: Iterable[str]) -> list[dict[str, Any]]:
+def undo(folder: str, plan_oid: str, candidate_ids: Iterable[str]) -> list[UndoneRow]:
     """Take back what a plan has done to these candidates (none named: to all). Raises OpRefused. Safe to repeat.
 
     `undo` of a row is undone (also where it was undone before: who asked may not have heard of it), cannot (an end cannot be taken back; a nice value not by every user), gone, or nothing.
     """
-    wanted, rows = set(candidate_ids), []
+    wanted = set(candidate_ids)
+    rows: list[UndoneRow] = []
     with ActJournal(folder) as journal:
         for entry in journal.entries().values():
             key = entry.key
@@ -76,7 +110,7 @@ def _living(entry: ActEntry) -> list[int]:
     return [one.pid for one in known if one.boot == boot and sighting.alive(one.pid, one.start)]
 
 
-def _now(entry: ActEntry) -> dict[str, Any]:
+def _now(entry: ActEntry) -> NowPart:
     living = _living(entry)
     copies = copies_of(entry) if not living and entry.intent.get("likeness") else []
     states = [found.state for found in map(sighting.line, living) if found is not None]
@@ -86,17 +120,17 @@ def _now(entry: ActEntry) -> dict[str, Any]:
     return {"now": word, "running": living, "respawned": copies}
 
 
-def _row(entry: ActEntry) -> dict[str, Any]:
+def _row(entry: ActEntry) -> JournalRow:
     outcome = entry.outcome or {}
     stop = entry.step("about-stop") or {}
     return {
-        "plan": entry.intent.get("plan", ""),
+        "plan": text(entry.intent.get("plan", "")),
         "plan_oid": entry.key.plan_oid,
         "candidate_id": entry.key.candidate_id,
         "action": entry.key.action,
-        "at": entry.intent.get("at", 0),
+        "at": number(entry.intent.get("at", 0)),
         "steps": [str(one.get("step", "")) for one in entry.steps],
-        "outcome": outcome.get("outcome"),
-        "detail": outcome.get("detail", ""),
-        "paused_until": stop.get("until") if entry.paused else None,
+        "outcome": None if entry.outcome is None else text(entry.outcome.get("outcome")),
+        "detail": text(outcome.get("detail", "")),
+        "paused_until": number(stop.get("until")) if entry.paused else None,
     }

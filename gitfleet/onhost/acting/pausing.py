@@ -15,6 +15,7 @@ from gitfleet.onhost.acting import programs, sighting
 from gitfleet.onhost.acting.act_journal import STEP, ActEntry, ActJournal, ActKey, read
 from gitfleet.onhost.acting.act_request import identities
 from gitfleet.onhost.acting.grip import Grip, GroupGrip
+from gitfleet.onhost.acting.journal_line import pair, pairs, whole, wholes
 from gitfleet.onhost.acting.muster import Muster
 from gitfleet.onhost.acting.work_order import DONE, FAILED, SKIPPED, ActEnd, WorkOrder
 from gitfleet.onhost.serving import OpRefused
@@ -62,7 +63,7 @@ def _stopped(order: WorkOrder, crowd: Muster) -> ActEnd:
 def resume(journal: ActJournal, entry: ActEntry, why: str) -> tuple[int, int]:
     """Let go on what this pause has stopped. Answers how many did, and how many of it are no more. Safe to repeat."""
     noted = entry.step("about-stop") or {}
-    held = [(int(pid), int(start)) for pid, start in noted.get("held", [])]
+    held = pairs(noted, "held")
     if any(one.boot != facts.boot() for one in identities(entry.intent.get("identities"))):
         return 0, len(held)
     stopped, gone = 0, 0
@@ -74,9 +75,9 @@ def resume(journal: ActJournal, entry: ActEntry, why: str) -> tuple[int, int]:
     for pid, start in _joined(entry):
         stopped += not _runs(pid, start) and _send(pid, start, signal.SIGCONT)
     entry.steps.append(journal.write(STEP, entry.key, step="continued", why=why))
-    pid, start = noted.get("keeper", (0, 0))
+    pid, start = pair(noted.get("keeper", [0, 0]))
     if pid not in {0, os.getpid()}:
-        _send(int(pid), int(start), signal.SIGTERM)
+        _send(pid, start, signal.SIGTERM)
     return stopped, gone
 
 
@@ -104,12 +105,13 @@ def keep(folder: str, key: ActKey, held: Iterable[tuple[int, int]], seconds: flo
 
 def _joined(entry: ActEntry) -> list[tuple[int, int]]:
     """Children that were born while the signal was on its way: in the same group, stopped, and not named in the step."""
-    pgid = int(entry.intent.get("pgid", 0))
+    pgid = whole(entry.intent.get("pgid", 0))
     named = {one.pid for one in identities(entry.intent.get("identities"))}
     step = entry.step("about-stop") or {}
-    named |= {int(pid) for pid, _ in step.get("held", [])} | {int(pid) for pid in step.get("before", [])}
+    held = pairs(step, "held")
+    named |= {pid for pid, _ in held} | set(wholes(step.get("before", [])))
     found: list[tuple[int, int]] = []
-    if pgid > 1 and any(sighting.alive(int(pid), int(start)) for pid, start in step.get("held", [])):
+    if pgid > 1 and any(sighting.alive(pid, start) for pid, start in held):
         found = [
             (one.pid, one.start) for one in sighting.lines() if one.pgid == pgid and one.pid not in named
         ]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Container, Mapping
-from typing import Any
 
 from gitfleet.onhost.acting import sighting
 from gitfleet.onhost.acting.act_journal import INTENT, OUTCOME, ActEntry, ActJournal, alone
-from gitfleet.onhost.acting.act_request import ActRequest, identity_row
+from gitfleet.onhost.acting.act_request import ActRequest, identities, identity_row
 from gitfleet.onhost.acting.gates import GateQuestion, closed, look_at_gates
 from gitfleet.onhost.acting.grip import group_members
+from gitfleet.onhost.acting.journal_line import Line, texts, whole
 from gitfleet.onhost.acting.muster import Muster, Seen, muster
 from gitfleet.onhost.acting.pausing import pause
 from gitfleet.onhost.acting.slowing import renice, throttle
@@ -41,7 +40,7 @@ def perform(
     folder: str,
     gone: Callable[[float], bool],
     scanned: Container[Seen] = frozenset(),
-) -> dict[str, Any]:
+) -> Line:
     """The outcome of an action, as the wire has it. `scanned` are the processes that the scan saw. Raises OpRefused (nothing was done), ActInterrupted (no outcome yet)."""
     with ActJournal(folder) as journal:
         entry = journal.entries().get(request.key)
@@ -56,7 +55,7 @@ def perform(
 def _done_now(
     request: ActRequest, entry: ActEntry | None, journal: ActJournal, gone: Callable[[float], bool], folder: str,
     scanned: Container[Seen],
-) -> dict[str, Any]:  # fmt: skip
+) -> Line:  # fmt: skip
     if entry is None:
         entry = ActEntry(request.key, journal.write(INTENT, request.key, **_intent(request)))
     order = WorkOrder(request, entry, journal, gone, folder, scanned)
@@ -109,7 +108,7 @@ def _without_them(order: WorkOrder) -> ActEnd:
     return ActEnd(DONE, "it had ended when it was looked at")
 
 
-def _intent(request: ActRequest) -> dict[str, Any]:
+def _intent(request: ActRequest) -> Line:
     """What is kept of a request: whom it means, and what they are like, so that a new copy is known as one."""
     return {
         "plan": request.plan,
@@ -133,8 +132,8 @@ def _copies(order: WorkOrder) -> list[int]:
 
 def copies_of(entry: ActEntry) -> list[int]:
     """Processes that began after the intent was written, and have program, words and folder of one that was meant."""
-    like, newest = set(entry.intent.get("likeness", [])), int(entry.intent.get("newest", 0))
-    meant = {int(one["pid"]) for one in entry.intent.get("identities", [])}
+    like, newest = set(texts(entry.intent, "likeness")), whole(entry.intent.get("newest", 0))
+    meant = {one.pid for one in identities(entry.intent.get("identities"))}
     found = []
     for one in sighting.lines():
         seen = sighting.look(one.pid) if one.start > newest and one.pid not in meant else None
@@ -148,12 +147,6 @@ def _likeness(identity: Identity) -> str | None:
     return None if seen is None or seen.identity != identity else sighting.likeness(seen)
 
 
-def _answer(outcome: Mapping[str, Any]) -> dict[str, Any]:
+def _answer(outcome: Line) -> Line:
     names = ("candidate_id", "action", "outcome", "detail", "left", "respawned", "gates", "at", "until")
     return {name: outcome[name] for name in names if name in outcome}
-
-
-def pause_between(seconds: float) -> bool:
-    """A `gone` for one who never leaves: waits, and says no."""
-    time.sleep(seconds)
-    return False

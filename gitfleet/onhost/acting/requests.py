@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 
 from gitfleet.onhost import state
 from gitfleet.onhost.acting import act_request, after_acts
@@ -48,10 +49,18 @@ def undo(request: Body, tell: Tell) -> Body:
 def _scanned(session_id: str) -> set[tuple[int, int, str]]:
     """Number, start and boot of all processes that a scan of this host saw. A plan was made of it, and it is kept here."""
     try:
-        found = [one["identity"] for one in state.read(session_id, state.SNAPSHOT)["processes"]]
-        return {(one["pid"], one["start"], one["boot"]) for one in found}
+        found = state.read(session_id, state.SNAPSHOT)
+        rows = found.get("processes") if isinstance(found, dict) else None
+        return {_seen(one) for one in rows or ()}
     except (state.BadSessionId, OSError, ValueError, KeyError, TypeError):
         raise OpRefused("no-scan", "this host has no such scan") from None
+
+
+def _seen(row: Mapping[str, Mapping[str, object]]) -> tuple[int, int, str]:
+    pid, start, boot = (row["identity"][name] for name in ("pid", "start", "boot"))
+    if not (isinstance(pid, int) and isinstance(start, int) and isinstance(boot, str)):
+        raise TypeError
+    return pid, start, boot
 
 
 def _folder(request: Body) -> str:

@@ -10,32 +10,68 @@ import contextlib
 import os
 import resource
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 from gitfleet.onhost.acting import sighting
+from gitfleet.onhost.acting.journal_line import Line, table, text, whole, wholes
 from gitfleet.onhost.acting.muster import Muster
 from gitfleet.onhost.acting.work_order import DONE, FAILED, SKIPPED, ActEnd, WorkOrder
 from gitfleet.onhost.records import HostProcess
 
 _CGROUPS = "/sys/fs/cgroup"
 _PERIOD = 100_000
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class SpeedBefore:
+    """How fast they were: what is noted before a change. One of these has something: nice values of `autogroups` by a member's pid,
+    nice values of `threads`, `cores` of threads (each by `pid:start:tid`), or the `limit` of a `cgroup`.
+    """
+
+    autogroups: Mapping[str, int] = field(default_factory=dict)
+    threads: Mapping[str, int] = field(default_factory=dict)
+    cores: Mapping[str, list[int]] = field(default_factory=dict)
+    cgroup: str = ""
+    limit: str = ""
+
+    def noted(self) -> Line:
+        """As the journal keeps it."""
+        if self.cgroup:
+            return {"cgroup": self.cgroup, "max": self.limit}
+        named = {"autogroups": self.autogroups, "threads": self.threads, "cores": self.cores}
+        return {name: value for name, value in named.items() if value}
+
+
+def _before(noted: Line) -> SpeedBefore:
+    """What the journal has. Raises OpRefused: it is in no form of ours."""
+    return SpeedBefore(
+        {pid: whole(nice) for pid, nice in table(noted, "autogroups").items()},
+        {thread: whole(nice) for thread, nice in table(noted, "threads").items()},
+        {thread: wholes(mask) for thread, mask in table(noted, "cores").items()},
+        text(noted.get("cgroup", "")),
+        text(noted.get("max", "")),
+    )
 
 
 def renice(order: WorkOrder, crowd: Muster) -> ActEnd:
     """Give them a higher nice value: by autogroup where that counts and the whole session is theirs, else each of their threads."""
     nice = order.request.options.nice
-    if order.entry.step("about-renice") is None:
+    noted = order.entry.step("about-renice")
+    if noted is None:
         groups = autogroups(crowd.members)
-        before: dict[str, Any] = (
-            {"autogroups": groups} if groups else {"threads": _thread_values(crowd, _nice_of)}
+        before = (
+            SpeedBefore(autogroups=groups) if groups else SpeedBefore(threads=_thread_values(crowd, _nice_of))
         )
-        order.around("renice", lambda: _set_nice(before, nice), **before)
+        order.around("renice", lambda: _set_nice(before, nice), **before.noted())
     else:
-        before = dict(order.entry.step("about-renice") or {})
-    by_group = "autogroups" in before
+        before = _before(noted)
+    by_group = bool(before.autogroups)
     slow = (
-        all(_autogroup_nice(int(pid)) == nice for pid in before["autogroups"])
+        all(_autogroup_nice(int(pid)) == nice for pid in before.autogroups)
         if by_group
         else all(value >= nice for value in _thread_values(crowd, _nice_of).values())
     )
@@ -47,19 +83,21 @@ def renice(order: WorkOrder, crowd: Muster) -> ActEnd:
 
 def throttle(order: WorkOrder, crowd: Muster) -> ActEnd:
     """Leave them a part of one core: by their own control group where it is the user's and holds nobody else, else one core for all."""
-    before = dict(order.entry.step("about-throttle") or {})
-    if not before:
+    noted = order.entry.step("about-throttle")
+    if noted is None:
         folder = own_cgroup(crowd.members)
         cores = _thread_values(crowd, _cores_of)
         if not folder and all(len(mask) < 2 for mask in cores.values()):
             return ActEnd(SKIPPED, "they have one core only already")
-        limit = _read(f"{folder}/cpu.max") if folder else None
+        limit = (_read(f"{folder}/cpu.max") or "") if folder else ""
         if folder and _is_tighter(limit, order.request.options.share):
             return ActEnd(SKIPPED, "their control group has no more of a core already")
-        before = {"cgroup": folder, "max": limit} if folder else {"cores": cores}
-        order.around("throttle", lambda: _set_limit(before, order.request.options.share), **before)
-    if before.get("cgroup"):
-        held = _read(f"{before['cgroup']}/cpu.max") != before["max"]
+        before = SpeedBefore(cgroup=folder, limit=limit) if folder else SpeedBefore(cores=cores)
+        order.around("throttle", lambda: _set_limit(before, order.request.options.share), **before.noted())
+    else:
+        before = _before(noted)
+    if before.cgroup:
+        held = _read(f"{before.cgroup}/cpu.max") != before.limit
         return ActEnd(DONE if held else FAILED, "its control group has a part of one core")
     held = all(len(mask) <= 1 for mask in _thread_values(crowd, _cores_of).values())
     return ActEnd(
@@ -67,27 +105,21 @@ def throttle(order: WorkOrder, crowd: Muster) -> ActEnd:
     )
 
 
-def unslow(before: Mapping[str, Any]) -> bool:
+def unslow(noted: Line) -> bool:
     """Give back what `about-renice` or `about-throttle` has noted. False: it cannot be given back (all of it, or a part)."""
+    before = _before(noted)
     done = True
-    for pid, value in before.get("autogroups", {}).items():
-        done = _write_autogroup(int(pid), int(value)) and done
-    for thread, value in before.get("threads", {}).items():
-        done = (
-            _each_thread(thread, lambda tid, nice=int(value): os.setpriority(os.PRIO_PROCESS, tid, nice))
-            and done
-        )
-    if before.get("cgroup"):
-        done = _write(f"{before['cgroup']}/cpu.max", str(before["max"])) and done
-    if before.get("cores"):
-        whole = {core for mask in before["cores"].values() for core in mask}
-        for pid, start in _processes(before["cores"]):
-            for tid in _tasks(pid, start):
-                mask = before["cores"].get(f"{pid}:{start}:{tid}", sorted(whole))
-                done = (
-                    _each_thread(f"{pid}:{start}:{tid}", lambda one, m=mask: os.sched_setaffinity(one, m))
-                    and done
-                )
+    for leader, nice in before.autogroups.items():
+        done = _write_autogroup(int(leader), nice) and done
+    for thread, nice in before.threads.items():
+        done = _each_thread(thread, partial(_set_nice_of, nice)) and done
+    if before.cgroup:
+        done = _write(f"{before.cgroup}/cpu.max", before.limit) and done
+    every = sorted({core for mask in before.cores.values() for core in mask})
+    for pid, start in _processes(before.cores):
+        for tid in _tasks(pid, start):
+            thread = f"{pid}:{start}:{tid}"
+            done = _each_thread(thread, partial(_set_cores_of, before.cores.get(thread, every))) and done
     return done
 
 
@@ -147,23 +179,23 @@ def _is_tighter(limit: str | None, share: float) -> bool:
         return True
 
 
-def _set_nice(before: Mapping[str, Any], nice: int) -> None:
-    for pid in before.get("autogroups", {}):
+def _set_nice(before: SpeedBefore, nice: int) -> None:
+    for pid in before.autogroups:
         _write_autogroup(int(pid), nice)
-    for thread, value in before.get("threads", {}).items():
-        if int(value) < nice:
-            _each_thread(thread, lambda tid: os.setpriority(os.PRIO_PROCESS, tid, nice))
+    for thread, value in before.threads.items():
+        if value < nice:
+            _each_thread(thread, partial(_set_nice_of, nice))
 
 
-def _set_limit(before: Mapping[str, Any], share: float) -> None:
-    if before.get("cgroup"):
-        _write(f"{before['cgroup']}/cpu.max", f"{int(share * _PERIOD)} {_PERIOD}")
+def _set_limit(before: SpeedBefore, share: float) -> None:
+    if before.cgroup:
+        _write(f"{before.cgroup}/cpu.max", f"{int(share * _PERIOD)} {_PERIOD}")
         return
-    for thread, mask in before["cores"].items():
-        _each_thread(thread, lambda tid, core=mask[-1]: os.sched_setaffinity(tid, {core}))
+    for thread, mask in before.cores.items():
+        _each_thread(thread, partial(_set_cores_of, mask[-1:]))
 
 
-def _thread_values(crowd: Muster, ask: Any) -> dict[str, Any]:
+def _thread_values(crowd: Muster, ask: Callable[[int], _T]) -> dict[str, _T]:
     """A value of each thread of each member, by `pid:start:tid`."""
     found = {}
     for pid, start in crowd.held:
@@ -173,7 +205,7 @@ def _thread_values(crowd: Muster, ask: Any) -> dict[str, Any]:
     return found
 
 
-def _each_thread(thread: str, change: Any) -> bool:
+def _each_thread(thread: str, change: Callable[[int], None]) -> bool:
     """Change one thread, if it is still that one. One that has ended needs nothing."""
     pid, start, tid = map(int, thread.split(":"))
     if not sighting.alive(pid, start) or not os.path.exists(f"/proc/{pid}/task/{tid}"):
@@ -200,6 +232,14 @@ def _tasks(pid: int, start: int) -> list[int]:
 
 def _nice_of(tid: int) -> int:
     return os.getpriority(os.PRIO_PROCESS, tid)
+
+
+def _set_nice_of(nice: int, tid: int) -> None:
+    os.setpriority(os.PRIO_PROCESS, tid, nice)
+
+
+def _set_cores_of(cores: Iterable[int], tid: int) -> None:
+    os.sched_setaffinity(tid, cores)
 
 
 def _cores_of(tid: int) -> list[int]:

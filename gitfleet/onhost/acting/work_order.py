@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
-from typing import Any
 
 from gitfleet.onhost.acting.act_journal import STEP, ActEntry, ActJournal
 from gitfleet.onhost.acting.act_request import ActRequest
+from gitfleet.onhost.acting.journal_line import Line
 from gitfleet.onhost.acting.muster import Seen
 from gitfleet.onhost.records import SafetyGate
 
 DONE, GONE_BEFORE, FAILED, SURVIVED, SKIPPED = "done", "gone-before", "failed", "survived", "skipped"
 REFUSED_IDENTITY, REFUSED_GATE = "refused-identity", "refused-gate"
-OUTCOMES = (DONE, GONE_BEFORE, REFUSED_IDENTITY, REFUSED_GATE, FAILED, SURVIVED, SKIPPED)
 
 
 class ActInterrupted(Exception):
@@ -28,7 +27,7 @@ class ActEnd:
     detail: str = ""
     left: list[int] = field(default_factory=list)
     gates: tuple[SafetyGate, ...] = ()
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: Line = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -42,11 +41,11 @@ class WorkOrder:
     folder: str
     scanned: Container[Seen] = frozenset()
 
-    def write(self, step: str, **facts: Any) -> None:
+    def write(self, step: str, **facts: object) -> None:
         """Write a step down; it is on the disk when this returns."""
         self.entry.steps.append(self.journal.write(STEP, self.request.key, step=step, **facts))
 
-    def around(self, step: str, effect: Callable[[], object], **facts: Any) -> None:
+    def around(self, step: str, effect: Callable[[], object], **facts: object) -> None:
         """Take a step, written down before and after. Raises ActInterrupted before it is begun, if who asked has left."""
         if self.gone(0):
             raise ActInterrupted

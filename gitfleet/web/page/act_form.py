@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from gitfleet.base import shellwords
 from gitfleet.codec import Struct
@@ -48,7 +48,7 @@ class ActForm(Struct):
     verb: str
     says: Sequence[str]
     path: str
-    fixed: Mapping[str, Any]
+    fixed: Mapping[str, object]
     argv: Sequence[str]
     done: str
     fields: Sequence[ActField] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeVar
 
 from gitfleet.base.text import counted
 from gitfleet.codec import Struct, replace
@@ -33,6 +33,7 @@ _TIGHT = 0.8
 _LINES = 200
 UNKNOWN = "not known"
 _SECOND = 1000
+_N = TypeVar("_N", int, float)
 
 
 class CostWords(Struct):
@@ -170,7 +171,7 @@ def cost_words(spent: JobSpending) -> CostWords:
     return CostWords(UNKNOWN if spent.gaps else "")
 
 
-def _of(amount: float | None, limit: float, say: Callable[[Any], str], gap: str) -> CostWords:
+def _of(amount: _N | None, limit: _N, say: Callable[[_N], str], gap: str) -> CostWords:
     if amount is None:
         return CostWords(f"{UNKNOWN if gap else 'nothing'} of {say(limit)}", 0.0)
     share = min(1.0, amount / limit) if limit else 1.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from gitfleet.codec import Struct
 from gitfleet.fleet.fleet import Fleet
@@ -41,7 +40,7 @@ class Page(Struct):
     name: str
     key: str
     title: str
-    look: Callable[[Fleet, PageQuery], Any]
+    look: Callable[[Fleet, PageQuery], object]
     asks: Sequence[str] = ()
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
-from typing import Any
 
 import jinja2
 
@@ -33,20 +32,20 @@ class Rendered:
     """What was rendered of one template, by row: a row that is the same again is not rendered again."""
 
     def __init__(self, template: str) -> None:
-        self._module: Any = _environment().get_template(f"{template}.html").module
+        self._module = _environment().get_template(f"{template}.html").module
         names = [name for name in vars(self._module) if name.startswith((BLOCK, ROW))]
         self._blocks = [name.removeprefix(BLOCK) for name in names if name.startswith(BLOCK)]
         self._lists = [name.removeprefix(ROW) for name in names if name.startswith(ROW)]
-        self._rows: dict[str, tuple[Any, str]] = {}
+        self._rows: dict[str, tuple[object, str]] = {}
 
-    def blocks(self, view: Any) -> Iterator[tuple[str, str]]:
+    def blocks(self, view: object) -> Iterator[tuple[str, str]]:
         """Each block and its HTML."""
         for name in self._blocks:
             yield name, str(getattr(self._module, BLOCK + name)(view)).strip()
 
-    def lists(self, view: Any) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    def lists(self, view: object) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         """Each list, and the block and HTML of each of its rows."""
-        known: dict[str, tuple[Any, str]] = {}
+        known: dict[str, tuple[object, str]] = {}
         for name in self._lists:
             macro, found = getattr(self._module, ROW + name), []
             for row in getattr(view, name):
@@ -59,7 +58,7 @@ class Rendered:
         self._rows = {**self._rows, **known} if len(self._rows) < 4 * len(known) + 64 else known
 
 
-def parts(title: str, *rendered: tuple[Rendered, Any]) -> PageParts:
+def parts(title: str, *rendered: tuple[Rendered, object]) -> PageParts:
     """What these templates make of their views, together. Raises jinja2.TemplateError for a template that is wrong."""
     blocks: dict[str, str] = {}
     lists: dict[str, Sequence[str]] = {}
@@ -75,7 +74,7 @@ def parts(title: str, *rendered: tuple[Rendered, Any]) -> PageParts:
     return PageParts(digest.hexdigest(), title, blocks, lists)
 
 
-def difference(before: PageParts, after: PageParts) -> dict[str, Any]:
+def difference(before: PageParts, after: PageParts) -> dict[str, object]:
     """What has to be done to `before` to have `after`: changed blocks, changed orders, and blocks that are gone."""
     return {
         "title": after.title,
@@ -85,13 +84,13 @@ def difference(before: PageParts, after: PageParts) -> dict[str, Any]:
     }
 
 
-def whole(shown: PageParts) -> dict[str, Any]:
+def whole(shown: PageParts) -> dict[str, object]:
     """All of a page."""
     lists = {name: list(keys) for name, keys in shown.lists.items()}
     return {"title": shown.title, "blocks": dict(shown.blocks), "lists": lists}
 
 
-def document(template: str, **values: Any) -> str:
+def document(template: str, **values: object) -> str:
     """A template that is a document of its own."""
     return _environment().get_template(template).render(**values)
 

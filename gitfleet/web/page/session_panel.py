@@ -99,7 +99,7 @@ def look(
     claims, _ = claim_rows.listing(fleet, session=SessionId(session))
     readable = [one for one in claims["claims"] if "problem" not in one]
     held = [_held(moment, one) for one in readable[:CLAIMS]]
-    entry = moment.of_ledger("entries", lambda: _entries(fleet)).get(row["branch"])
+    entry = moment.of_ledger(moment.memory.entries, lambda: _entries(fleet)).get(row["branch"])
     job, tail = ("", _tail(fleet, row)) if row["log"] or row["log_tail"] else _of_job(fleet, session)
     quiet = "" if row["quiet_for"] is None else "its node has been silent for a while"
     return SessionPanel(
@@ -117,9 +117,8 @@ def _call(moment: PageMoment, row: SessionStatus, state: str) -> CallLine | None
             if row["dirty"]
             else "Its worktree stays."
         )
-        return CallLine(
-            "", "Its process is gone; what it claims stays claimed.", left, advice.END.of(row["id"])
-        )
+        holds = ", and it still holds claims" if row["claim_count"] else ""
+        return CallLine("", f"Its process is gone{holds}.", left, advice.END.of(row["id"]))
     if asked := questions.by_session(moment).get(row["id"]):
         words = asked["text"].strip() or "It waits for an answer, and does not say what it asks."
         return CallLine("", words, "Nothing is assumed from silence.", advice.JOB_ANSWER.of(asked["job"]))
@@ -164,7 +163,7 @@ def _wanted(moment: PageMoment, session: str) -> list[WantedLine]:
 
 
 def _tickets(moment: PageMoment) -> Sequence[TicketRow]:
-    return moment.of_ledger("waiting", lambda: line.waiting(moment.fleet)[0]["tickets"])
+    return moment.of_ledger(moment.memory.waiting, lambda: line.waiting(moment.fleet)[0]["tickets"])
 
 
 def _entries(fleet: Fleet) -> Mapping[str, model.QueueEntry]:

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
 from weakref import WeakValueDictionary
 
 from starlette.concurrency import run_in_threadpool
@@ -47,7 +46,7 @@ class PageStreams:
         """Look now: something was done here. For any thread."""
         self._waking.stir()
 
-    async def once(self, page: Page, pairs: list[tuple[str, str]], *, may_change: bool) -> dict[str, Any]:
+    async def once(self, page: Page, pairs: list[tuple[str, str]], *, may_change: bool) -> dict[str, object]:
         """A page as it stands."""
         query = asked(page, pairs, may_change=may_change, moment=PageMoment(self._fleet, self._memory))
         return _told(await run_in_threadpool(self._render, page, query))
@@ -114,10 +113,10 @@ class PageStreams:
         return self._templates[name]
 
 
-def _told(now: PageParts) -> dict[str, Any]:
+def _told(now: PageParts) -> dict[str, object]:
     return {**rendering.whole(now), "id": now.id, "at": clock.now()}
 
 
-def _event(kind: str, id_: str, data: Mapping[str, Any]) -> str:
+def _event(kind: str, id_: str, data: Mapping[str, object]) -> str:
     text = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
     return f"id: {id_}\nevent: {kind}\ndata: {text}\n\n"

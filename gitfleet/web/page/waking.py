@@ -6,7 +6,6 @@ import asyncio
 import os
 import threading
 from contextlib import suppress
-from typing import Any
 
 from gitfleet.base import clock, files
 from gitfleet.base.watching import Bell
@@ -93,7 +92,8 @@ class PageWaking:
                 loop.call_soon_threadsafe(self._fail, bell)
 
     def _look(self, bell: Bell, loop: asyncio.AbstractEventLoop) -> None:
-        fleet, before, looked, shown = self._fleet, None, 0.0, PageMoment(self._fleet, self._memory)
+        before: object = None
+        fleet, looked, shown = self._fleet, 0.0, PageMoment(self._fleet, self._memory)
         signs, seen = SeenSigns(fleet), os.path.join(fleet.ledger.state, "seen")
         while not bell.rung:
             places = _places(fleet)
@@ -101,7 +101,7 @@ class PageWaking:
             written = job_files.written(fleet)
             bell.arm([*places, *here.trees], [*here.logs, *written], here.processes)
             stamps = [files.stamp(path) for path in (*here.logs, *written, seen)]
-            now: Any = signs.now(places), stamps, [git_stamp(folder) for folder in here.trees], bell.ended
+            now = signs.now(places), stamps, [git_stamp(folder) for folder in here.trees], bell.ended
             if now != before or clock.elapsed() - looked >= (LOOK_AGAIN if at_work(shown) else CALM):
                 before, looked, shown = now, clock.elapsed(), PageMoment(fleet, self._memory)
                 with suppress(RuntimeError):  # as below

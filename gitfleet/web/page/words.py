@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from markupsafe import Markup
 
@@ -96,7 +95,7 @@ def tabbed(line: str) -> str:
     return line.expandtabs(8) if "\t" in line else line
 
 
-def as_json(value: Mapping[str, Any]) -> str:
+def as_json(value: Mapping[str, object]) -> str:
     """A value for a script to read from an attribute."""
     return json.dumps(value, ensure_ascii=True, sort_keys=True)
 

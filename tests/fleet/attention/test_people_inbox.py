@@ -80,6 +80,10 @@ def test_session_whose_process_is_gone_is_there_until_it_has_ended(alone: Path, 
         (found,) = PeopleInbox(fleet).look().items
         assert (found.kind, found.who, found.urgent) == ("dead-session", "s1", True)
         assert (found.step, r"Fix \x1b[2Jit" in found.what) == (advice.END.of("s1"), True)
+        assert found.what.startswith("its process is gone (")
+        fleet.claims.claim(SessionId("s1"), ["src/"])
+        (found,) = PeopleInbox(fleet).look().items
+        assert found.what.startswith("its process is gone, and it still holds claims (")
         fleet.sessions.end(SessionId("s1"))
         assert not PeopleInbox(fleet).look().items
 

@@ -43,7 +43,7 @@ def test_stream_that_is_too_long_keeps_its_beginning_and_its_end_and_says_so(
     (gap,) = [line for line in lines if line.type == "gap"]
     assert gap.event is not None
     kept = [line for line in lines if line.type != "gap"]
-    assert len(kept) + gap.event["lost"] == count or not kept
+    assert len(kept) + int(str(gap.event["lost"])) == count or not kept
     if len(kept) > 2:
         assert (kept[0].seq, kept[-1].seq) == (1, count)
         assert [line.seq for line in lines] == sorted(line.seq for line in lines)

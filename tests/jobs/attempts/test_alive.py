@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import pytest
 
@@ -24,6 +24,9 @@ from gitfleet.jobs.shepherd import control
 from gitfleet.jobs.words import JobStatus
 from gitfleet.launching import keep_alive
 from tests.workbench import PATIENCE
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class Running:
@@ -57,8 +60,8 @@ def running(lone_member: Path) -> Iterator[Running]:
     found.end()
 
 
-async def beside(function: Callable[..., Any], *args: Any) -> Any:
-    return await asyncio.to_thread(function, *args)
+async def beside(function: Callable[_P, _T], *args: _P.args, **options: _P.kwargs) -> _T:
+    return await asyncio.to_thread(function, *args, **options)
 
 
 def test_sessions_are_renewed_in_time_by_one_look_if_something_happened(
@@ -77,8 +80,7 @@ def test_sessions_are_renewed_in_time_by_one_look_if_something_happened(
     begun = clock.now()
 
     async def main() -> None:
-        call: Callable[..., Awaitable[Any]] = beside
-        alive = SessionsAlive(running.store, call)
+        alive = SessionsAlive(running.store, beside)
 
         def look(hours: int) -> list[SessionId]:
             monkeypatch.setattr(clock, "now", lambda: begun + 3600 * hours)
@@ -115,8 +117,8 @@ def test_look_comes_by_itself_as_long_as_jobs_run(running: Running, monkeypatch:
     async def main() -> None:
         looked = asyncio.Event()
 
-        async def call(function: Callable[..., Any], *args: Any) -> Any:
-            renewed = await beside(function, *args)
+        async def call(function: Callable[_P, _T], *args: _P.args, **options: _P.kwargs) -> _T:
+            renewed = await beside(function, *args, **options)
             if renewed:
                 looked.set()
             return renewed

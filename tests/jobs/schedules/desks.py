@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import pytest
 
@@ -22,6 +22,7 @@ from gitfleet.jobs.words import JobStatus
 from gitfleet.ledger import own_node
 from gitfleet.ledger.own_node import Node
 
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 NINE = 1_780_304_400_000
 """Monday, 2026-06-01, 09:00 UTC."""
@@ -36,8 +37,8 @@ class FakeDesk:
     def __init__(self) -> None:
         self.reason = ""
 
-    def call(self, function: Callable[..., _T], *args: Any) -> Awaitable[_T]:
-        return asyncio.to_thread(function, *args)
+    def call(self, function: Callable[_P, _T], *args: _P.args, **options: _P.kwargs) -> Awaitable[_T]:
+        return asyncio.to_thread(function, *args, **options)
 
     async def offer(self, job: JobRecord, keep: Callable[[], str], *, queues: bool = False) -> str:
         del job

@@ -15,7 +15,7 @@ from typing import IO, Any
 from gitfleet.onhost.acting import sighting
 from gitfleet.onhost.acting.act_journal import ActKey
 from gitfleet.onhost.acting.act_request import ActOptions, ActRequest
-from gitfleet.onhost.acting.performing import pause_between, perform
+from gitfleet.onhost.acting.performing import perform
 from gitfleet.onhost.records import Identity
 from tests.workbench import PATIENCE
 
@@ -97,6 +97,12 @@ def request_of(action: str, *pids: int, group: bool = True, number: int = 1, **c
     key = ActKey(OID, f"c-{number:012x}", action)
     facts = {"options": options(), "category": "dev-server", "pgid": pids[0] if group else 0, **changes}
     return ActRequest(key, PLAN, tuple(map(identity, pids)), **facts)
+
+
+def pause_between(seconds: float) -> bool:
+    """A `gone` for one who never leaves: waits, and says no."""
+    time.sleep(seconds)
+    return False
 
 
 def do(request: ActRequest, folder: Path, gone: Callable[[float], bool] = pause_between) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from gitfleet.onhost import facts
 from gitfleet.onhost.acting import act_journal, after_acts, grip, sighting, slowing
 from gitfleet.onhost.acting.act_journal import ActJournal, ActKey
 from gitfleet.onhost.acting.muster import muster
-from gitfleet.onhost.acting.performing import pause_between, perform
+from gitfleet.onhost.acting.performing import perform
 from gitfleet.onhost.acting.work_order import ActInterrupted
 from gitfleet.onhost.records import PAUSE, RENICE, TERMINATE, THROTTLE
 from gitfleet.onhost.serving import OpRefused
@@ -31,6 +31,7 @@ from tests.onhost.acting.living import (
     has_heard,
     identity,
     options,
+    pause_between,
     request_of,
     state_of,
     until,
@@ -270,11 +271,12 @@ def test_pause_stops_a_group_and_undo_lets_it_go_on(living: Living, tmp_path: Pa
     journal = str(tmp_path / "journal")
     (row,) = after_acts.verify_rows(journal)
     assert row["now"] == "paused"
+    assert row["paused_until"] is not None
     assert row["paused_until"] > facts.now()
-    (row,) = after_acts.undo(journal, OID, [])
-    assert (row["undo"], row["paused_until"], state_of(child.pid)) == ("undone", None, "S")
-    (row,) = after_acts.undo(journal, OID, [])
-    assert (row["undo"], row["detail"]) == ("undone", "it was undone before")
+    (undone,) = after_acts.undo(journal, OID, [])
+    assert (undone["undo"], undone["paused_until"], state_of(child.pid)) == ("undone", None, "S")
+    (again,) = after_acts.undo(journal, OID, [])
+    assert (again["undo"], again["detail"]) == ("undone", "it was undone before")
 
 
 def test_pause_ends_by_itself_when_its_time_is_over(living: Living, tmp_path: Path) -> None:

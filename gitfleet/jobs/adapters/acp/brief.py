@@ -6,10 +6,6 @@ from collections.abc import Mapping
 
 from gitfleet.codec import JSON, TEXT, Struct, Table, Text, field
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 _LONG: Text[str] = Text(1 << 26)
 
 
@@ -24,6 +20,6 @@ class AcpBrief(Struct):
     mode: str = field(_LONG, default="")
     model: str = field(_LONG, default="")
     auth: str = field(_LONG, default="")
-    config: Mapping[str, Any] = field(Table(JSON), default={})
+    config: Mapping[str, object] = field(Table(JSON), default={})
     permissions: Mapping[str, str] = field(Table(TEXT), default={})
     resume: str = field(TEXT, default="")

@@ -6,6 +6,7 @@ from gitfleet.jobs.adapters import flags
 from gitfleet.jobs.adapters.acp import agents
 from gitfleet.jobs.adapters.acp.agents import AcpAgent
 from gitfleet.jobs.adapters.acp.brief import AcpBrief
+from gitfleet.jobs.adapters.acp.wire import table
 from gitfleet.jobs.adapters.flags import ClientFlag
 from gitfleet.jobs.adapters.protocol import Task
 
@@ -47,7 +48,7 @@ def brief(task: Task) -> AcpBrief:
         mode=str(options.get("mode") or ""),
         model=str(options.get("model") or ""),
         auth=str(options.get("auth") or ""),
-        config={str(key): value for key, value in dict(options.get("config") or {}).items()},
+        config={str(key): value for key, value in table(options.get("config")).items()},
         permissions={kind: str(rule) for kind, rule in task.permissions.items()},
         resume=task.resume,
     )

@@ -10,7 +10,7 @@ the limits of the attempt only.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 from gitfleet.jobs.adapters.acp import agents, counting, permissions, settings, wire
 from gitfleet.jobs.adapters.acp.brief import AcpBrief
@@ -42,9 +42,9 @@ class AcpAdapter(JsonLinesAdapter):
         self._count = 0
         self._pending: dict[int, str] = {}
         self._session = self._mode = ""
-        self._offers: dict[str, Any] = {}
+        self._offers: dict[str, object] = {}
         self._settings: list[SessionSetting] = []
-        self._asked: dict[str, tuple[str | int, Any, str, str]] = {}
+        self._asked: dict[str, tuple[str | int, object, str, str]] = {}
         self._denied: list[str] = []
         self._transcript = Transcript()
         self._usage: list[dict[str, dict[str, int | float]]] = []
@@ -72,13 +72,13 @@ class AcpAdapter(JsonLinesAdapter):
 
         return call.environment(task)
 
-    def brief(self, task: Task) -> Any:
+    def brief(self, task: Task) -> object:
         """See `Adapter`. Raises UnusableOption."""
         from gitfleet.jobs.adapters.acp import call  # of no use to the shepherd, which must stay small
 
         return call.brief(task).encode()
 
-    def begin(self, cwd: str, brief: Any) -> None:
+    def begin(self, cwd: str, brief: object) -> None:
         """See `Adapter`."""
         self._brief, self._cwd = AcpBrief.decode(brief or {}), cwd
         self._agent = agents.named(self._brief.agent)
@@ -192,13 +192,13 @@ class AcpAdapter(JsonLinesAdapter):
             return handle(table(told.result))
         return [AgentEvent("notice", what=method)]
 
-    def _authenticated(self, result: dict[str, Any]) -> list[AgentEvent]:
+    def _authenticated(self, result: dict[str, object]) -> list[AgentEvent]:
         """It proves nothing: some answer so without any credentials."""
         del result
         self._open()
         return [AgentEvent("notice", what="authenticate")]
 
-    def _initialized(self, result: dict[str, Any]) -> list[AgentEvent]:
+    def _initialized(self, result: dict[str, object]) -> list[AgentEvent]:
         version, info = result.get("protocolVersion"), table(result.get("agentInfo"))
         if version != VERSION or isinstance(version, bool):
             return self._give_up(
@@ -230,7 +230,7 @@ class AcpAdapter(JsonLinesAdapter):
             )
             self._end()
 
-    def _opened(self, result: dict[str, Any]) -> list[AgentEvent]:
+    def _opened(self, result: dict[str, object]) -> list[AgentEvent]:
         self._session = self._brief.resume or id_of(result.get("sessionId"))
         if not self._session:
             return self._give_up("it made a session without an id")
@@ -242,11 +242,11 @@ class AcpAdapter(JsonLinesAdapter):
         self._next()
         return [self._introduced(result)]
 
-    def _introduced(self, result: dict[str, Any]) -> AgentEvent:
+    def _introduced(self, result: dict[str, object]) -> AgentEvent:
         self.model = self.model or settings.model_of(result)
         return AgentEvent("session", id=self._session, model=self.model, mode=self._mode[:256])
 
-    def _set(self, result: dict[str, Any]) -> list[AgentEvent]:
+    def _set(self, result: dict[str, object]) -> list[AgentEvent]:
         """The first of the settings was taken; or so the agent says."""
         done = self._settings.pop(0)
         now = settings.mode_of(result) or self._mode
@@ -267,12 +267,12 @@ class AcpAdapter(JsonLinesAdapter):
         self._ask(_PROMPT, sessionId=self._session, prompt=[text])
         self.awaits = ""
 
-    def _updated(self, update: dict[str, Any]) -> list[AgentEvent]:
+    def _updated(self, update: dict[str, object]) -> list[AgentEvent]:
         if mode := settings.mode_of(update):
             self._mode = mode
         return self._transcript.told(update, self._agent)
 
-    def _ended(self, result: dict[str, Any]) -> list[AgentEvent]:
+    def _ended(self, result: dict[str, object]) -> list[AgentEvent]:
         """The turn is over: nothing more is asked of the agent."""
         self._reason = text_of(result.get("stopReason")) or "none"
         self._usage.append(counting.of_answer(result, self.model))
@@ -312,7 +312,7 @@ class AcpAdapter(JsonLinesAdapter):
         chosen = text_of(answer["outcome"].get("optionId"))
         return [AgentEvent("notice", what="permission", answer=str(rule), chosen=chosen[:256], **about)]
 
-    def _reply(self, reply_to: str | int, answer: dict[str, Any], *, allowed: bool, about: str) -> None:
+    def _reply(self, reply_to: str | int, answer: Mapping[str, object], *, allowed: bool, about: str) -> None:
         self._out.append(wire.answer(reply_to, answer))
         if (not allowed or answer is permissions.CANCELLED) and len(self._denied) < _MOST_DENIED:
             self._denied.append(about[:4096])
@@ -326,7 +326,7 @@ class AcpAdapter(JsonLinesAdapter):
 
     # The rest.
 
-    def _ask(self, method: str, **params: Any) -> None:
+    def _ask(self, method: str, **params: object) -> None:
         self._pending[self._count] = self.awaits = method
         self._out.append(wire.request(self._count, method, params))
         self._count += 1

@@ -6,11 +6,9 @@ request only. What is not told is a gap, and never 0.
 
 from __future__ import annotations
 
-from typing import Any
-
 from gitfleet.jobs.adapters.acp.agents import AcpAgent
 from gitfleet.jobs.adapters.acp.wire import table
-from gitfleet.jobs.adapters.jsonlines import tables_of, text_of
+from gitfleet.jobs.adapters.jsonlines import is_count, tables_of, text_of
 from gitfleet.jobs.adapters.results import Usage
 
 KINDS = {
@@ -26,10 +24,9 @@ KINDS = {
     "reasoningOutputTokens": "reasoning",
 }
 """What the counts are in our words; totals are left out, which would count everything twice."""
-_MOST = 1e15
 
 
-def of_answer(result: dict[str, Any], model: str) -> dict[str, dict[str, int | float]]:
+def of_answer(result: dict[str, object], model: str) -> dict[str, dict[str, int | float]]:
     """The counts by model in one answer; `model` is the one to take where none is named. Empty where it tells none."""
     quota = table(table(result.get("_meta")).get("quota"))
     by_model: dict[str, dict[str, int | float]] = {}
@@ -60,13 +57,9 @@ def summed(answers: list[dict[str, dict[str, int | float]]], agent: AcpAgent, *,
     return Usage(models, tuple(gaps))
 
 
-def _counts(told: Any) -> dict[str, int | float]:
+def _counts(told: object) -> dict[str, int | float]:
     """The counts that are known; nothing but zeros is what agents tell that do not know."""
-    counts = {
-        kind: count
-        for kind, count in table(told).items()
-        if kind in KINDS and type(count) in {int, float} and 0 <= count < _MOST
-    }
+    counts = {kind: count for kind, count in table(told).items() if kind in KINDS and is_count(count)}
     return counts if any(counts.values()) else {}
 
 

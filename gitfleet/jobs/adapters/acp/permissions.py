@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
 
 from gitfleet.jobs.adapters.acp.wire import table
 from gitfleet.jobs.adapters.jsonlines import tables_of
@@ -33,7 +32,7 @@ _OPTIONS = {
 }
 
 
-def kind_of(told: Any) -> str:
+def kind_of(told: object) -> str:
     """The kind of a tool, as one of the words that the protocol has."""
     return told if isinstance(told, str) and told in TOOL_KINDS else "other"
 
@@ -43,7 +42,7 @@ def rule_for(kind: str, rules: Mapping[str, str]) -> PermissionRule:
     return PermissionRule(rules.get(kind) or rules.get(DEFAULT) or PermissionRule.ASK)
 
 
-def outcome(options: Any, rule: PermissionRule) -> dict[str, Any]:
+def outcome(options: object, rule: PermissionRule) -> dict[str, dict[str, str]]:
     """The answer to a request with these `options`, as the protocol has it. Where none fits, it is no permission."""
     offered = [(one.get("kind"), one.get("optionId")) for one in tables_of(options)]
     for kind in _OPTIONS.get(rule, ()):
@@ -53,11 +52,11 @@ def outcome(options: Any, rule: PermissionRule) -> dict[str, Any]:
     return CANCELLED
 
 
-CANCELLED: dict[str, Any] = {"outcome": {"outcome": "cancelled"}}
+CANCELLED = {"outcome": {"outcome": "cancelled"}}
 """The answer that gives none: the turn is over."""
 
 
-def subject(call: Any) -> str:
+def subject(call: object) -> str:
     """What is asked for, in a line: the command, the title, or the files."""
     told = table(call)
     given = table(told.get("rawInput")).get("command")

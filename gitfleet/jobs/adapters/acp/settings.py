@@ -6,7 +6,7 @@ what nobody allowed.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitfleet.jobs.adapters.acp.agents import AcpAgent
 from gitfleet.jobs.adapters.acp.brief import AcpBrief
@@ -24,12 +24,12 @@ class SessionSetting(NamedTuple):
     """One request that sets something; `what` names it with its value. `mode`: the mode that it sets, "" where it sets no mode."""
 
     method: str
-    params: dict[str, Any]
+    params: dict[str, object]
     what: str
     mode: str = ""
 
 
-def wanted(session: dict[str, Any], brief: AcpBrief, agent: AcpAgent) -> list[SessionSetting]:
+def wanted(session: dict[str, object], brief: AcpBrief, agent: AcpAgent) -> list[SessionSetting]:
     """The requests for a session that was answered so. Raises UnusableSetting."""
     found = []
     if mode := brief.mode or agent.asks:
@@ -45,7 +45,7 @@ def wanted(session: dict[str, Any], brief: AcpBrief, agent: AcpAgent) -> list[Se
     return found
 
 
-def mode_of(told: dict[str, Any]) -> str:
+def mode_of(told: dict[str, object]) -> str:
     """The mode that a session's answer, or an update of one, says it is in; "" where it does not say."""
     for value in (
         told.get("currentModeId"),
@@ -57,7 +57,7 @@ def mode_of(told: dict[str, Any]) -> str:
     return ""
 
 
-def model_of(told: dict[str, Any]) -> str:
+def model_of(told: dict[str, object]) -> str:
     """The model that a session's answer says it uses; "" where it does not say."""
     for value in (
         (_of_category(told, "model") or {}).get("currentValue"),
@@ -68,7 +68,7 @@ def model_of(told: dict[str, Any]) -> str:
     return ""
 
 
-def _mode(session: dict[str, Any], mode: str) -> SessionSetting:
+def _mode(session: dict[str, object], mode: str) -> SessionSetting:
     modes = _ids(table(session.get("modes")).get("availableModes"), "id")
     option = _of_category(session, "mode") or {}
     if mode in modes:
@@ -79,7 +79,7 @@ def _mode(session: dict[str, Any], mode: str) -> SessionSetting:
     raise UnusableSetting(f"the session has no mode '{mode}'; it has {_listed(modes or values)}")
 
 
-def _model(session: dict[str, Any], model: str) -> SessionSetting:
+def _model(session: dict[str, object], model: str) -> SessionSetting:
     if option := _of_category(session, "model"):
         return _option(option, model, "the model")
     models = _ids(table(session.get("models")).get("availableModels"), "modelId")
@@ -90,7 +90,7 @@ def _model(session: dict[str, Any], model: str) -> SessionSetting:
     )
 
 
-def _option(option: dict[str, Any], value: Any, what: str) -> SessionSetting:
+def _option(option: dict[str, object], value: object, what: str) -> SessionSetting:
     values = _values(option.get("options"))
     if values and value not in values:
         raise UnusableSetting(f"{what} cannot be '{value}'; it can be {_listed(values)}")
@@ -100,19 +100,19 @@ def _option(option: dict[str, Any], value: Any, what: str) -> SessionSetting:
     )
 
 
-def _of_category(told: dict[str, Any], category: str) -> dict[str, Any] | None:
+def _of_category(told: dict[str, object], category: str) -> dict[str, object] | None:
     return next(
         (one for one in tables_of(told.get("configOptions")) if one.get("category") == category), None
     )
 
 
-def _values(options: Any) -> list[str]:
+def _values(options: object) -> list[str]:
     """The values of an option that is one of several, those in groups included."""
     groups = [table(one).get("options") for one in list_of(options)]
     return [value for listed in (options, *groups) for value in _ids(listed, "value")]
 
 
-def _ids(listed: Any, key: str) -> list[str]:
+def _ids(listed: object, key: str) -> list[str]:
     found = [one if isinstance(one, str) else table(one).get(key) for one in list_of(listed)]
     return [one for one in found if isinstance(one, str)]
 

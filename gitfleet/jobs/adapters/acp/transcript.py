@@ -6,12 +6,10 @@ A message comes in pieces; one that begins anew has another id, or something has
 
 from __future__ import annotations
 
-from typing import Any
-
 from gitfleet.jobs.adapters.acp.agents import AcpAgent
 from gitfleet.jobs.adapters.acp.permissions import kind_of
 from gitfleet.jobs.adapters.acp.wire import table
-from gitfleet.jobs.adapters.jsonlines import id_of, tables_of, text_of
+from gitfleet.jobs.adapters.jsonlines import id_of, is_count, tables_of, text_of
 from gitfleet.jobs.adapters.results import AgentEvent, shown
 
 _LONGEST = 1 << 20
@@ -59,7 +57,7 @@ class Transcript:
         """Something has come between: what is said now is a new message."""
         self._fresh = True
 
-    def told(self, update: dict[str, Any], agent: AcpAgent) -> list[AgentEvent]:
+    def told(self, update: dict[str, object], agent: AcpAgent) -> list[AgentEvent]:
         """What an update means."""
         kind = text_of(update.get("sessionUpdate"))[:80]
         if kind == "usage_update":
@@ -85,7 +83,7 @@ class Transcript:
                 found = [AgentEvent("notice", what=kind)]
         return found
 
-    def _piece(self, update: dict[str, Any], agent: AcpAgent) -> AgentEvent:
+    def _piece(self, update: dict[str, object], agent: AcpAgent) -> AgentEvent:
         piece, given = _text(update), update.get("messageId")
         message = id_of(given) if given is not None else None
         starts = message is None or message != self._message  # an agent without ids may begin with any piece
@@ -105,18 +103,18 @@ class Transcript:
             self._size += len(piece)
         return AgentEvent("message", text=shown(piece), part=not whole)
 
-    def _call(self, update: dict[str, Any]) -> list[AgentEvent]:
+    def _call(self, update: dict[str, object]) -> list[AgentEvent]:
         self._fresh, self.words = True, self.words + 1
         facts = self._facts(update)
         started = AgentEvent("tool_start", **facts, input=shown(text_of(update.get("rawInput"))))
         return [started, *self._end(update, facts)]
 
-    def _call_update(self, update: dict[str, Any]) -> list[AgentEvent]:
+    def _call_update(self, update: dict[str, object]) -> list[AgentEvent]:
         self._fresh = True
         facts = self._facts(update)
         return self._end(update, facts) or [AgentEvent("notice", what="tool_call_update", id=facts["id"])]
 
-    def _facts(self, update: dict[str, Any]) -> dict[str, str]:
+    def _facts(self, update: dict[str, object]) -> dict[str, str]:
         """What a call is; an update leaves out what stays as it was."""
         known = id_of(update.get("toolCallId"))
         kind, title = self.calls.get(known, ("other", ""))
@@ -127,7 +125,7 @@ class Transcript:
             self.calls[known] = kind, title[:4096]
         return {"id": known, "name": kind, "title": shown(title)}
 
-    def _end(self, update: dict[str, Any], facts: dict[str, str]) -> list[AgentEvent]:
+    def _end(self, update: dict[str, object], facts: dict[str, str]) -> list[AgentEvent]:
         status = update.get("status")
         if status not in _OVER:
             return []
@@ -137,15 +135,15 @@ class Transcript:
         )
         return [AgentEvent("tool_end", **facts, ok=status == "completed", output=shown(output))]
 
-    def _usage(self, update: dict[str, Any]) -> AgentEvent:
+    def _usage(self, update: dict[str, object]) -> AgentEvent:
         cost = table(update.get("cost"))
-        amount: Any = cost.get("amount")
-        if cost.get("currency") == "USD" and type(amount) in {int, float} and 0 <= amount < _MOST_DOLLARS:
+        amount = cost.get("amount")
+        if cost.get("currency") == "USD" and is_count(amount, _MOST_DOLLARS):
             self.cost = float(amount)
         facts = {name: update[name] for name in ("used", "size") if type(update.get(name)) is int}
         return AgentEvent("notice", what="usage_update", **facts)
 
-    def _info(self, update: dict[str, Any]) -> AgentEvent:
+    def _info(self, update: dict[str, object]) -> AgentEvent:
         """Codex tells here how its thread stands, and of errors that it tries again after."""
         codex = table(table(update.get("_meta")).get("codex"))
         error, status = table(codex.get("error")), table(codex.get("threadStatus")).get("type")
@@ -163,7 +161,7 @@ class Transcript:
         return AgentEvent("notice", what="session_info_update")
 
 
-def _text(update: dict[str, Any]) -> str:
+def _text(update: dict[str, object]) -> str:
     """The text of a piece; of what is no text, its kind."""
     content = table(update.get("content"))
     text = content.get("text")

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 NOT_FOUND = -32601
 AUTH_REQUIRED = -32000
@@ -36,24 +36,24 @@ class AcpMessage(NamedTuple):
     """
 
     method: str = ""
-    params: Mapping[str, Any] = MappingProxyType({})
+    params: Mapping[str, object] = MappingProxyType({})
     reply_to: str | int | None = None
     number: int | None = None
-    result: Any = None
+    result: object = None
     fault: AcpFault | None = None
 
 
-def request(number: int, method: str, params: dict[str, Any]) -> bytes:
+def request(number: int, method: str, params: dict[str, object]) -> bytes:
     """A question of ours, which gets an answer of that number."""
     return _line({"id": number, "method": method, "params": params})
 
 
-def notification(method: str, params: dict[str, Any]) -> bytes:
+def notification(method: str, params: dict[str, object]) -> bytes:
     """Something that gets no answer."""
     return _line({"method": method, "params": params})
 
 
-def answer(reply_to: str | int, result: dict[str, Any]) -> bytes:
+def answer(reply_to: str | int, result: Mapping[str, object]) -> bytes:
     """Our answer to a request of the agent's."""
     return _line({"id": reply_to, "result": result})
 
@@ -68,8 +68,8 @@ def read(line: bytes) -> AcpMessage | None:
     if not line.startswith(b"{"):
         return None
     try:
-        told = json.loads(line)
-        told = _whole(told) if _ESCAPED in line else told
+        read: object = json.loads(line)
+        told = table(_whole(read) if _ESCAPED in line else read)
     except (ValueError, RecursionError):
         return None
     given = told.get("id")
@@ -81,12 +81,12 @@ def read(line: bytes) -> AcpMessage | None:
     return AcpMessage(number=identifier, result=told.get("result"), fault=_fault(told.get("error")))
 
 
-def table(value: Any) -> dict[str, Any]:
+def table(value: object) -> dict[str, object]:
     """An object where one should be; anything else is an empty one."""
     return value if isinstance(value, dict) else {}
 
 
-def _whole(value: Any) -> Any:
+def _whole(value: object) -> object:
     """The same without halves of characters, which nothing could be written with."""
     if isinstance(value, str):
         return _HALVES.sub("\ufffd", value)
@@ -95,7 +95,7 @@ def _whole(value: Any) -> Any:
     return [_whole(one) for one in value] if isinstance(value, list) else value
 
 
-def _fault(error: Any) -> AcpFault | None:
+def _fault(error: object) -> AcpFault | None:
     if error is None:
         return None
     told = table(error)
@@ -108,5 +108,5 @@ def _fault(error: Any) -> AcpFault | None:
     )
 
 
-def _line(message: dict[str, Any]) -> bytes:
+def _line(message: dict[str, object]) -> bytes:
     return json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n"
