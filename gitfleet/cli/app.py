@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import gitfleet
 from gitfleet.base.console import out
@@ -143,7 +143,7 @@ def _plain(words: Sequence[str]) -> int | None:
     return command.run(**values)
 
 
-def _call(found: Command | Group, words: Sequence[str]) -> tuple[Command, dict[str, Any]] | None:
+def _call(found: Command | Group, words: Sequence[str]) -> tuple[Command, dict[str, object]] | None:
     """The command that is to run, and with what; a noun alone does what its first verb does."""
     if isinstance(found, Command):
         values = fast_args.parse(found.params, words, passes_on=found.passes_on)

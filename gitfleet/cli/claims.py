@@ -9,7 +9,7 @@ from gitfleet.base.names import SessionId
 from gitfleet.base.text import duration
 from gitfleet.claims import service
 from gitfleet.claims.asking import Claimed, Released
-from gitfleet.claims.conflict_text import kept_by, stays, units
+from gitfleet.claims.conflict_text import kept_by, stays, unit_words
 from gitfleet.claims.model import SHARED, Claim
 from gitfleet.claims.service import Terms
 from gitfleet.claims.tickets import DEFAULT_PRIORITY
@@ -293,7 +293,7 @@ def _cells(row: ClaimRow | UnreadableRow) -> tuple[str, ...]:
     if row.get("retained"):
         left = stays(row["retained"])
     token = "tentative" if row["tentative"] else str(row["token"])
-    mode = units(row) if row.get("slots") else row["mode"]
+    mode = unit_words(row["slots"], row["capacity"]) if row.get("slots") else row["mode"]
     return (row["pattern"], mode, row["session"], row["node"], token, duration(row["age"]), left)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import typer
 
@@ -66,7 +65,7 @@ def kinds(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def agents(ctx: typer.Context, incomplete: str) -> list[str]:
     """The agents that have a file."""
-    top: Any = ctx.find_root()
+    top = ctx.find_root()
     here = str(top.params.get("directory") or ".")
     try:
         folder = os.path.join(here, ctx.params.get("config") or _agent_files(here))
@@ -99,7 +98,7 @@ def _patterns(found: Iterable[model.Claim | model.Unreadable]) -> Iterable[str]:
 
 def _begun(ctx: typer.Context, incomplete: str, ask: Callable[[Fleet], Iterable[str]]) -> list[str]:
     """What begins like that, in order. A shell is told nothing that it could not type as it stands."""
-    top: Any = ctx.find_root()
+    top = ctx.find_root()
     given = ctx.params.get("paths") or []
     try:
         with Fleet.open(str(top.params.get("directory") or ".")) as fleet:

@@ -72,7 +72,7 @@ def scan(
     if report:
         _write(report, found)
     if by:
-        uses = scan_rows.session_answer(found, this_host.by_session(found))
+        uses = scan_rows.session_answer(found)
         return Reply(uses, _sessions(uses), warnings=warnings)
     answer = scan_rows.scan_answer(found)
     return Reply(answer, _groups(answer, everything=all_), warnings=warnings)
@@ -82,7 +82,7 @@ def _write(path: str, found: HostLook) -> None:
     """Write the page of a scan. Raises Blocked for a file that is no report."""
     from gitfleet.fleet.reports import page, scan_page  # templates cost 50 ms, and most scans write none
 
-    uses = scan_rows.session_answer(found, this_host.by_session(found))["sessions"]
+    uses = scan_rows.session_answer(found)["sessions"]
     name = candidate_form.host_name(found.findings.table.facts, found.hides)
     taken = int(found.findings.table.taken)
     page.write(path, scan_page.html(scan_rows.scan_answer(found), uses, name=name, at=taken))

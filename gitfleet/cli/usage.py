@@ -66,7 +66,7 @@ def _fill(place: typer.Typer, group: Group) -> None:
             settings = {"allow_interspersed_args": not found.passes_on}
             place.command(name, cls=_Command, help=found.help, context_settings=settings)(function)
         else:
-            noun = _typer(found, invoke_without_command=True)
+            noun = _typer(found, alone=True)
             noun.callback()(_function([*found.params, *_of_default(found)], _alone(found), context=True))
             _fill(noun, found)
             place.add_typer(noun, name=name)
@@ -78,11 +78,11 @@ def _of_default(noun: Group) -> list[Parameter]:
     return [one for one in default.params if set(one.opts) & set(alone)] if default else []
 
 
-def _typer(group: Group, **settings: Any) -> typer.Typer:
+def _typer(group: Group, *, alone: bool = False) -> typer.Typer:
     names = {"help_option_names": list(helping.NAMES)}
     return typer.Typer(
         cls=_Group, name=group.name or "gitfleet", help=group.help, rich_markup_mode=None,
-        pretty_exceptions_enable=False, context_settings=names, **settings,
+        pretty_exceptions_enable=False, context_settings=names, invoke_without_command=alone,
     )  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def _version(value: bool) -> None:
 def _alone(noun: Group) -> Callable[..., int]:
     """What a noun without a verb does."""
 
-    def nothing(context: typer.Context, **values: Any) -> int:
+    def nothing(context: typer.Context, **values: object) -> int:
         default = noun.commands.get(noun.default)
         if context.invoked_subcommand is not None:
             return 0
@@ -116,10 +116,12 @@ def _alone(noun: Group) -> Callable[..., int]:
     return nothing
 
 
-def _function(params: Sequence[Parameter], does: Callable[..., Any], *, context: bool = False) -> Any:
+def _function(
+    params: Sequence[Parameter], does: Callable[..., object], *, context: bool = False
+) -> Callable[..., object]:
     """A function with the signature that typer reads."""
 
-    def function(*args: Any, **values: Any) -> Any:
+    def function(*args: object, **values: object) -> object:
         return does(*args, **values)
 
     signature = [_parameter(one) for one in params]
@@ -132,26 +134,27 @@ def _function(params: Sequence[Parameter], does: Callable[..., Any], *, context:
 
 
 def _parameter(one: Parameter) -> inspect.Parameter:
-    kind: Any = list[one.kind] if one.many else one.kind  # type: ignore[name-defined]  # a type that is known at run time
-    said: Any
-    shared: dict[str, Any] = {"help": one.help, "metavar": one.metavar}
-    if one.declared.complete:
-        shared["autocompletion"] = getattr(completing, one.declared.complete)
-    elif one.declared.values:
-        shared["autocompletion"] = completing.among(one.declared.values)
+    kind: type = list[one.kind] if one.many else one.kind  # type: ignore[name-defined]  # a type that is known at run time
+    complete = getattr(completing, one.declared.complete) if one.declared.complete else None
+    if complete is None and one.declared.values:
+        complete = completing.among(one.declared.values)
     if isinstance(one.declared, Option):
         on, *more = one.declared.names
         spelled = ["/".join([on, *one.declared.off]), *more]
-        if one.name == "version":
-            shared |= {"callback": _version, "is_eager": True}
-        said = typer.Option(*spelled, min=one.declared.min, max=one.declared.max, **shared)
+        at_once = one.name == "version"
+        said = typer.Option(
+            *spelled, min=one.declared.min, max=one.declared.max, help=one.help, metavar=one.metavar,
+            autocompletion=complete, callback=_version if at_once else None, is_eager=at_once,
+        )  # fmt: skip
     else:
-        said = typer.Argument(**shared)
+        said = typer.Argument(help=one.help, metavar=one.metavar, autocompletion=complete)
     default = inspect.Parameter.empty if one.required else one.default
-    if default is None:
-        kind |= None
+    annotation: object = kind | None if default is None else kind
     return inspect.Parameter(
-        one.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=Annotated[kind, said]
+        one.name,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        default=default,
+        annotation=Annotated[annotation, said],
     )
 
 

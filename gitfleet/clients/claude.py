@@ -8,7 +8,6 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
 NAME = "claude"
 TRIED = "2.1.332"
@@ -56,9 +55,14 @@ FILES = {
 """Its edit tools, and where each names its file."""
 
 
-def edited(tool: str, given: Any) -> list[str] | None:
+def edited(tool: str, given: object) -> list[str] | None:
     """The files that one of its own tools is about to change; None for other tools. Raises KeyError, TypeError."""
-    return [given[FILES[tool]]] if tool in FILES else None
+    if tool not in FILES:
+        return None
+    path = given[FILES[tool]] if isinstance(given, dict) else None
+    if not isinstance(path, str):
+        raise TypeError("a path is no text")
+    return [path]
 
 
 def in_shell(command: str) -> str:

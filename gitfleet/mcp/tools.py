@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 
+from gitfleet.base import plain_json
 from gitfleet.base.ids import is_name
 
 TYPE_CHECKING = False
@@ -355,12 +356,12 @@ def answer(tool: Tool, code: int, out: bytes, err: str) -> ToolAnswer:
 def _envelope(out: bytes, code: int) -> ToolTold | None:
     """What a command has printed, with its exit code; None where that is not what our commands print."""
     try:
-        told = json.loads(out)
+        told = plain_json.load(out)
         found: ToolTold = {
             "command": told["command"], "status": told["status"], "data": told["data"], "warnings": told["warnings"],
             "schema_version": told["schema_version"], "code": code,
         }  # fmt: skip
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return None
     return found if type(told["data"]) is dict and type(told["warnings"]) is list else None
 

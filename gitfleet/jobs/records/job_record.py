@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from gitfleet.base.shapes import NUMBER
 from gitfleet.codec import (
     FLAG,
-    JSON,
     TEXT,
     WHOLE,
+    Broken,
     Many,
     Maybe,
     One,
@@ -33,14 +34,18 @@ class _Status(Shape[JobStatus]):
     """A state of a job."""
 
     def decode(self, raw: object) -> JobStatus:
-        return JobStatus(TEXT.decode(raw))
+        if not isinstance(raw, str):
+            raise Broken("a word was expected")
+        return JobStatus(raw)
 
 
 class _Outcome(Shape[AttemptOutcome]):
     """An outcome of an attempt."""
 
     def decode(self, raw: object) -> AttemptOutcome:
-        return AttemptOutcome(TEXT.decode(raw))
+        if not isinstance(raw, str):
+            raise Broken("a word was expected")
+        return AttemptOutcome(raw)
 
 
 class AttemptRecord(Struct):
@@ -69,7 +74,7 @@ class AttemptRecord(Struct):
     error: str = field(_CUT, default="")
     kept: str = field(_CUT, default="")
     usage: Usage = field(One(Usage), default=Usage())
-    cost: float | None = field(JSON, default=None)
+    cost: float | None = field(Maybe(NUMBER), default=None)
     left: tuple[int, ...] = field(Many(WHOLE), default=())
     resumed: str = field(TEXT, default="")
     lost: bool = field(FLAG, default=False)

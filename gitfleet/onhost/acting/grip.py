@@ -19,7 +19,7 @@ from gitfleet.onhost.acting import sighting
 _TO_GROUP = 4  # PIDFD_SIGNAL_PROCESS_GROUP
 
 Open = Callable[[int], int]
-Send = Callable[..., None]
+Send = Callable[[int, int, None, int], None]
 
 
 class Grip:
@@ -40,7 +40,7 @@ class Grip:
         """Send it a signal; False: it had gone. Raises PermissionError."""
         try:
             if self.fd is not None:
-                _sender()(self.fd, number)
+                _sender()(self.fd, number, None, 0)
             elif _is_that(self.pid, self.start):
                 os.kill(self.pid, number)
             else:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Generic, TypeVar
 
 from gitfleet.base import clock
 from gitfleet.claims import tickets
@@ -12,8 +12,12 @@ from gitfleet.claims.tickets import Ticket
 from gitfleet.fleet.attention.people_inbox import InboxLook, PeopleInbox
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import status
+from gitfleet.fleet.views.line import TicketRow
+from gitfleet.fleet.views.queue_line import QueueLine
+from gitfleet.fleet.views.queue_stats import QueueStatsAnswer
 from gitfleet.fleet.views.status import FleetStatus, SessionStatus
 from gitfleet.ledger.log import Line
+from gitfleet.mergequeue.model import QueueEntry
 from gitfleet.nodes.here import SessionsHere
 from gitfleet.nodes.kept_checkouts import KeptCheckouts
 
@@ -21,6 +25,20 @@ _Found = TypeVar("_Found")
 LOG_LINES = 200
 """Operations of the audit log that pages look through, the newest ones."""
 _STAMPS = 4096
+
+
+class KeptOfLedger(Generic[_Found]):
+    """What is made of the ledger, kept until that changes."""
+
+    def __init__(self) -> None:
+        self._known: tuple[object, _Found] | None = None
+
+    def of(self, state: object, make: Callable[[], _Found]) -> _Found:
+        """What was made of this state of the ledger, made anew for another one."""
+        known = self._known
+        if known is None or known[0] != state:
+            known = self._known = state, make()
+        return known[1]
 
 
 class PageMemory:
@@ -31,17 +49,13 @@ class PageMemory:
         self.sessions = SessionsHere(fleet.ledger.state, common)
         """Those of this clone."""
         self.checkouts = KeptCheckouts(fleet.ledger, common, self.sessions)
-        self._of_ledger: dict[str, tuple[object, Any]] = {}  # what each name's maker makes
+        self.line = KeptOfLedger[Sequence[Ticket]]()
+        self.log = KeptOfLedger[Sequence[Line]]()
+        self.entries = KeptOfLedger[Mapping[str, QueueEntry]]()
+        self.waiting = KeptOfLedger[Sequence[TicketRow]]()
+        self.queue_line = KeptOfLedger[QueueLine]()
+        self.queue_stats = KeptOfLedger[QueueStatsAnswer]()
         self._times: dict[object, int] = {}
-
-    def of_ledger(self, name: str, state: object, make: Callable[[], _Found]) -> _Found:
-        """What was made of this state of the ledger, made anew for another one."""
-        known = self._of_ledger.get(name)
-        if known is None or known[0] != state:
-            known = state, make()
-            self._of_ledger[name] = known
-        found: _Found = known[1]
-        return found
 
     def steady(self, key: object, time: int) -> int:
         """A time that was reckoned from a duration: the same as before for the same cause, so that what is shown does not flicker."""
@@ -80,12 +94,12 @@ class PageMoment:
     @cached_property
     def line(self) -> Sequence[Ticket]:
         """Who waits for claims, first place first."""
-        return self.of_ledger("line", lambda: tickets.line(self.fleet.current().view))
+        return self.of_ledger(self.memory.line, lambda: tickets.line(self.fleet.current().view))
 
     @cached_property
     def log(self) -> Sequence[Line]:
         """The newest operations that the fleet has agreed."""
-        return self.of_ledger("log", lambda: self.fleet.log(limit=LOG_LINES))
+        return self.of_ledger(self.memory.log, lambda: self.fleet.log(limit=LOG_LINES))
 
     def active_at(self, row: SessionStatus) -> int:
         """When a session was last active, by this machine's clock: another node's own would be no use. What that node said, where it cannot be told."""
@@ -93,7 +107,7 @@ class PageMoment:
             return row["last_activity"]
         return self.memory.steady(("active", row["id"], row["last_activity"]), self.at - row["idle"])
 
-    def of_ledger(self, name: str, make: Callable[[], _Found]) -> _Found:
-        """What `make` makes of the ledger, kept under this name until that changes."""
+    def of_ledger(self, kept: KeptOfLedger[_Found], make: Callable[[], _Found]) -> _Found:
+        """What `make` makes of the ledger, kept there until that changes."""
         state = self.fleet.current()
-        return self.memory.of_ledger(name, (state.tip.oid, state.tentative), make)
+        return kept.of((state.tip.oid, state.tentative), make)

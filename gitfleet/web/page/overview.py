@@ -85,7 +85,7 @@ def look(fleet: Fleet, asked: PageQuery) -> OverviewView:
     known = {one.key for one in lines}
     inbox = moment.inbox
     needs = [_need(one, inbox.read, known, may_change=asked.may_change) for one in inbox.rows()]
-    told = moment.of_ledger("queue-line", lambda: queue_line.look(fleet, fleet.current()))
+    told = moment.of_ledger(moment.memory.queue_line, lambda: queue_line.look(fleet, fleet.current()))
     by_node: dict[str, list[SessionLine]] = {}
     for line in lines:
         by_node.setdefault(line.node, []).append(line)
@@ -105,7 +105,7 @@ def look(fleet: Fleet, asked: PageQuery) -> OverviewView:
 
 
 def _today(fleet: Fleet, moment: PageMoment, told: QueueLine) -> TodayFigures:
-    stats = moment.of_ledger("queue-stats", lambda: queue_stats.stats(fleet))
+    stats = moment.of_ledger(moment.memory.queue_stats, lambda: queue_stats.stats(fleet))
     jobs = own_node.jobs_folder(fleet.repository.common_dir)
     spends = os.path.isdir(jobs)
     spent = None

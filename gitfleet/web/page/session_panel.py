@@ -99,7 +99,7 @@ def look(
     claims, _ = claim_rows.listing(fleet, session=SessionId(session))
     readable = [one for one in claims["claims"] if "problem" not in one]
     held = [_held(moment, one) for one in readable[:CLAIMS]]
-    entry = moment.of_ledger("entries", lambda: _entries(fleet)).get(row["branch"])
+    entry = moment.of_ledger(moment.memory.entries, lambda: _entries(fleet)).get(row["branch"])
     job, tail = ("", _tail(fleet, row)) if row["log"] or row["log_tail"] else _of_job(fleet, session)
     quiet = "" if row["quiet_for"] is None else "its node has been silent for a while"
     return SessionPanel(
@@ -163,7 +163,7 @@ def _wanted(moment: PageMoment, session: str) -> list[WantedLine]:
 
 
 def _tickets(moment: PageMoment) -> Sequence[TicketRow]:
-    return moment.of_ledger("waiting", lambda: line.waiting(moment.fleet)[0]["tickets"])
+    return moment.of_ledger(moment.memory.waiting, lambda: line.waiting(moment.fleet)[0]["tickets"])
 
 
 def _entries(fleet: Fleet) -> Mapping[str, model.QueueEntry]:

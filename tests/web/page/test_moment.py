@@ -12,7 +12,7 @@ from gitfleet.base.names import NodeId
 from gitfleet.fleet.views.status import SessionStatus
 from gitfleet.nodes import checkouts
 from gitfleet.web.page import pages
-from gitfleet.web.page.moment import PageMemory, PageMoment
+from gitfleet.web.page.moment import KeptOfLedger, PageMemory, PageMoment
 from gitfleet.web.page.page import Page, PageQuery, asked
 from gitfleet.web.page.rendering import PageParts
 from gitfleet.web.page.streams import PageStreams
@@ -44,10 +44,10 @@ def test_a_worktree_is_looked_at_again_once_somebody_stages_or_the_page_is_opene
 
 def test_what_was_made_of_the_ledger_is_made_again_once_that_has_changed(cli: Cli) -> None:
     with cli.clone.open() as fleet:
-        memory = PageMemory(fleet)
+        memory, kept = PageMemory(fleet), KeptOfLedger[str]()
 
         def look(made: str) -> str:
-            return PageMoment(fleet, memory).of_ledger("what", lambda: made)
+            return PageMoment(fleet, memory).of_ledger(kept, lambda: made)
 
         assert [look("first"), look("second")] == ["first", "first"]
         cli("claim", "src/").ok()
