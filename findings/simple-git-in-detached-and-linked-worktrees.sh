@@ -23,7 +23,8 @@ const git = simpleGit(process.argv[2]);
 const { current, detached, all } = await git.branchLocal();
 const status = await git.status();
 const listed = all.filter(name => !/^[a-z]+$/.test(name));
-console.log(`root ${await git.checkIsRepo('root')}, current ${current}, detached ${detached}, listed ${listed.join(' ') || 'all right'}, status detached ${status.detached}`);
+const said = `root ${await git.checkIsRepo('root')}, current ${current}, detached ${detached}`;
+console.log(`${said}, listed ${listed.join(' ') || 'all right'}, status detached ${status.detached}`);
 SCRIPT
 ask() { node "$work/npm/ask.mjs" "$1"; }
 cd "$work"
