@@ -18,7 +18,7 @@ from gitfleet.jobs import errors as jobs_errors
 
 SAYS_SO = {
     errors.UsageError, errors.BadPath, errors.BadPattern, errors.BadName, errors.UnsupportedRepository,
-    errors.NoSession, errors.NoEntry, errors.Conflict, errors.EntryMoved, errors.RefMoved, errors.Deadlock, errors.PolicyRefused, errors.Blocked,
+    errors.NoSession, errors.NoEntry, errors.NoneHeld, errors.Conflict, errors.EntryMoved, errors.RefMoved, errors.Deadlock, errors.PolicyRefused, errors.Blocked,
 }  # fmt: skip
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, FleetError)]
 ITS_PLACES = {"errors.py", "fleet/probe.py", "fleet/joining.py", "ledger/remote_hub.py"}

@@ -41,10 +41,10 @@ def test_public_names_are_these_and_each_is_there() -> None:
         "Damaged", "Deadlock", "EntryMoved", "Fleet", "FleetError", "FleetManager", "FleetManagerError",
         "HubAlarm", "HubError", "HubRefused", "HubUnreachable", "InternalError", "InvalidStateError",
         "JobNotFoundError", "LocalStorage", "LockHeld", "Lost", "Malformed", "NewerFormat", "NoEntry",
-        "NoFleet", "NoRepository", "NoSession", "Obstacle", "Options", "PlanOptions", "PolicyRefused",
-        "Queued", "RefMoved", "Released", "ScheduleNotFoundError", "Selection", "SessionId", "StaleFence",
-        "Start", "State", "Terms", "UnsupportedRepository", "Unverifiable", "UsageError", "Wanted", "Wish",
-        "__version__",
+        "NoFleet", "NoRepository", "NoSession", "NoneHeld", "Obstacle", "Options", "PlanOptions",
+        "PolicyRefused", "Queued", "RefMoved", "Released", "ScheduleNotFoundError", "Selection",
+        "SessionId", "StaleFence", "Start", "State", "Terms", "UnsupportedRepository", "Unverifiable",
+        "UsageError", "Wanted", "Wish", "__version__",
     ]  # fmt: skip
     assert gitfleet.__all__ == sorted(gitfleet.__all__) == dir(gitfleet)
     assert all(getattr(gitfleet, name) for name in gitfleet.__all__)
