@@ -6,10 +6,10 @@ reaches another. Repositories are copies of some made once per worker, because a
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,18 @@ import pytest
 from pygit2.enums import ConfigLevel
 
 from tests import memory, sampling
+from tests.fleetbench import fleets, prepared_fleet, process
+from tests.gatebench import ada, alone, bob, copies, hooked_fleet
 from tests.members import lone_member, member, members, prepared_members
 from tests.seal import Seal
 from tests.workbench import Git, Gitfleet, Race
 
-__all__ = ["lone_member", "member", "members", "prepared_members"]
+__all__ = [
+    "ada", "alone", "bob", "copies", "fleets", "hooked_fleet", "lone_member", "member", "members", "prepared_fleet",
+    "prepared_members", "process",
+]  # fmt: skip
 
 memory.use()
-sys.dont_write_bytecode = (
-    False  # or else each worker makes its code of each test anew, which takes ten seconds
-)
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True)  # git's speed is the machine's
 hypothesis.settings.load_profile("house")
 
@@ -59,6 +61,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 2 * len(
         os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """What is collected stays, so nothing is gained by looking for what of it is garbage, again and again."""
+    del session
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)

@@ -18,8 +18,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
-BUDGET = 540.0
-"""CPU seconds of all tests of a run; the processes of pytest itself need some 60 more."""
+BUDGET = 480.0
+"""CPU seconds of all tests of a run; the processes of pytest itself need some 40 more."""
 RECORD = Path(__file__).with_name("costs.json")
 OTHERS = ""
 """In the record of a file: what a case of a function costs that has no cost of its own."""

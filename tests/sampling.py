@@ -20,6 +20,7 @@ from tests import drawing
 from tests.drawing import Case
 
 SHARE = 5  # one run tries one in so many examples of hypothesis
+LONG = 2.0  # CPU seconds
 SLOW = "slow"
 SAMPLE = "sample"
 ALWAYS = "always"
@@ -65,7 +66,9 @@ def configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", f"{ALWAYS}: each run has a case of this function, however dear: it shows a feature"
     )
-    config.addinivalue_line("markers", f"{SLOW}: takes long, so it is begun first")
+    config.addinivalue_line(
+        "markers", f"{SLOW}: takes long, though perhaps not of the processor, so it is begun first"
+    )
     seed = config.getoption("randomly_seed", 0)
     RUN.seed = seed if isinstance(seed, int) else 0
     RUN.everything = config.getoption("everything")
@@ -111,7 +114,13 @@ def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
         left_out |= _not_drawn(config, [item for item in items if item not in left_out])
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
         items[:] = [item for item in items if item not in left_out]
-    items.sort(key=lambda item: item.get_closest_marker(SLOW) is None)
+    costs = drawing.Costs.read()
+    items.sort(key=lambda item: not _takes_long(item, costs))
+
+
+def _takes_long(item: pytest.Item, costs: drawing.Costs) -> bool:
+    """Whether it would keep one processor busy after the others are done, were it begun last."""
+    return (costs.own(Case.of(item.nodeid)) or 0.0) >= LONG or item.get_closest_marker(SLOW) is not None
 
 
 def _left_out(items: Sequence[pytest.Item]) -> set[pytest.Item]:

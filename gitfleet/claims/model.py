@@ -24,6 +24,7 @@ from gitfleet.ledger import format
 from gitfleet.ledger.model import NODE_ID, SESSION_ID, A, Changes, View
 from gitfleet.patterns import language, resources
 from gitfleet.patterns.language import Pattern
+from gitfleet.patterns.overlap import overlap
 from gitfleet.sessions import session_records
 
 ROOT = "claims"
@@ -190,6 +191,22 @@ def near(view: View, keys: Sequence[str]) -> Iterator[Claim | Unreadable]:
         yield from _filed(view, folder(keys[:depth]))
     for where in view.files(folder(keys)):
         yield read(view, where)
+
+
+def overlapping(
+    view: View, wanted: Sequence[Pattern], session_id: str | None, *, case_sensitive: bool
+) -> Iterator[Claim | Unreadable]:
+    """The claims, of one session if it is given, that overlap one of `wanted`, each once; those that cannot be read, too."""
+    seen = set()
+    for pattern in wanted:
+        for found in near(view, pattern.prefix_key):
+            if found.where in seen or (
+                session_id and isinstance(found, Claim) and found.session != session_id
+            ):
+                continue
+            if overlap(found.meant, pattern, case_sensitive=case_sensitive):
+                seen.add(found.where)
+                yield found
 
 
 def at(view: View, keys: Sequence[str]) -> Iterator[Claim | Unreadable]:

@@ -29,7 +29,7 @@ from gitfleet.ledger.operations import A, B, Kind, Nothing
 from gitfleet.obstacles import Obstacle
 from gitfleet.patterns import language
 from gitfleet.patterns.language import Pattern
-from gitfleet.patterns.overlap import covers, overlap, takes_in
+from gitfleet.patterns.overlap import covers, takes_in
 from gitfleet.sessions import session_records, session_rules
 from gitfleet.sessions.reading import Reading
 
@@ -229,8 +229,7 @@ class Claims:
 
         Where it has none there, the answer says so, and the ledger stays as it is (`generation` -1).
         """
-        named = None if texts is None else self._named(texts)
-        body = Release(named, self._policy.case_sensitive, some=True)
+        body = Release(None if texts is None else self._named(texts), self._policy.case_sensitive, some=True)
         try:
             return self._request(rules.release, session, body, timeout)
         except NoneHeld as nothing:
@@ -254,17 +253,11 @@ class Claims:
         wanted = self.patterns(texts)
         if session is not None:
             session_records.folder(session)  # raises for an id that is none
-        if not wanted:
+        exact_case = self._policy.case_sensitive
+        if wanted:
+            yield from model.overlapping(state.view, wanted, session, case_sensitive=exact_case)
+        else:
             yield from model.of_session(state.view, session) if session else model.everything(state.view)
-            return
-        seen = set()
-        for pattern in wanted:
-            for found in model.near(state.view, pattern.prefix_key):
-                if found.where in seen or (session and isinstance(found, Claim) and found.session != session):
-                    continue
-                if overlap(found.meant, pattern, case_sensitive=self._policy.case_sensitive):
-                    seen.add(found.where)
-                    yield found
 
     def check(self, state: State, session: SessionId | None, texts: Sequence[str]) -> list[PathVerdict]:
         """For each of `texts`, what a change there would meet. Local and without the network.
@@ -300,17 +293,10 @@ class Claims:
         self, state: State, session: SessionId | None, renewed: int, pattern: Pattern
     ) -> PathVerdict:
         nearby = list(model.near(state.view, pattern.prefix_key))
-        met = list(
-            conflicts.find(
-                state.view,
-                pattern,
-                EXCLUSIVE,
-                session or "",
-                nearby=nearby,
-                case_sensitive=self._policy.case_sensitive,
-                capacity=self._policy.capacity(pattern),
-            )
-        )
+        met = conflicts.find(
+            state.view, pattern, EXCLUSIVE, session or "", nearby=nearby,
+            case_sensitive=self._policy.case_sensitive, capacity=self._policy.capacity(pattern),
+        )  # fmt: skip
         mine = [
             claim
             for claim in nearby
@@ -320,8 +306,8 @@ class Claims:
         ]
         if any(self._covers(claim.meant, pattern) for claim in mine):
             return PathVerdict(pattern.text, MINE)
-        if met:
-            return PathVerdict(pattern.text, THEIRS, self.orphans.marked(item.obstacle() for item in met))
+        if holders := tuple(item.obstacle() for item in met):
+            return PathVerdict(pattern.text, THEIRS, self.orphans.marked(holders))
         if any(self._is_at(claim, pattern) for claim in mine):
             return PathVerdict(pattern.text, MINE)
         return PathVerdict(pattern.text, UNVERIFIABLE if self.is_old(state) else FREE)

@@ -6,7 +6,7 @@ most command lines are plain, and importing one would cost more than what they d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, get_args, get_origin, get_type_hints
@@ -20,26 +20,29 @@ if TYPE_CHECKING:
 class Option:
     """An option, in an `Annotated`: how it is spelled (`--on/--off` for a switch), what it does, and what it may hold.
 
-    `complete` names the function in `completing` that knows its values.
+    `complete` names the function in `completing` that knows its values; `values` are all that there are.
     """
 
     def __init__(
         self, *names: str, help: str = "", metavar: str = "", min: float | None = None,
-        max: float | None = None, complete: str = "",
+        max: float | None = None, complete: str = "", values: Iterable[str] = (),
     ) -> None:  # fmt: skip
         on, _, off = names[0].partition("/")
         self.names = (on, *names[1:])
         self.off = (off,) if off else ()
         self.help, self.metavar = help, metavar
         self.min, self.max = min, max
-        self.complete = complete
+        self.complete, self.values = complete, tuple(values)
 
 
 class Argument:
-    """An argument, in an `Annotated`. `complete` names the function in `completing` that knows its values."""
+    """An argument, in an `Annotated`. `complete` and `values` as of an option."""
 
-    def __init__(self, *, metavar: str = "", help: str = "", complete: str = "") -> None:
-        self.metavar, self.help, self.complete = metavar, help, complete
+    def __init__(
+        self, *, metavar: str = "", help: str = "", complete: str = "", values: Iterable[str] = ()
+    ) -> None:
+        self.metavar, self.help = metavar, help
+        self.complete, self.values = complete, tuple(values)
 
 
 class Parameter(Struct):

@@ -15,7 +15,7 @@ import typer
 import typer.core
 import typer.main
 
-from gitfleet.cli import app, boundary, completing, helping, render
+from gitfleet.cli import app, boundary, completing, contents, helping, render
 from gitfleet.cli.answer import Reply
 from gitfleet.cli.declaring import Command, Group, Option, Parameter
 from gitfleet.fleet.views import envelope
@@ -67,9 +67,15 @@ def _fill(place: typer.Typer, group: Group) -> None:
             place.command(name, cls=_Command, help=found.help, context_settings=settings)(function)
         else:
             noun = _typer(found, alone=True)
-            noun.callback()(_function(found.params, _alone(found), context=True))
+            noun.callback()(_function([*found.params, *_of_default(found)], _alone(found), context=True))
             _fill(noun, found)
             place.add_typer(noun, name=name)
+
+
+def _of_default(noun: Group) -> list[Parameter]:
+    """What may be said of a noun alone, and is meant for its default verb: for completion, since it is put there before we see it."""
+    default, alone = noun.commands.get(noun.default), contents.ALONE.get(noun.name, ())
+    return [one for one in default.params if set(one.opts) & set(alone)] if default else []
 
 
 def _typer(group: Group, *, alone: bool = False) -> typer.Typer:
@@ -130,6 +136,8 @@ def _function(
 def _parameter(one: Parameter) -> inspect.Parameter:
     kind: type = list[one.kind] if one.many else one.kind  # type: ignore[name-defined]  # a type that is known at run time
     complete = getattr(completing, one.declared.complete) if one.declared.complete else None
+    if complete is None and one.declared.values:
+        complete = completing.among(one.declared.values)
     if isinstance(one.declared, Option):
         on, *more = one.declared.names
         spelled = ["/".join([on, *one.declared.off]), *more]

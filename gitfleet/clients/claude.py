@@ -33,7 +33,7 @@ EVENTS: tuple[tuple[str, str | None, str, int, str], ...] = (
     ("SessionEnd", None, "end", 10, "1.0.85"),
 )
 """Event, matcher, our name for it, seconds, and the first version that has it as we need it."""
-NOTE = "Claude Code reads its hooks when it starts: start it anew."
+NOTE = "Claude Code reads its hooks when it starts: restart it."
 READS_MAIN = True
 """Whether a linked worktree gets the hooks of the main checkout."""
 OWN = True

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitfleet.base import files, resources
+from gitfleet.base import files, plain_json, resources
 from gitfleet.base.ids import ulid
 from gitfleet.base.processes import Conversation
 from gitfleet.base.shapes import NUMBER
@@ -171,7 +171,7 @@ _UNTOLD = _GuardEnd(None, "stop", 0, -1, 0)
 def _listen(guard: Conversation, progress: Progress) -> _GuardEnd:
     """What the guard says at the end; `_UNTOLD` where it ended before that."""
     for line in guard.output:
-        told = json.loads(line)
+        told = plain_json.load(line)
         if "end" in told:
             return _GuardEnd.decode(told["end"])
         if "line" in told:

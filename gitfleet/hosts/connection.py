@@ -169,7 +169,7 @@ class Connection:
         return HostProblem(
             HostStatus.TIMEOUT,
             f"it did not run our command within {self._limits.hello:.0f} s",
-            "See whether you can log in there by hand, and whether a login file waits for input or starts another shell.",
+            "Check whether you can log in there by hand, and whether a login file waits for input or starts another shell.",
         )
 
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from gitfleet.base import processes
+from gitfleet.base import plain_json, processes
 from gitfleet.base.text import display, one_line
 from gitfleet.codec import Struct
 from gitfleet.errors import HubRefused, HubUnreachable
@@ -150,8 +150,8 @@ def _answers(
     if len(said) > _MOST:
         raise _wrong(name, f"it is longer than {_MOST} bytes")
     try:
-        answer = json.loads(said.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        answer = plain_json.load(said)
+    except ValueError as error:
         raise _wrong(name, "it is not JSON") from error
     rows = answer.get("entries") if isinstance(answer, dict) else None
     if not isinstance(rows, list) or answer.get("version") != VERSION:

@@ -42,7 +42,9 @@ def add(view: View, operation: Operation, body: Add, generation: int) -> Decisio
     is none or needs this entry itself (UsageError), a repair too many (PolicyRefused).
     """
     if body.branch == body.target:
-        raise UsageError(f"{display(body.branch)} is what entries land on, and cannot be one itself.")
+        raise UsageError(
+            f"{display(body.branch)} is the branch that entries land on, so it cannot be an entry itself."
+        )
     changes = _alive(view, operation)
     _check_priority(operation, body.priority, body.ceiling)
     there = next(

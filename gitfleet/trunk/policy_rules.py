@@ -9,6 +9,7 @@ import difflib
 import io
 import re
 import shlex
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -23,7 +24,6 @@ from pydantic import (
     WithJsonSchema,
     field_validator,
 )
-from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -200,9 +200,11 @@ def parse(data: bytes) -> Rules:
     try:
         rules = Rules.model_validate(raw if raw is not None else {})
     except ValidationError as error:
-        raise ValueError(
-            "; ".join(_words(fault["loc"], _fault(fault), fault["type"]) for fault in error.errors())
-        ) from error
+        found = [
+            (one["loc"], _fault(one["type"], one["msg"], one["input"], one.get("ctx", {})), one["type"])
+            for one in error.errors()
+        ]
+        raise ValueError("; ".join(_words(*one) for one in found)) from error
     _, faults = orchestration.read_markers(rules.orchestrators)
     if faults:
         raise ValueError("; ".join(faults))
@@ -215,16 +217,15 @@ def _place(said: str) -> str:
     return re.sub(r'in "<[^"]*>", (?=line)', "at ", said)
 
 
-def _fault(fault: ErrorDetails) -> str:
+def _fault(sort: str, words: str, value: object, facts: Mapping[str, object]) -> str:
     """What is wrong with one value, in our words; those of the library where we have none."""
-    facts = fault.get("ctx", {})
-    expected = str(facts.get("expected", ""))
-    if fault["type"] == "literal_error":
+    if sort == "literal_error":
+        expected = str(facts.get("expected", ""))
         known = re.findall(r"'([^']*)'", expected)
-        near = difflib.get_close_matches(str(fault["input"]), known, n=1, cutoff=0.7)
+        near = difflib.get_close_matches(str(value), known, n=1, cutoff=0.7)
         return f"must be {expected}" + (f"; did you mean {near[0]}?" if near else "")
-    words = _FAULTS.get(fault["type"])
-    return fault["msg"].removeprefix("Value error, ") if words is None else words.format(**facts)
+    ours = _FAULTS.get(sort)
+    return words.removeprefix("Value error, ") if ours is None else ours.format(**facts)
 
 
 _FAULTS = {

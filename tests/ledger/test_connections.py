@@ -71,6 +71,7 @@ def test_uncontended_command_is_one_push(fleets: Fleets, ada: Counter, git: Git,
     for command in (
         ("claim", "src/a.py", "--session", "ada-1"),
         ("claim", "src/a.py", "--session", "ada-1"),
+        ("claim", "src/b.py", "--session", "ada-1"),
         ("release", "src/a.py", "--session", "ada-1"),
         ("release", "--all", "--session", "ada-1"),
         ("session", "start", "--id", "ada-9"),
@@ -78,6 +79,12 @@ def test_uncontended_command_is_one_push(fleets: Fleets, ada: Counter, git: Git,
     ):
         gitfleet(clone, *command).ok()
         assert ada.take() == ["push"], command
+
+
+def test_release_of_nothing_is_one_fetch(fleets: Fleets, ada: Counter, gitfleet: Gitfleet) -> None:
+    for what in ("src/a.py", "--all"):
+        gitfleet(fleets.clone("ada"), "release", what, "--session", "ada-1").ok()
+        assert ada.take() == ["fetch"], what
 
 
 def test_first_commands_after_init_are_one_push_each(

@@ -431,7 +431,7 @@ ACTED = {"candidate_id": "c-000000000001", "action": "terminate", "outcome": "do
         ("b", {"error": {"code": "no-scan", "message": "none"}}, 20, "refused", "none"),
         ("b", {"error": {"code": "internal", "message": "disk full"}}, 21, "unknown", "disk full"),
         ("b", {"die": True}, 21, "unknown", "killed"),
-        ("c", ACTED, 20, "refused-identity", "another machine"),
+        ("c", ACTED, 20, "refused-identity", "not the machine in the plan"),
     ],
     ids=["fine", "escape", "other-question", "no-outcome", "refused", "internal", "dies", "other-machine"],
 )

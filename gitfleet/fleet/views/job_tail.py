@@ -5,10 +5,10 @@ A line of an agent is JSON for the most part; `history` replays it as it was wri
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 
+from gitfleet.base import plain_json
 from gitfleet.base.text import one_line
 from gitfleet.codec import Struct
 from gitfleet.jobs.records.store import JobStore
@@ -91,8 +91,8 @@ def _text(event: Mapping[str, object], name: str) -> str:
 def _called(given: str) -> str:
     """What a tool was given, in one line: the field that says most, where it is an object."""
     try:
-        read = json.loads(given)
-    except (ValueError, RecursionError):
+        read = plain_json.load(given)
+    except ValueError:
         read = None
     told = read if isinstance(read, dict) else {}
     return one_line(next((told[name] for name in _TELLING if isinstance(told.get(name), str)), given), _WIDE)

@@ -260,4 +260,4 @@ def _next(
     if gate is not None and gate["known"] == "failed":
         return "Its tree fails the gate.", advice.GATE_STATUS_OF.of(work.head)
     rest = " What it has not committed stays out." if dirty else ""
-    return f"To accept it is to queue its branch.{rest}", advice.QUEUE_ACCEPT.of(session)
+    return f"Accepting it queues its branch.{rest}", advice.QUEUE_ACCEPT.of(session)

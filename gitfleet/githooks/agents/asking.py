@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Mapping
 from typing import Literal
 
-from gitfleet.base import popen
+from gitfleet.base import plain_json, popen
 from gitfleet.clients import codex
 from gitfleet.githooks.agents import settings
 
@@ -70,7 +70,7 @@ def _trust(hook: dict[str, object]) -> Trust:
 
 def _read(line: bytes) -> dict[str, object]:
     try:
-        found = json.loads(line)
+        found = plain_json.load(line)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

@@ -7,10 +7,10 @@ is for, and what was made to hold it (`made=`), so that taking it out leaves not
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from gitfleet.base import plain_json
 from gitfleet.errors import Blocked
 from gitfleet.githooks.agents import jsontext
 from gitfleet.githooks.agents.jsontext import Part
@@ -136,7 +136,7 @@ def _hooks(text: str) -> tuple[Part, Part | None]:
 
 
 def _value(text: str, part: Part) -> Mapping[str, object]:
-    value: Mapping[str, object] = json.loads(text[part.start : part.end])
+    value: Mapping[str, object] = plain_json.load(text[part.start : part.end])
     return value
 
 

@@ -25,10 +25,8 @@ def notes(end: EndRecord | None, attempt: AttemptRecord) -> tuple[str, ...]:
 
 def _named(end: EndRecord | None) -> tuple[str, ...]:
     left = set(end.left) if end else set()
-    found = [one for one in end.escaped if not one.get("ended") and one.get("pid") not in left] if end else []
-    said = [
-        f"process {one.get('pid')} ({one_line(str(one.get('command', '')), 80)})" for one in found[:_MOST]
-    ]
+    found = [one for one in end.escaped if not one.ended and one.pid not in left] if end else []
+    said = [f"process {one.pid} ({one_line(one.command, 80)})" for one in found[:_MOST]]
     more = [f"{len(found) - _MOST} more"] if len(found) > _MOST else []
     if not said:
         return ()

@@ -213,6 +213,6 @@ def _register(job: JobRecord, agent: Agent, shepherd: Shepherd) -> None:
                 granted = clone.claims.claim(session, wanted)
             except Conflict as error:
                 raise error.again(
-                    hint="Retry it when they are free, or when the branch has landed that has them."
+                    hint="Retry it when they are free, or when the branch that holds them has landed."
                 ) from error
             preparation.keep_units(shepherd.folder, [*granted.granted, *granted.already_held])

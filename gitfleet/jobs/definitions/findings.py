@@ -5,15 +5,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from gitfleet.base.text import display
 from gitfleet.jobs.definitions.documents import PlacedValue, Position, Unusable, place
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 _ANY = "*"
 _FAULTS = {
@@ -68,7 +65,8 @@ def of_validation(
                 at, before + key, "there is no such key", tuple(before + one for one in nearest(key, keys))
             )
         else:
-            yield Flaw(at, before + key if key else before.rstrip("."), _said(fault))
+            words = _said(fault["type"], fault["msg"], fault["input"], fault.get("ctx", {}))
+            yield Flaw(at, before + key if key else before.rstrip("."), words)
 
 
 def nearest(key: str, keys: list[str]) -> list[str]:
@@ -94,16 +92,15 @@ def _dotted(location: tuple[int | str, ...]) -> str:
     return key
 
 
-def _said(fault: ErrorDetails) -> str:
-    facts = fault.get("ctx", {})
-    if fault["input"] is None and fault["type"] not in {"missing", "value_error"}:
+def _said(sort: str, words: str, value: object, facts: Mapping[str, object]) -> str:
+    if value is None and sort not in {"missing", "value_error"}:
         return "must not be null"
-    if fault["type"] in {"literal_error", "enum"}:
+    if sort in {"literal_error", "enum"}:
         known = re.findall(r"'([^']*)'", str(facts.get("expected", "")))
-        near = difflib.get_close_matches(str(fault["input"]), known, n=1, cutoff=0.6)
+        near = difflib.get_close_matches(str(value), known, n=1, cutoff=0.6)
         return f"must be one of {', '.join(known)}" + (f"; did you mean {near[0]}?" if near else "")
-    words = _FAULTS.get(fault["type"])
-    return fault["msg"].removeprefix("Value error, ") if words is None else words.format(**facts)
+    ours = _FAULTS.get(sort)
+    return words.removeprefix("Value error, ") if ours is None else ours.format(**facts)
 
 
 def keys_of(model: type[BaseModel], before: str = "") -> list[str]:

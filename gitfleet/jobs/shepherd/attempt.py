@@ -301,7 +301,7 @@ class WatchedAttempt:
             why, str(outcome), code=ended.code, signal=ended.signal, started=self._state.started,
             ended=self._ended, gone=clock.milliseconds(), result=result, killed=ladder.killed,
             error=error,
-            leftovers=ladder.leftovers, escaped=tuple(ladder.escaped(agent)), left=tuple(ladder.left),
+            leftovers=ladder.leftovers, escaped=ladder.escaped(agent), left=tuple(ladder.left),
             lines=writer.lines, bytes=writer.bytes, gaps=writer.gaps + bool(writer.untold),
             memory_limit=self._limited(), containers=self._boxes.left if self._boxes else (),
         )  # fmt: skip

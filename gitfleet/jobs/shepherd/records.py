@@ -19,8 +19,8 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 
+from gitfleet.base import plain_json
 from gitfleet.codec import (
-    FIELDS,
     FLAG,
     JSON,
     TEXT,
@@ -154,13 +154,20 @@ class StopRequest(Struct):
     grace: int | None = field(Maybe(WHOLE), default=None)
 
 
+class EscapedProcess(Struct):
+    """A process that had left the session of its agent, and whether it was ended."""
+
+    pid: int = field(WHOLE)
+    command: str = field(_LONG, default="")
+    ended: bool = field(FLAG, default=False)
+
+
 class EndRecord(Struct):
     """How an attempt ended. `why` is a word of `words.EndCause`; `code` or `signal` is the agent's own end (both None: it never ran).
 
     Times in milliseconds since 1970: `ended` is when the agent's process ended, `gone` when the rest of its processes had.
     `outcome` (a word of `words.AttemptOutcome`) and `result` are what came of it. `error` says what could not be
-    started. `leftovers` counts the processes of its session that it left; `escaped` are those that had left its session (pid, command,
-    whether they were ended); `left` are pids that would not end: while there are any, the worktree is not free.
+    started. `leftovers` counts the processes of its session that it left; `escaped` are those that had left its session; `left` are pids that would not end: while there are any, the worktree is not free.
     `lines`, `bytes`, `gaps` are of the stream. `killed`: TERM did not suffice.
     `containers` are those that could not be removed.
     """
@@ -176,7 +183,7 @@ class EndRecord(Struct):
     result: AgentResult | None = field(Maybe(One(AgentResult)), default=None)
     killed: bool = field(FLAG, default=False)
     leftovers: int = field(WHOLE, default=0)
-    escaped: tuple[Mapping[str, object], ...] = field(Many(FIELDS), default=())
+    escaped: tuple[EscapedProcess, ...] = field(Many(One(EscapedProcess)), default=())
     left: tuple[int, ...] = field(Many(WHOLE), default=())
     lines: int = field(WHOLE, default=0)
     bytes: int = field(WHOLE, default=0)
@@ -197,7 +204,7 @@ def load(kind: type[S], folder: str, name: str) -> S | None:
             data = file.read(_MOST)
     except FileNotFoundError:
         return None
-    return kind.decode(json.loads(data))
+    return kind.decode(plain_json.load(data))
 
 
 def leave_answer(folder: str, answer: PersonAnswer) -> str:

@@ -6,7 +6,7 @@ import os
 import signal
 
 from gitfleet.jobs.shepherd import family, scoping
-from gitfleet.jobs.shepherd.records import Spec
+from gitfleet.jobs.shepherd.records import EscapedProcess, Spec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Ladder:
         self._kill_at = 0.0
         self._given_up_at: float | None = None
         self._look_at, self._pause = 0.0, _FIRST
-        self._escaped: dict[int, dict[str, object]] = {}
+        self._escaped: dict[int, str] = {}
 
     def stop(self, agent: AgentProcess, why: str, grace: int | None, now: float) -> None:
         """Begin, or hurry up what has begun already: `grace` in milliseconds from now on (None: as the spec says)."""
@@ -80,14 +80,17 @@ class Ladder:
         """When to look again."""
         return self._look_at
 
-    def escaped(self, agent: AgentProcess) -> list[dict[str, object]]:
+    def escaped(self, agent: AgentProcess) -> tuple[EscapedProcess, ...]:
         """What had left the agent's session, by its mark or since it descends from the agent, and whether it is gone now."""
         everybody = family.processes()
         alive = {one.pid for one in self._marked(agent, everybody)}
         alive |= {one.pid for one in everybody if one.parent == os.getpid() and not one.zombie}
         for pid in alive:
-            self._escaped.setdefault(pid, {"pid": pid, "command": family.command(pid)})
-        return [{**facts, "ended": pid not in alive} for pid, facts in self._escaped.items()]
+            self._note(pid)
+        return tuple(EscapedProcess(pid, said, pid not in alive) for pid, said in self._escaped.items())
+
+    def _note(self, pid: int) -> None:
+        self._escaped.setdefault(pid, family.command(pid))
 
     def _begin(self, agent: AgentProcess, grace: float, now: float) -> None:
         self.begun = True
@@ -114,7 +117,7 @@ class Ladder:
         inside = self._inside(agent, everybody)
         outside = self._marked(agent, everybody)
         for one in outside:
-            self._escaped.setdefault(one.pid, {"pid": one.pid, "command": family.command(one.pid)})
+            self._note(one.pid)
         return [*inside, *(outside if self._spec.ends_escaped else [])]
 
     def _inside(self, agent: AgentProcess, everybody: list[Member]) -> list[Member]:

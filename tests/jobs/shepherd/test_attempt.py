@@ -213,7 +213,7 @@ def test_what_has_left_the_session_is_found_by_its_mark_and_ended(tmp_path: Path
     assert runs(pid)
     shepherd.stop()
     end = ended(tmp_path, shepherd)
-    assert [one["pid"] for one in end.escaped if one["ended"]] == [pid]
+    assert [one.pid for one in end.escaped if one.ended] == [pid]
     assert not runs(pid)
 
 
@@ -227,7 +227,7 @@ def test_what_has_left_the_session_is_reported_where_it_is_not_to_be_ended(
     pid = int(words[1])
     shepherd.stop()
     end = ended(tmp_path, shepherd)
-    assert [(one["pid"], one["ended"]) for one in end.escaped] == [(pid, False)]
+    assert [(one.pid, one.ended) for one in end.escaped] == [(pid, False)]
     assert runs(pid)
     os.kill(pid, 9)
 
