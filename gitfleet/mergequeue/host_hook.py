@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Sequence
-from typing import Literal, NamedTuple, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from gitfleet.base import plain_json, processes
 from gitfleet.base.text import display, one_line
@@ -38,42 +38,43 @@ class HostVerdict(Struct):
     words: str = ""
 
 
-class LandingAsked(TypedDict):
-    """An entry that is to land, as the command is told of it."""
+if TYPE_CHECKING:
+    from typing import NotRequired, TypedDict
 
-    id: str
-    branch: str
-    head: str
-    title: str
-    session: str
-    priority: int
-    tree: str
-    trailers: list[str]
+    class LandingAsked(TypedDict):
+        """An entry that is to land, as the command is told of it."""
 
+        id: str
+        branch: str
+        head: str
+        title: str
+        session: str
+        priority: int
+        tree: str
+        trailers: list[str]
 
-class ClosingAsked(TypedDict):
-    """An entry that is not to land any more, as the command is told of it."""
+    class ClosingAsked(TypedDict):
+        """An entry that is not to land any more, as the command is told of it."""
 
-    id: str
-    branch: str
-    head: str
-    title: str
-    session: str
-    state: str
-    final: bool
-    tree: str
+        id: str
+        branch: str
+        head: str
+        title: str
+        session: str
+        state: str
+        final: bool
+        tree: str
 
+    class HookOrder(TypedDict):
+        """What the command reads."""
 
-class HookOrder(TypedDict):
-    """What the command reads."""
-
-    version: int
-    action: Literal["land", "close"]
-    target: str
-    base: NotRequired[str]
-    method: NotRequired[str]
-    entries: list[LandingAsked]
-    close: NotRequired[list[ClosingAsked]]
+        version: int
+        action: Literal["land", "close"]
+        target: str
+        base: NotRequired[str]
+        method: NotRequired[str]
+        entries: list[LandingAsked]
+        close: NotRequired[list[ClosingAsked]]
 
 
 class Asked(NamedTuple):

@@ -8,7 +8,7 @@ import json
 import os
 import shlex
 from collections.abc import Sequence
-from typing import NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple
 
 from gitfleet.base.callers import shell_command
 from gitfleet.base.identity import program_name
@@ -34,18 +34,20 @@ class _Launcher(NamedTuple):
     text: Sequence[str] = ()
 
 
-class _LauncherEntry(TypedDict, total=False):
-    names: list[str]
-    verbs: list[str]
-    valued: list[str]
-    operands: int
-    module: list[str]
-    text: list[str]
+if TYPE_CHECKING:  # the text of each field of a TypedDict is compiled when its class is made
+    from typing import TypedDict
 
+    class _LauncherEntry(TypedDict, total=False):
+        names: list[str]
+        verbs: list[str]
+        valued: list[str]
+        operands: int
+        module: list[str]
+        text: list[str]
 
-class _LauncherData(TypedDict):
-    launchers: list[_LauncherEntry]
-    preparations: list[str]
+    class _LauncherData(TypedDict):
+        launchers: list[_LauncherEntry]
+        preparations: list[str]
 
 
 @functools.cache

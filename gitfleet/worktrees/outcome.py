@@ -1,7 +1,5 @@
 """What became of one worktree in one action: the same form for reconcile, cleanup and maintain."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
