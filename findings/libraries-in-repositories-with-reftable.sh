@@ -1,6 +1,6 @@
 #!/bin/sh
 # Repositories whose refs git 2.55.0 keeps as `reftable` (Debian's package 1:2.55.0-1, or a newer one; `git init --ref-format=reftable`, which git 3
-# is to do by default), read by dulwich 1.2.21, GitPython 3.2.1, pygit2 1.21.0 and isomorphic-git 1.44.11, in main and in a linked worktree:
+# is to do by default), read by dulwich 1.2.21, GitPython 3.2.1, pygit2 1.21.0 and isomorphic-git 1.44.19, in main and in a linked worktree:
 # - dulwich reads the format and writes it. But it goes by the main checkout's HEAD in each worktree: `active_branch` and `head()` in the linked
 #   one are main's, `porcelain.tag_create` there tags main's commit, and `refs.set_symbolic_ref(b"HEAD", …)` there puts main on that branch,
 #   with no word. `branch_list` gives each name without its first letter; `porcelain.commit` fails with "changed during commit".
@@ -71,7 +71,7 @@ unset APT_CONFIG
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" -q --disable-pip-version-check install dulwich==1.2.21 GitPython==3.2.1 pygit2==1.21.0 2>/dev/null
 mkdir "$work/npm"
-npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$work/npm" isomorphic-git@1.44.11 >/dev/null 2>&1
+npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$work/npm" isomorphic-git@1.44.19 >/dev/null 2>&1
 start() { # main is on `work`, linked on `linked`, which has a commit more
     cd "$work"
     rm -rf main linked

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # hooks import this package on every commit, and `typing` would cost them 10 ms
-    from typing import Any
-
     from gitfleet.base.names import SessionId
     from gitfleet.claims.asking import Claimed, Released
     from gitfleet.claims.model import Claim
@@ -157,7 +155,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Public names, imported when first asked for: hooks import parts of this package and must not pay for the rest."""
     if name not in __all__:
         raise AttributeError(f"module 'gitfleet' has no attribute {name!r}")

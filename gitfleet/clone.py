@@ -9,20 +9,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from gitfleet.base import advice, delivery
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import counted
 from gitfleet.claims import policy
 from gitfleet.claims.policy import Policy
+from gitfleet.codec import Struct
 from gitfleet.errors import FleetError, NoFleet
 from gitfleet.git.objects import open_objects
 from gitfleet.git.repository import Repository, discover
 from gitfleet.ledger import own_node
 from gitfleet.ledger.ledger import Ledger, State
-from gitfleet.ledger.model import PERSON, SESSION, Accepted, Actor, Operation, View
-from gitfleet.ledger.operations import Kind, Registry
+from gitfleet.ledger.model import PERSON, SESSION, Accepted, Actor, Answer, Operation, View
+from gitfleet.ledger.operations import AnyKind, Registry
 from gitfleet.sessions.local import LocalSessions, caller, whoami
 from gitfleet.sessions.reading import Reading
 
@@ -41,31 +42,31 @@ if TYPE_CHECKING:
     from gitfleet.worktrees.service import Worktrees
 
 
-def _gate_kinds() -> Iterable[Kind[Any, Any]]:
+def _gate_kinds() -> Iterable[AnyKind]:
     from gitfleet.gates import verdicts  # a few modules, of which a claim needs none
 
     return verdicts.KINDS
 
 
-def _queue_kinds() -> Iterable[Kind[Any, Any]]:
+def _queue_kinds() -> Iterable[AnyKind]:
     from gitfleet.mergequeue import kinds  # a dozen modules, of which a claim needs none
 
     return kinds.KINDS
 
 
-def _dispatch_kinds() -> Iterable[Kind[Any, Any]]:
+def _dispatch_kinds() -> Iterable[AnyKind]:
     from gitfleet.dispatch import kinds  # as above
 
     return kinds.KINDS
 
 
-def _asking_kinds() -> Iterable[Kind[Any, Any]]:
+def _asking_kinds() -> Iterable[AnyKind]:
     from gitfleet.claims import rules  # who only looks needs none
 
     return rules.KINDS
 
 
-def _claim_kinds() -> Iterable[Kind[Any, Any]]:
+def _claim_kinds() -> Iterable[AnyKind]:
     from gitfleet.claims import dismissals, ended_grants, handover, retained_claims, rules, turns  # as above
     from gitfleet.sessions import inbox, session_rules
 
@@ -76,15 +77,15 @@ def _claim_kinds() -> Iterable[Kind[Any, Any]]:
     )  # fmt: skip
 
 
-def _radar_kinds() -> Iterable[Kind[Any, Any]]:
+def _radar_kinds() -> Iterable[AnyKind]:
     from gitfleet.sessions import told_conflicts  # as above
 
     return told_conflicts.KINDS
 
 
 def _keep(
-    view: View, operation: Operation, body: Any, generation: int, decision: Accepted[Any]
-) -> Accepted[Any]:
+    view: View, operation: Operation, body: Struct, generation: int, decision: Accepted[Answer]
+) -> Accepted[Answer]:
     from gitfleet.claims import leases  # as above
 
     return leases.keep(view, operation, body, generation, decision)

@@ -23,10 +23,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, datacla
 T = TypeVar("T")
 if TYPE_CHECKING:
     S = TypeVar("S", bound="Struct")
-else:
-    S = TypeVar(
-        "S"
-    )  # a bound that is a text would be compiled: the first time that costs a twentieth of a claim
+    from dataclasses import replace as replace  # noqa: PLC0414 - each change is held against its field
+else:  # a bound that is a text would be compiled: the first time that costs a twentieth of a claim
+    S = TypeVar("S")
+
+    def replace(struct, **changes):
+        return changed(struct, changes)
+
+
 _REQUIRED: Any = object()
 SHORT = 256
 """Characters of a text that is read without a further look, where any text of that length will do."""
@@ -55,11 +59,11 @@ class Shape(Generic[T]):
     def __class_getitem__(cls, _: object) -> type[Self]:
         return cls  # of use to who checks types alone: with what Python makes of it, a class takes three times as long to make
 
-    def decode(self, raw: Any) -> T:
+    def decode(self, raw: object) -> T:
         """The value that `raw` (as JSON gives it) stands for. Raises Broken."""
-        return raw  # type: ignore[no-any-return]
+        return raw  # type: ignore[return-value]
 
-    def encode(self, value: T) -> Any:
+    def encode(self, value: T) -> object:
         """The value as JSON holds it."""
         return value
 
@@ -78,17 +82,16 @@ class Text(Shape[T]):
         self._most, self._least, self._valid, self._cut = most, least, valid, cut
         self.simple = str if least == 0 and most >= SHORT and valid is None else None
 
-    def decode(self, raw: Any) -> T:
+    def decode(self, raw: object) -> T:
         """See `Shape`."""
         if type(raw) is not str:
             raise Broken("a text was expected")
-        if len(raw) > self._most and self._cut:
-            raw = raw[: self._most]
+        raw = raw[: self._most] if self._cut else raw
         if not self._least <= len(raw) <= self._most:
             raise Broken(f"a text of {self._least} to {self._most} characters was expected")
         if self._valid is not None and not self._valid(raw):
             raise Broken("a text of another form was expected")
-        return raw  # type: ignore[no-any-return]
+        return raw  # type: ignore[return-value]
 
 
 class Whole(Shape[int]):
@@ -98,7 +101,7 @@ class Whole(Shape[int]):
         self._least, self._most = least, most
         self.simple = int if least is None and most is None else None
 
-    def decode(self, raw: Any) -> int:
+    def decode(self, raw: object) -> int:
         """See `Shape`."""
         if type(raw) is not int:
             raise Broken("a whole number was expected")
@@ -110,7 +113,7 @@ class Whole(Shape[int]):
 class Flag(Shape[bool]):
     """True or false."""
 
-    def decode(self, raw: Any) -> bool:
+    def decode(self, raw: object) -> bool:
         """See `Shape`."""
         if raw is not True and raw is not False:
             raise Broken("true or false was expected")
@@ -123,12 +126,11 @@ class Choice(Shape[T]):
     def __init__(self, *words: T) -> None:
         self.words = words
 
-    def decode(self, raw: Any) -> T:
+    def decode(self, raw: object) -> T:
         """See `Shape`."""
-        if type(raw) is str:
-            for word in self.words:
-                if word == raw:
-                    return word
+        for word in self.words:
+            if type(raw) is str and word == raw:
+                return word
         raise Broken(f"one of {', '.join(map(str, self.words))} was expected")
 
 
@@ -139,11 +141,11 @@ class Maybe(Shape[T | None]):
         self._shape = shape
         self.plain = shape.plain
 
-    def decode(self, raw: Any) -> T | None:
+    def decode(self, raw: object) -> T | None:
         """See `Shape`."""
         return None if raw is None else self._shape.decode(raw)
 
-    def encode(self, value: T | None) -> Any:
+    def encode(self, value: T | None) -> object:
         """See `Shape`."""
         return None if value is None else self._shape.encode(value)
 
@@ -156,7 +158,7 @@ class Many(Shape[tuple[T, ...]]):
     def __init__(self, shape: Shape[T], *, least: int = 0, most: int | None = None) -> None:
         self._shape, self._least, self._most = shape, least, most
 
-    def decode(self, raw: Any) -> tuple[T, ...]:
+    def decode(self, raw: object) -> tuple[T, ...]:
         """See `Shape`."""
         if type(raw) is not list and type(raw) is not tuple:
             raise Broken("a list was expected")
@@ -170,7 +172,7 @@ class Many(Shape[tuple[T, ...]]):
                 raise error.within(f"[{number}]") from None
         return tuple(values)
 
-    def encode(self, value: Sequence[T]) -> Any:
+    def encode(self, value: Sequence[T]) -> object:
         """See `Shape`."""
         return list(value) if self._shape.plain else [self._shape.encode(item) for item in value]
 
@@ -182,7 +184,7 @@ class Table(Shape[Mapping[str, T]]):
         self._shape = shape
         self.plain = shape.plain
 
-    def decode(self, raw: Any) -> Mapping[str, T]:
+    def decode(self, raw: object) -> Mapping[str, T]:
         """See `Shape`."""
         if not isinstance(raw, Mapping):
             raise Broken("values by name were expected")
@@ -194,7 +196,7 @@ class Table(Shape[Mapping[str, T]]):
                 raise error.within(f"[{name!a:.80}]") from None
         return values
 
-    def encode(self, value: Mapping[str, T]) -> Any:
+    def encode(self, value: Mapping[str, T]) -> dict[str, object]:
         """See `Shape`."""
         return {name: self._shape.encode(item) for name, item in value.items()}
 
@@ -207,11 +209,11 @@ class One(Shape[S]):
     def __init__(self, kind: type[S]) -> None:
         self._kind = kind
 
-    def decode(self, raw: Any) -> S:
+    def decode(self, raw: object) -> S:
         """See `Shape`."""
         return self._kind.decode(raw)
 
-    def encode(self, value: S) -> Any:
+    def encode(self, value: S) -> object:
         """See `Shape`."""
         return value.encode()
 
@@ -219,7 +221,8 @@ class One(Shape[S]):
 TEXT: Shape[str] = Text()
 WHOLE = Whole()
 FLAG = Flag()
-JSON: Shape[Any] = Shape()  # whatever JSON can hold, as it is
+JSON: Shape[object] = Shape()  # whatever JSON can hold, as it is
+FIELDS = Table(JSON)
 
 
 class Field:
@@ -228,7 +231,7 @@ class Field:
     __slots__ = ("default", "key", "kw_only", "local", "name", "omit", "shape")
 
     def __init__(
-        self, shape: Shape[Any], default: Any, *, omit: bool, kw_only: bool, local: bool, key: str = ""
+        self, shape: Shape[Any], default: object, *, omit: bool, kw_only: bool, local: bool, key: str = ""
     ) -> None:
         self.name = ""
         self.key = key
@@ -243,17 +246,15 @@ def field(
     shape: Shape[T], *, default: T = _REQUIRED, omit: bool = False, kw_only: bool = False, key: str = ""
 ) -> T:
     """Declare a field. Without a `default` it must be there; with `omit` the default is not written. `key`: as what it is written."""
-    found: Any = Field(shape, default, omit=omit, kw_only=kw_only, local=False, key=key)
-    return found  # type: ignore[no-any-return]
+    return Field(shape, default, omit=omit, kw_only=kw_only, local=False, key=key)  # type: ignore[return-value]
 
 
 def local(*, default: T, kw_only: bool = False) -> T:
     """Declare a field of this process only: it is neither read nor written, and counts for no comparison."""
-    found: Any = Field(JSON, default, omit=True, kw_only=kw_only, local=True)
-    return found  # type: ignore[no-any-return]
+    return Field(JSON, default, omit=True, kw_only=kw_only, local=True)  # type: ignore[return-value]
 
 
-def declared(namespace: Mapping[str, Any], inherited: Iterable[Field] = ()) -> tuple[Field, ...]:
+def declared(namespace: Mapping[str, object], inherited: Iterable[Field] = ()) -> tuple[Field, ...]:
     """The fields of a class body behind those of its bases, each with its name; those to be named come last."""
     known = {one.name: one for one in inherited}
     for name, value in namespace.items():
@@ -264,19 +265,17 @@ def declared(namespace: Mapping[str, Any], inherited: Iterable[Field] = ()) -> t
 
 
 class _Meta(type):
-    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kwargs: Any) -> _Meta:
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, object]) -> _Meta:
         inherited = [one for base in bases for one in getattr(base, "FIELDS", ())]
-        own = {
-            key: _field(namespace, key)
-            for key, said in namespace.get("__annotations__", {}).items()
-            if "ClassVar" not in str(said)
-        }
+        hints = namespace.get("__annotations__")
+        said = hints.items() if isinstance(hints, dict) else ()
+        own = {key: _field(namespace, key) for key, hint in said if "ClassVar" not in str(hint)}
         fields = declared(own, inherited)
         known = {one.name for one in inherited}
         rest = {key: value for key, value in namespace.items() if key not in own}
         rest["__slots__"] = tuple(key for key in own if key not in known)
         rest["FIELDS"] = fields
-        made = super().__new__(mcs, name, bases, rest, **kwargs)
+        made = super().__new__(mcs, name, bases, rest)
         made._places = tuple(  # type: ignore[attr-defined]
             (one.name, getattr(made, one.name).__set__, one.default, one.key, one.shape) for one in fields
         )
@@ -284,7 +283,7 @@ class _Meta(type):
         return made
 
 
-def _field(namespace: Mapping[str, Any], name: str) -> Field:
+def _field(namespace: Mapping[str, object], name: str) -> Field:
     """The field of that name in a class body: as declared, or of any shape."""
     value = namespace.get(name, _REQUIRED)
     return value if isinstance(value, Field) else Field(JSON, value, omit=False, kw_only=False, local=False)
@@ -295,10 +294,11 @@ class Struct(metaclass=_Meta):
     """Fields that are read, written and compared together. Immutable; made with the fields as arguments."""
 
     FIELDS: ClassVar[tuple[Field, ...]]
-    _places: ClassVar[tuple[tuple[str, Callable[[Any, Any], None], Any, str, Shape[Any]], ...]]
+    __dataclass_fields__: ClassVar[dict[str, Any]]  # for `replace`, and for who checks types alone
+    _places: ClassVar[tuple[tuple[str, Callable[[Struct, object], None], object, str, Shape[Any]], ...]]
     _keys: ClassVar[frozenset[str]]
 
-    def __init__(self, *args: Any, **values: Any) -> None:
+    def __init__(self, *args: object, **values: object) -> None:
         if args:
             given = {one.name: arg for one, arg in zip(self.FIELDS, args, strict=False) if not one.kw_only}
             if len(given) < len(args) or given.keys() & values.keys():
@@ -313,7 +313,7 @@ class Struct(metaclass=_Meta):
             raise TypeError(f"{type(self).__name__} has no '{next(iter(values))}'")
 
     @classmethod
-    def decode(cls, raw: Any) -> Self:
+    def decode(cls, raw: object) -> Self:
         """The struct in `raw`, as JSON gives it; fields that are not declared are passed over. Raises Broken."""
         if type(raw) is not dict and not isinstance(raw, Mapping):
             raise Broken("fields were expected")
@@ -336,7 +336,7 @@ class Struct(metaclass=_Meta):
     def check(self) -> None:
         """Raise Broken where fields that are right alone are wrong together. Called after reading."""
 
-    def encode(self) -> dict[str, Any]:
+    def encode(self) -> dict[str, object]:
         """The struct as JSON holds it."""
         record = {}
         for one in self.FIELDS:
@@ -346,7 +346,7 @@ class Struct(metaclass=_Meta):
             record[one.key] = value if one.shape.plain else one.shape.encode(value)
         return record
 
-    def _values(self) -> tuple[Any, ...]:
+    def _values(self) -> tuple[object, ...]:
         return tuple(getattr(self, one.name) for one in self.FIELDS if not one.local)
 
     def __eq__(self, other: object) -> bool:
@@ -359,13 +359,12 @@ class Struct(metaclass=_Meta):
         said = ", ".join(f"{one.name}={getattr(self, one.name)!r}" for one in self.FIELDS)
         return f"{type(self).__name__}({said})"
 
-    def __setattr__(self, name: str, value: object) -> None:
+    def __setattr__(self, name: str, value: object = None) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable")
 
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"{type(self).__name__} is immutable")
+    __delattr__ = __setattr__
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), {one.name: getattr(self, one.name) for one in self.FIELDS})
 
 
@@ -374,27 +373,28 @@ class Record(Struct):
 
     KIND: ClassVar[str]
     VERSION: ClassVar[int] = 1
-    extra: Mapping[str, Any] = local(default={}, kw_only=True)
+    extra: Mapping[str, object] = local(default={}, kw_only=True)
 
     @classmethod
-    def decode(cls, raw: Any) -> Self:
+    def decode(cls, raw: object) -> Self:
         """See `Struct`; what is not declared is kept."""
         made = super().decode(raw)
-        if not cls._keys.issuperset(raw):
-            more = {name: value for name, value in raw.items() if name not in cls._keys}
+        fields: Mapping[str, object] = raw  # type: ignore[assignment]  # or it had not been decoded
+        if not cls._keys.issuperset(fields):
+            more = {name: value for name, value in fields.items() if name not in cls._keys}
             object.__setattr__(made, "extra", more)
         return made
 
-    def encode(self) -> dict[str, Any]:
+    def encode(self) -> dict[str, object]:
         """See `Struct`; with what was not declared."""
         return {**self.extra, **super().encode(), "v": self.VERSION, "kind": self.KIND}
 
 
-def replace(struct: S, **changes: Any) -> S:
-    """The same struct with other values for some fields."""
+def changed(struct: S, changes: Mapping[str, object]) -> S:
+    """The same struct with other values for some fields, by name. Where they are known by name, `replace` is checked."""
     values = {one.name: getattr(struct, one.name) for one in struct.FIELDS}
     return type(struct)(**{**values, **changes})
 
 
-def _rebuild(kind: type[Struct], values: Mapping[str, Any]) -> Struct:
+def _rebuild(kind: type[Struct], values: Mapping[str, object]) -> Struct:
     return kind(**values)

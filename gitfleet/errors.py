@@ -44,14 +44,15 @@ whose errors are also raised when something has changed already says nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, dataclass_transform
 
 from gitfleet import codec
-from gitfleet.codec import JSON, TEXT, WHOLE, Choice, Field, Many, Maybe, One, field
-from gitfleet.obstacles import Obstacle
+from gitfleet.codec import FIELDS, TEXT, WHOLE, Choice, Field, Many, Maybe, One, Text, field
+from gitfleet.obstacles import AnyAhead, Blocker, CycleStep, Obstacle, RunAhead
 
 UNCHANGED = "Nothing was changed."
+_LONG: Text[str] = Text(1 << 20)
 
 EXIT_CODES: dict[int, tuple[str, str]] = {
     0: ("done", "It is done, or the answer is yes."),
@@ -72,10 +73,18 @@ EXIT_CODES: dict[int, tuple[str, str]] = {
 }
 
 
-class FleetError(Exception):
+@dataclass_transform(kw_only_default=True, field_specifiers=(field,))
+class _Facts:
+    """What makes the facts of an error arguments of its constructor, for who checks types."""
+
+
+class FleetError(_Facts, Exception):
     """Root of the tree. `message` says what happened, `unharmed` what is as it was ("": nobody can say), `hint` the next step."""
 
     exit_code: ClassVar[int] = 70
+    if TYPE_CHECKING:  # what each constructor takes besides
+        message: str = field(TEXT, kw_only=False)
+        hint: str = field(TEXT, default="")
     unharmed: str = ""
     FACTS: ClassVar[tuple[Field, ...]] = ()
 
@@ -85,7 +94,7 @@ class FleetError(Exception):
             if one.name in vars(cls):
                 delattr(cls, one.name)
 
-    def __init__(self, message: str, *, hint: str = "", unharmed: str | None = None, **facts: Any) -> None:
+    def __init__(self, message: str, *, hint: str = "", unharmed: str | None = None, **facts: object) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -97,7 +106,7 @@ class FleetError(Exception):
             raise TypeError(f"{type(self).__name__} has no fact '{next(iter(facts))}'")
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """The facts as JSON holds them."""
         values = {one.name: getattr(self, one.name) for one in self.FACTS}
         return {
@@ -107,7 +116,7 @@ class FleetError(Exception):
         }
 
     @classmethod
-    def told(cls, message: str, hint: str, unharmed: str, facts: Mapping[str, Any]) -> Self:
+    def told(cls, message: str, hint: str, unharmed: str, facts: Mapping[str, object]) -> Self:
         """The error of this kind that another process put so; facts that are none of this kind's are let go."""
         known = {}
         for one in cls.FACTS:
@@ -117,13 +126,13 @@ class FleetError(Exception):
                 continue
         return cls(message, hint=hint, unharmed=unharmed, **known)
 
-    def again(self, message: str | None = None, **changes: Any) -> Self:
+    def again(self, message: str | None = None, **changes: object) -> Self:
         """The same error in other words (`message`, `hint`, `unharmed`), or with other facts."""
         known = {one.name: getattr(self, one.name) for one in self.FACTS}
         known |= {"hint": self.hint, "unharmed": self.unharmed}
         return type(self)(self.message if message is None else message, **{**known, **changes})
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[Callable[..., FleetError], tuple[object, ...]]:
         facts = {one.name: getattr(self, one.name) for one in self.FACTS}
         return _rebuild, (type(self), self.message, self.hint, self.unharmed, facts)
 
@@ -143,7 +152,7 @@ class FleetError(Exception):
 
 
 def _rebuild(
-    kind: type[FleetError], message: str, hint: str, unharmed: str, facts: dict[str, Any]
+    kind: type[FleetError], message: str, hint: str, unharmed: str, facts: dict[str, object]
 ) -> FleetError:
     return kind(message, hint=hint, unharmed=unharmed, **facts)
 
@@ -239,11 +248,11 @@ class NoneHeld(Conflict):
 
 
 class Queued(FleetError):
-    """`ticket` is the record of the place in the line, `blocked_by` lists whom it waits for, as records."""
+    """`ticket` is the record of the place in the line, `blocked_by` lists what it waits for."""
 
     exit_code = 11
-    ticket: Any = field(JSON, default=None, omit=True)
-    blocked_by: Any = field(JSON, default=(), omit=True)
+    ticket: Mapping[str, object] | None = field(Maybe(FIELDS), default=None, omit=True)
+    blocked_by: tuple[Blocker | RunAhead, ...] = field(Many(AnyAhead()), default=(), omit=True)
 
 
 class Lost(FleetError):
@@ -273,11 +282,11 @@ class HubAlarm(Unverifiable):
 
 
 class Deadlock(FleetError):
-    """`cycle`: the sessions that would wait for each other, as records."""
+    """`cycle`: the sessions that would wait for each other, each for the next."""
 
     exit_code = 14
     unharmed = UNCHANGED
-    cycle: Any = field(JSON, default=(), omit=True)
+    cycle: tuple[CycleStep, ...] = field(Many(One(CycleStep)), default=(), omit=True)
 
 
 class StaleFence(FleetError):
@@ -300,7 +309,7 @@ class Blocked(FleetError):
     unharmed = UNCHANGED
     path: str = field(TEXT, default="", omit=True)
     obstacles: tuple[str, ...] = field(Many(TEXT), default=(), omit=True)
-    command: Any = field(JSON, default=None, omit=True)
+    command: str | None = field(Maybe(_LONG), default=None, omit=True)
     code: int | None = field(Maybe(WHOLE), default=None, omit=True)
 
 

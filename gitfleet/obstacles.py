@@ -1,11 +1,10 @@
-"""What stands in the way of a request, as a fact of `errors.Conflict` and as JSON shows it."""
+"""What stands in the way of a request, as a fact of errors (`Conflict`, `Queued`, `Deadlock`) and as JSON shows it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from gitfleet.codec import FLAG, TEXT, WHOLE, Many, Maybe, Struct, Table, field
+from gitfleet.codec import FLAG, TEXT, WHOLE, Many, Maybe, Shape, Struct, Table, field
 
 
 class Obstacle(Struct):
@@ -43,7 +42,7 @@ class Obstacle(Struct):
     problem: str = field(TEXT, default="")
     why: str = field(TEXT, default="")
 
-    def encode(self) -> dict[str, Any]:
+    def encode(self) -> dict[str, object]:
         """The facts that matter to an obstacle of this sort, as JSON shows them."""
         known = super().encode()
         if not self.path:
@@ -55,3 +54,44 @@ class Obstacle(Struct):
         hidden = {"problem", "why"} | (set() if self.gone else {"gone", "ends"})
         hidden |= set() if self.capacity else {"slots", "capacity"}
         return {name: value for name, value in known.items() if name not in hidden}
+
+
+class Blocker(Struct):
+    """One reason why a request waits: `wanted` meets what `session` holds or, with `ticket`, waits for before it."""
+
+    wanted: str = field(TEXT)
+    session: str = field(TEXT)
+    held: str = field(TEXT)
+    witness: str = field(TEXT)
+    ticket: str = field(TEXT)
+
+
+class CycleStep(Blocker):
+    """One step of a circle of waiting: here `session` is who waits, `waits_for` the session that has what is `held`."""
+
+    waits_for: str = field(TEXT)
+
+
+class RunAhead(Struct):
+    """A run of a gate that another run waits for: its `lease`, whose it is (`by`: in words), and when it began (`at`)."""
+
+    lease: str = field(TEXT)
+    node: str = field(TEXT)
+    session: str = field(TEXT)
+    by: str = field(TEXT)
+    part: str = field(TEXT)
+    at: int = field(WHOLE)
+
+
+class AnyAhead(Shape[Blocker | RunAhead]):
+    """What somebody waits for: a claim or an earlier place in the line, or a run."""
+
+    plain = False
+
+    def decode(self, raw: object) -> Blocker | RunAhead:
+        """See `Shape`."""
+        return RunAhead.decode(raw) if isinstance(raw, Mapping) and "lease" in raw else Blocker.decode(raw)
+
+    def encode(self, value: Blocker | RunAhead) -> dict[str, object]:
+        """See `Shape`."""
+        return value.encode()

@@ -20,11 +20,16 @@ import pytest
 from pygit2.enums import ConfigLevel
 
 from tests import memory, sampling
+from tests.fleetbench import fleets, prepared_fleet, process
+from tests.gatebench import ada, alone, bob, copies, hooked_fleet
 from tests.members import lone_member, member, members, prepared_members
 from tests.seal import Seal
 from tests.workbench import Git, Gitfleet, Race
 
-__all__ = ["lone_member", "member", "members", "prepared_members"]
+__all__ = [
+    "ada", "alone", "bob", "copies", "fleets", "hooked_fleet", "lone_member", "member", "members", "prepared_fleet",
+    "prepared_members", "process",
+]  # fmt: skip
 
 memory.use()
 hypothesis.settings.register_profile("house", deadline=None, print_blob=True)  # git's speed is the machine's

@@ -33,6 +33,7 @@ from gitfleet.git.trees import Objects, Snapshot
 from gitfleet.ledger import commits, replay
 from gitfleet.ledger.commits import Tip
 from gitfleet.patterns.overlap import overlap
+from gitfleet.sessions import session_records
 from tests.operations import raw
 from tests.workbench import Git, seen_now
 
@@ -131,6 +132,26 @@ def judge(git_dir: Path, tip: str, *, overlaps: bool = True) -> Chain:
         return Chain(links, found, live[-1])
     finally:
         objects.close()
+
+
+def unlogged(fleet: Fleet, sessions: Sequence[SessionId]) -> list[str]:
+    """Claims, and sessions of these, that a commit of the ledger has changed, and whose log has no operation of that commit."""
+    objects, found = fleet.ledger.objects, []
+    links = _links(objects, fleet.current().tip.oid)
+    logs: dict[str, set[int]] = {}
+    for parent, link in itertools.pairwise(links):
+        old, new = Snapshot(objects, parent.tree), Snapshot(objects, link.tree)
+        for where in sorted({*old.files("claims"), *new.files("claims")}):
+            if old.get(where) != new.get(where):
+                pattern = model.parse(new.get(where) or old.get(where) or b"", where).pattern
+                logs.setdefault(pattern, {line.generation for line in fleet.log(pattern)})
+                found += [f"{pattern} at {link.generation}"] if link.generation not in logs[pattern] else []
+        for session in sessions:
+            folder = session_records.folder(session)
+            if old.tree(folder) != new.tree(folder):
+                logs.setdefault(folder, {line.generation for line in fleet.log(session=session)})
+                found += [f"{session} at {link.generation}"] if link.generation not in logs[folder] else []
+    return found
 
 
 def _links(objects: Objects, tip: str) -> list[Tip]:

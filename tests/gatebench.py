@@ -72,9 +72,9 @@ class Gated:
 
     def claim(self, *paths: str, session: str | None = None) -> str:
         """Claim paths; `id@token` of the first claim granted."""
-        answer = self.fleets.claim(self.name, session or self.session, *paths).encode()
-        claims = [*answer["granted"], *answer["already_held"]]
-        return f"{claims[0]['id']}@{claims[0]['token']}"
+        answer = self.fleets.claim(self.name, session or self.session, *paths)
+        first = [*answer.granted, *answer.already_held][0]
+        return f"{first.id}@{first.token}"
 
     def release(self, *paths: str, session: str | None = None) -> None:
         with self.open() as fleet:

@@ -100,6 +100,29 @@ DOORS = [
         },
     ),
     Door(
+        "reading JSON",
+        r"json\.(loads?|JSONDecoder)",
+        {
+            "gitfleet/base/canonical.py": "the door, for records and state files",
+            "gitfleet/base/plain_json.py": "the door, for all else",
+            "gitfleet/base/fast_json.py": "the door, on the way of a hook to yes",
+            "gitfleet/base/guard.py": "a program of its own, which imports nothing of ours",
+            "gitfleet/fleet/telemetry/bug_report.py": "a copy of a file of ours, of which only words of ours are told",
+            "gitfleet/fleet/views/envelope.py": "what we have just written ourselves",
+            "gitfleet/githooks/agents/jsontext.py": "where the parts of a text stand",
+            "gitfleet/hosts/frames.py": "no NaN: refused with words of its own",
+            "gitfleet/mcp/messages.py": "as above; and a server too small for more",
+            "gitfleet/jobs/shepherd/in_scope.py": "a program of its own",
+            "gitfleet/jobs/streams/lines.py": "a thousand lines at once, without what `loads` does beside",
+            "gitfleet/onhost/acting/act_journal.py": "runs on hosts that have nothing else of ours",
+            "gitfleet/onhost/serving.py": "runs on hosts that have nothing else of ours",
+            "gitfleet/onhost/state.py": "runs on hosts that have nothing else of ours",
+            "gitfleet/sessions/launchers.py": "a table that comes with us",
+            "gitfleet/sessions/orchestration.py": "a table that comes with us",
+            "gitfleet/web/requests.py": "a name that stands twice is refused",
+        },
+    ),
+    Door(
         "printing",
         r"print",
         {"gitfleet/cli/render.py": "the door"},
@@ -393,6 +416,22 @@ def test_rules_about_a_module_name_one_that_exists() -> None:
 def test_door_knows_each_way_around_it(code: str, name: str) -> None:
     assert name in {use for _, use in uses(ast.parse(code))}
     assert any(re.fullmatch(door.pattern, name) for door in DOORS)
+
+
+OF_THEIR_MODULE = frozenset(["check", "found", "judge", "look", "read", "told"])
+"""Functions of these names say something only behind the name of their module."""
+
+
+def test_function_with_a_name_that_its_module_completes_is_called_by_it() -> None:
+    taken = [
+        f"{module}:{node.lineno}: {alias.name}"
+        for module in MODULES
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gitfleet.")
+        for alias in node.names
+        if alias.name in OF_THEIR_MODULE and f"{(node.module or '').replace('.', '/')}.py" in MODULES
+    ]
+    assert taken == []
 
 
 def test_class_names_are_unique_in_the_package() -> None:

@@ -10,10 +10,6 @@ import os
 from gitfleet.agenthooks import hook_input, place
 from gitfleet.clients import acting
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 READ_ONLY = b"ead-only file system"
 _GITS = (".lock'", "/.git/", "FETCH_HEAD", "cannot lock ref")
 """One of these stands in the same line where it is git's folder."""
@@ -34,7 +30,7 @@ def main(agent: str) -> int:
     return 0
 
 
-def _words(agent: str, told: dict[str, Any]) -> str:
+def _words(agent: str, told: dict[str, object]) -> str:
     lines = str(told.get("tool_response", "")).split("\n")
     stopped = any(READ_ONLY.decode() in line and any(sign in line for sign in _GITS) for line in lines)
     places = place.find(["x"], str(told.get("cwd") or os.getcwd())) if stopped else []

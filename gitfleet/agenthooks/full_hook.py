@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 from gitfleet.agenthooks import hook_input, hook_output, identity
 from gitfleet.agenthooks.hook_output import PATIENCE
@@ -171,7 +170,7 @@ def _finish(agent: str, rest: list[str]) -> str:
     return ""
 
 
-def _heard() -> dict[str, Any] | None:
+def _heard() -> dict[str, object] | None:
     """What the agent said; None for what cannot be read."""
     try:
         return hook_input.parse(hook_input.everything())
@@ -179,14 +178,14 @@ def _heard() -> dict[str, Any] | None:
         return None
 
 
-def _enter(told: dict[str, Any]) -> None:
+def _enter(told: dict[str, object]) -> None:
     folder = _text(told, "cwd")
     if folder:
         with suppress(OSError):
             os.chdir(folder)
 
 
-def _text(told: dict[str, Any], name: str) -> str:
+def _text(told: dict[str, object], name: str) -> str:
     value = told.get(name)
     return value if isinstance(value, str) and "\0" not in value else ""
 

@@ -15,7 +15,6 @@ from gitfleet.clients.acting import CLIENTS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
 MOST = 64 * 1024 * 1024
 """Bytes that an agent may say; a file's whole new content is among them."""
@@ -55,7 +54,7 @@ def everything() -> bytes:
     return b"".join(parts)
 
 
-def parse(data: bytes) -> dict[str, Any]:
+def parse(data: bytes) -> dict[str, object]:
     """The JSON object in `data`. Raises ValueError."""
     text = data.decode("utf-8").strip()
     found, end = fast_json.scan(text)
@@ -64,12 +63,12 @@ def parse(data: bytes) -> dict[str, Any]:
     return found
 
 
-def edit(agent: str, told: dict[str, Any]) -> WantedEdit | None:
+def edit(agent: str, told: dict[str, object]) -> WantedEdit | None:
     """The edit in what an agent told; None for a tool that edits no files. Raises KeyError, TypeError, ValueError."""
     client, tool, given = CLIENTS[agent], told["tool_name"], told.get("tool_input")
-    if not isinstance(tool, str):
-        raise TypeError("a tool's name is no text")
     folder, session, turn = told.get("cwd") or os.getcwd(), told.get("session_id"), told.get(client.TURN)
+    if not isinstance(tool, str) or not isinstance(folder, str):
+        raise TypeError("a tool's name or folder is no text")
     written: list[str] = []
     if tool in client.SHELLS:
         command = _text(given.get("command")) if isinstance(given, dict) else ""
@@ -93,8 +92,8 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) and "\0" not in value else ""
 
 
-def _check(texts: Sequence[object]) -> None:
+def _check(texts: Sequence[str]) -> None:
     for text in texts:
-        if not isinstance(text, str) or not text or "\0" in text:
-            raise TypeError("a path is no text")
+        if not text or "\0" in text:
+            raise TypeError("a path is none")
         os.fsencode(text)  # raises ValueError for what no file can be called

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitfleet.base.commands import spoken_in
 
@@ -28,7 +28,7 @@ class EditVerdict(NamedTuple):
 def before_edit(verdict: EditVerdict) -> str:
     """The answer before an edit; "" where there is nothing to say."""
     words = [*verdict.warnings, *verdict.told]
-    own: dict[str, Any] = {"hookEventName": "PreToolUse"}
+    own: dict[str, object] = {"hookEventName": "PreToolUse"}
     if verdict.deny:
         own |= {
             "permissionDecision": "deny",
@@ -49,5 +49,5 @@ def at_start(context: str, warnings: Sequence[str]) -> str:
     return _json({"hookSpecificOutput": own, **loud})
 
 
-def _json(said: dict[str, Any]) -> str:
+def _json(said: dict[str, object]) -> str:
     return json.dumps(spoken_in(said))

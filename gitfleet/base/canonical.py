@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from gitfleet.codec import Struct
 
@@ -16,7 +16,7 @@ MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 64
 
 
-def dump(record: Mapping[str, Any] | Struct) -> bytes:
+def dump(record: Mapping[str, object] | Struct) -> bytes:
     """The canonical bytes of a record. Floats are refused (TypeError), since their spelling is not one.
 
     Whatever `load` answered can be dumped.
@@ -27,7 +27,7 @@ def dump(record: Mapping[str, Any] | Struct) -> bytes:
     return text.encode("utf-8", "backslashreplace") + b"\n"
 
 
-def load(data: bytes) -> dict[str, Any]:
+def load(data: bytes) -> dict[str, object]:
     """The record in `data`. Raises ValueError unless it is one JSON object of a sane size and depth, without floats."""
     if len(data) > MAX_BYTES:
         raise ValueError(f"{len(data)} bytes are more than a record may have ({MAX_BYTES})")
@@ -52,7 +52,7 @@ def _no_float(text: str) -> NoReturn:
 _READER = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float)
 
 
-def _check_depth(record: Any) -> None:
+def _check_depth(record: object) -> None:
     level = [record]
     for _ in range(MAX_DEPTH):
         level = [child for value in level for child in _children(value)]
@@ -61,13 +61,13 @@ def _check_depth(record: Any) -> None:
     raise ValueError("nested too deeply")
 
 
-def _children(value: Any) -> list[Any]:
+def _children(value: object) -> list[object]:
     if isinstance(value, dict):
         return list(value.values())
     return value if isinstance(value, list) else []
 
 
-def _strict(value: Any) -> Any:
+def _strict(value: object) -> object:
     if isinstance(value, float):
         raise TypeError("records hold no floats")
     if isinstance(value, Struct):

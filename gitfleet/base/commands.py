@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from gitfleet.base import advice, shellwords
 
@@ -103,7 +102,7 @@ def _command(found: re.Match[str], quote: str = "") -> str:
     return f"{quote}{command.format(what) if what else command.replace(' {}', '')}{quote}"
 
 
-def spoken_in(value: Any) -> Any:
+def spoken_in(value: object) -> object:
     """A JSON value, with that done to each text in it."""
     if isinstance(value, str):
         return spoken(value)

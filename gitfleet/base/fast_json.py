@@ -6,10 +6,6 @@ canonical form. What is not in that form raises, and the full gate reads it prop
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 
 class Context:
     """What the scanner asks for: objects as dicts, numbers as Python's own, no NaN."""
@@ -23,7 +19,7 @@ class Context:
     memo: dict[str, str] = {}  # noqa: RUF012 - the scanner's own
 
 
-def scan(text: str) -> tuple[Any, int]:
+def scan(text: str) -> tuple[object, int]:
     """The value at the beginning of `text`, and where it ends. Raises ValueError."""
     try:
         from _json import (
@@ -37,7 +33,7 @@ def scan(text: str) -> tuple[Any, int]:
         return JSONDecoder().raw_decode(text)
 
 
-def load(data: bytes) -> dict[str, Any]:
+def load(data: bytes) -> dict[str, object]:
     """The record in `data`. Raises ValueError for anything but one object in canonical form."""
     text = data.decode("utf-8")
     record, end = scan(text)

@@ -21,7 +21,39 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TypedDict
+
+    class GuardOrder(TypedDict):
+        """What is to be run: `limit` and `grace` in seconds, `log_limit` in bytes, `tail` in lines; `folders` that it writes to."""
+
+        argv: list[str]
+        cwd: str
+        env: dict[str, str]
+        limit: int
+        grace: int
+        log: str
+        log_limit: int
+        tail: int
+        folders: list[str]
+
+    class GuardEnd(TypedDict, total=False):
+        """How it went; see `gates.runner`."""
+
+        code: int | None
+        why: str
+        errno: int
+        said: str
+        left: int
+        stubborn: int
+        room: int
+        seconds: float
+        tail: list[str]
+        full: bool
+
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _LINUX = sys.platform == "linux"
@@ -102,11 +134,11 @@ class Log:
 class Guard:
     """One program, from its start to the end of all that it left."""
 
-    def __init__(self, spec: dict[str, Any]) -> None:
+    def __init__(self, spec: GuardOrder) -> None:
         self._spec = spec
         self._log = Log(spec["log"], spec["log_limit"])
         self._code: int | None = None
-        self._end: dict[str, Any] = {
+        self._end: GuardEnd = {
             "code": None,
             "why": "",
             "errno": 0,
@@ -131,7 +163,7 @@ class Guard:
     def _stop(self, number: int, frame: object) -> None:
         self._stopped = True
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> GuardEnd:
         """Run it, and answer how that went."""
         if not self._begin():
             self._log.close()
@@ -268,7 +300,7 @@ class Guard:
                     self._end["room"] = room
 
 
-def say(words: dict[str, Any]) -> bool:
+def say(words: Mapping[str, object]) -> bool:
     """Tell our maker; whether it listens."""
     try:
         sys.stdout.write(json.dumps(words) + "\n")

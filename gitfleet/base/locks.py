@@ -119,8 +119,8 @@ class NodeLock:
         """Who holds it, in words, as far as the holder wrote it down."""
         try:
             note = canonical.load(files.read(self._note) or b"")
-            state = _state(int(note["pid"]))
-            age = duration(clock.now() - int(note["since"]))
+            state = _state(int(str(note["pid"])))
+            age = duration(clock.now() - int(str(note["since"])))
             return f"process {note['pid']}{state} ({display(str(note['command']))}), for {age}"
         except (ValueError, KeyError, TypeError):
             return "a process that left no note"

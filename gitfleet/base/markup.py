@@ -6,7 +6,6 @@ One door: each value that a template puts into a page is made displayable, then 
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import jinja2
 
@@ -24,7 +23,7 @@ def environment(folder: str) -> jinja2.Environment:
     return found
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """What stands in the page for a value: markup of our own templates as it is, all else as displayable text."""
     if (type(value) is str and value.isascii() and value.isprintable()) or hasattr(value, "__html__"):
         return value

@@ -5,7 +5,7 @@ Nobody else writes them, so one that cannot be read counts as one that is not th
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from gitfleet.base import canonical, files
 from gitfleet.base.identity import ProcessIdentity
@@ -33,10 +33,10 @@ class _Process(Shape[ProcessIdentity | None]):
 
     plain = False
 
-    def decode(self, raw: Any) -> ProcessIdentity | None:
+    def decode(self, raw: object) -> ProcessIdentity | None:
         return ProcessIdentity.from_record(raw)
 
-    def encode(self, value: ProcessIdentity | None) -> Any:
+    def encode(self, value: ProcessIdentity | None) -> object:
         return value and value.as_record()
 
 

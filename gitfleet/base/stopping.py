@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
 _held: list[list[int]] = []  # of each body of `held`, what came while it lasted
+SignalHandler = Callable[[int, FrameType | None], object] | int | None
+"""What was to be done about a signal, as `signal` answers it."""
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -23,7 +24,7 @@ class StopRequests:
     def __init__(self) -> None:
         self.kept: list[int] = []
         """The signals that came, for whoever has to hear of them after `keep`."""
-        self._before: dict[signal.Signals, Any] = {}
+        self._before: dict[signal.Signals, SignalHandler] = {}
         self._raises = True
 
     def keep(self) -> None:

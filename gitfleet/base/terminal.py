@@ -8,7 +8,6 @@ import signal
 import termios
 import tty
 from contextlib import suppress
-from typing import Any
 
 
 def interactive() -> bool:
@@ -25,7 +24,7 @@ class OwnTerminal:
     """Our terminal (standard input), raw within `with` and as it was afterwards, however the body ends."""
 
     def __init__(self) -> None:
-        self._modes: list[Any] = termios.tcgetattr(0)
+        self._modes = termios.tcgetattr(0)
 
     def raw(self) -> None:
         """Every key goes to the program, Ctrl-C included; what was typed ahead is kept. One that has gone away is no error."""

@@ -8,10 +8,9 @@ from gitfleet.base.ids import is_ulid
 from gitfleet.claims import model, tickets
 from gitfleet.claims.model import CLAIMS, MAX_PATTERNS, PATTERNS, Claim
 from gitfleet.claims.tickets import Ticket, Want
-from gitfleet.claims.waiting_line import Blocker
 from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Many, Maybe, One, Struct, Table, Text, Whole, field
 from gitfleet.ledger.model import Answer
-from gitfleet.obstacles import Obstacle
+from gitfleet.obstacles import Blocker, Obstacle
 from gitfleet.sessions import session_records
 
 _SAID = Text[str](session_records.MAX_TEXT, cut=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gitfleet.base import clock
 from gitfleet.base.text import duration
@@ -15,17 +15,12 @@ if TYPE_CHECKING:
     from gitfleet.sessions.session_records import Session
 
 
-def units(item: Mapping[str, Any]) -> str:
-    """Which units of a resource a claim, as a record, has: `unit 0 of 2` (they are numbered from 0)."""
-    return unit_words(item["slots"], item["capacity"])
-
-
 def unit_words(slots: Sequence[int], capacity: int) -> str:
-    """The same, of numbers."""
+    """Which units of a resource a claim has: `unit 0 of 2` (they are numbered from 0)."""
     return f"unit{'s' * (len(slots) > 1)} {', '.join(map(str, slots))} of {capacity}"
 
 
-def kept_by(records: Sequence[Mapping[str, Any]], *, of: str = "") -> str:
+def kept_by(records: Sequence[Mapping[str, object]], *, of: str = "") -> str:
     """What a claim stays with, from the records of its keepers: `branch a`, `branches a and b`, `worktree /x`. Not yet safe to show."""
     named, trees = branches(records), worktrees(records)
     whose = f" of session {of}" if of else ""
@@ -34,7 +29,7 @@ def kept_by(records: Sequence[Mapping[str, Any]], *, of: str = "") -> str:
     return " and ".join(words)
 
 
-def until(records: Sequence[Mapping[str, Any]]) -> str:
+def until(records: Sequence[Mapping[str, object]]) -> str:
     """How long a claim stays with its keepers."""
     named, trees = branches(records), worktrees(records)
     words = [f"until {'it lands' if len(named) == 1 else 'they land'}"] if named else []
@@ -42,7 +37,7 @@ def until(records: Sequence[Mapping[str, Any]]) -> str:
     return " and ".join(words)
 
 
-def stays(records: Sequence[Mapping[str, Any]]) -> str:
+def stays(records: Sequence[Mapping[str, object]]) -> str:
     """The same with the names, as short as a table wants it: `until branch a lands`."""
     words = [f"until branch {name} lands" for name in branches(records)]
     words += [f"until the changes in {path} are on a branch, or gone" for path in worktrees(records)]

@@ -18,9 +18,10 @@ from gitfleet.base.text import display
 from gitfleet.claims import model, tickets, units
 from gitfleet.claims.model import Claim
 from gitfleet.claims.tickets import Ticket
-from gitfleet.claims.waiting_line import Blocker, all_blockers, blockers, earlier
+from gitfleet.claims.waiting_line import all_blockers, blockers, earlier
 from gitfleet.errors import Deadlock
 from gitfleet.ledger.model import View
+from gitfleet.obstacles import Blocker, CycleStep
 
 
 def closed_by(view: View, line: Sequence[Ticket], ticket: Ticket) -> Deadlock | None:
@@ -45,7 +46,9 @@ def closed_by(view: View, line: Sequence[Ticket], ticket: Ticket) -> Deadlock | 
     return Deadlock(
         f"Waiting would never end: {'; '.join(steps)}.",
         hint="Release what the others wait for, or do other work first.",
-        cycle=[{**b.encode(), "session": who, "waits_for": b.session} for who, b in cycle],
+        cycle=tuple(
+            CycleStep(b.wanted, who, b.held, b.witness, b.ticket, waits_for=b.session) for who, b in cycle
+        ),
     )
 
 

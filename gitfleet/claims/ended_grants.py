@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, Protocol
+from typing import Protocol
 
 from gitfleet.base import canonical
 from gitfleet.base.digests import sha256
@@ -64,12 +64,12 @@ class _FormerShape(Shape[Former]):
 
     plain = False
 
-    def decode(self, raw: Any) -> Former:
+    def decode(self, raw: object) -> Former:
         if not isinstance(raw, list) or len(raw) != 2:
             raise Broken("a former grant was expected")
         return Former(TEXT.decode(raw[0]), WHOLE.decode(raw[1]))
 
-    def encode(self, value: Former) -> list[Any]:
+    def encode(self, value: Former) -> list[object]:
         return [value.who, value.token]
 
 

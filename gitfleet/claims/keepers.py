@@ -5,7 +5,7 @@ them has let it go (`retained_claims`).
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitfleet.codec import TEXT, Broken, Many, One, Shape, Struct, Text, field
 
@@ -46,7 +46,7 @@ class _KeeperShape(Shape[Keeper]):
 
     plain = False
 
-    def decode(self, raw: Any) -> Keeper:
+    def decode(self, raw: object) -> Keeper:
         if not isinstance(raw, dict) or not raw.keys() <= set(Keeper._fields):
             raise Broken("a branch or a worktree was expected")
         values = {name: _PART.decode(value) for name, value in raw.items()}
@@ -91,12 +91,12 @@ def marks(keepers: Iterable[Keeper]) -> list[str]:
     return sorted(keeper.mark for keeper in keepers)
 
 
-def branches(records: Iterable[Mapping[str, Any]]) -> list[str]:
+def branches(records: Iterable[Mapping[str, object]]) -> list[str]:
     """The branches among the records of keepers."""
     return [str(one["branch"]) for one in records if one.get("branch")]
 
 
-def worktrees(records: Iterable[Mapping[str, Any]]) -> list[str]:
+def worktrees(records: Iterable[Mapping[str, object]]) -> list[str]:
     """The worktrees among the records of keepers, by their paths."""
     return [str(one.get("worktree", "")) for one in records if not one.get("branch")]
 

@@ -11,14 +11,12 @@ old one can be told apart. A claim that has reached its greatest age comes back 
 
 from __future__ import annotations
 
-from typing import Any
-
 from gitfleet.base import uptime
 from gitfleet.base.ids import is_name
 from gitfleet.base.text import one_line
 from gitfleet.claims import model, tickets, waiting_line
 from gitfleet.claims.model import Claim
-from gitfleet.codec import Struct, replace
+from gitfleet.codec import Struct, changed, replace
 from gitfleet.ledger.model import A, Accepted, Changes, Operation, View
 from gitfleet.ledger.overlay import Overlay
 from gitfleet.sessions import inbox, session_records
@@ -85,7 +83,7 @@ def keep(
     if gone:
         changes, served = waiting_line.serve(view, changes, generation, operation.at)
         if hasattr(answer, "served"):
-            answer = replace(answer, served=(*answer.served, *served))
+            answer = changed(answer, {"served": (*answer.served, *served)})
         words += "".join(f"; gives up {claim.pattern}, which was too old" for claim in gone)
     return replace(decision, changes=changes, answer=answer, subject=one_line(decision.subject + words))
 
@@ -121,13 +119,13 @@ def _told(answer: A, back: list[Claim]) -> A:
     """The answer, with the new tokens wherever it names one of the claims."""
     new = {claim.id: claim for claim in back}
 
-    def fresh(value: Any) -> Any:
+    def fresh(value: object) -> object:
         return new.get(value.id, value) if isinstance(value, Claim) else value
 
     values = {one.name: getattr(answer, one.name) for one in answer.FIELDS}
-    changed = {
+    fresher = {
         name: tuple(fresh(item) for item in value)
         for name, value in values.items()
         if type(value) is tuple and any(isinstance(item, Claim) for item in value)
     }
-    return replace(answer, **changed)
+    return changed(answer, fresher)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from gitfleet.base import canonical, files, statefile
 from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Choice, Many, One, Struct, Table, Whole, field
@@ -78,7 +78,7 @@ class CurrentPolicy:
         return self._known[1]
 
 
-def markers(state: str) -> dict[str, Any]:
+def markers(state: str) -> dict[str, object]:
     """The orchestrator markers that the fleet's `gitfleet.yaml` adds; empty when there are none."""
     data = files.read(os.path.join(state, "policy.json"))
     try:

@@ -29,7 +29,7 @@ def refusal(found: Iterable[InTheWay]) -> Conflict:
     words = f"Not granted: {'; '.join(lines)}."
     before = {item.held.id for item in conflicts if item.waiting and isinstance(item.held, Claim)}
     place = len(before) + 1
-    hint = f"Wait in line, at place {place}: the same command with `--wait`. Or work on other paths."
+    hint = f"Wait in line (you would be number {place}): run the same command with `--wait`. Or work on other paths."
     left = [item.held for item in conflicts if isinstance(item.held, Claim) and _is_left(item)]
     if left and len(left) == len(conflicts):
         hint = build_on({keeper for claim in left for keeper in claim.retained})

@@ -7,7 +7,7 @@ here or does not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from gitfleet.base import advice
 from gitfleet.base.ids import is_name
@@ -129,7 +129,7 @@ def _overtaken(
 ) -> tuple[list[InTheWay], Claim | None]:
     """The earlier tickets that a request would overtake; and the session's own claim that has the very path already."""
     found = waiting_line.in_line(view, before, *asked, operation.session, case_sensitive=exact_case)
-    return list(found), _covering(mine, *asked, exact_case=exact_case, how=takes_in)
+    return list(found), _covering(mine, *asked, exact_case=exact_case, loosely=True)
 
 
 def _has(
@@ -258,8 +258,9 @@ def _each(*claims: list[Claim]) -> list[Claim]:
 
 
 def _covering(
-    claims: list[Claim], wanted: Pattern, mode: str, *, exact_case: bool, how: Callable[..., bool] = covers
+    claims: list[Claim], wanted: Pattern, mode: str, *, exact_case: bool, loosely: bool = False
 ) -> Claim | None:
+    how = takes_in if loosely else covers
     for claim in claims:
         enough = claim.mode in {EXCLUSIVE, mode} and len(claim.slots) >= wanted.units
         if enough and how(claim.meant, wanted, case_sensitive=exact_case):

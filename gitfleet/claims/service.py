@@ -293,17 +293,10 @@ class Claims:
         self, state: State, session: SessionId | None, renewed: int, pattern: Pattern
     ) -> PathVerdict:
         nearby = list(model.near(state.view, pattern.prefix_key))
-        met = list(
-            conflicts.find(
-                state.view,
-                pattern,
-                EXCLUSIVE,
-                session or "",
-                nearby=nearby,
-                case_sensitive=self._policy.case_sensitive,
-                capacity=self._policy.capacity(pattern),
-            )
-        )
+        met = conflicts.find(
+            state.view, pattern, EXCLUSIVE, session or "", nearby=nearby,
+            case_sensitive=self._policy.case_sensitive, capacity=self._policy.capacity(pattern),
+        )  # fmt: skip
         mine = [
             claim
             for claim in nearby
@@ -313,8 +306,8 @@ class Claims:
         ]
         if any(self._covers(claim.meant, pattern) for claim in mine):
             return PathVerdict(pattern.text, MINE)
-        if met:
-            return PathVerdict(pattern.text, THEIRS, self.orphans.marked(item.obstacle() for item in met))
+        if holders := tuple(item.obstacle() for item in met):
+            return PathVerdict(pattern.text, THEIRS, self.orphans.marked(holders))
         if any(self._is_at(claim, pattern) for claim in mine):
             return PathVerdict(pattern.text, MINE)
         return PathVerdict(pattern.text, UNVERIFIABLE if self.is_old(state) else FREE)

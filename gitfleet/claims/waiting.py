@@ -178,7 +178,7 @@ class Waiter:
             f"The place in the line is {place}.",
             hint=f"{self._told} Go on with other work and ask again: {advice.WAIT} with the same paths.".lstrip(),
             ticket=ticket.encode(),
-            blocked_by=[blocker.encode() for blocker in blocked],
+            blocked_by=tuple(blocked),
         )
 
 

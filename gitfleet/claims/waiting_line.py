@@ -12,24 +12,15 @@ from collections.abc import Iterator, Sequence
 from gitfleet.claims import conflicts, model, tickets, units
 from gitfleet.claims.model import EXCLUSIVE, Claim, Unreadable
 from gitfleet.claims.tickets import Ticket, Want
-from gitfleet.codec import TEXT, Struct, field, replace
+from gitfleet.codec import replace
 from gitfleet.ledger.model import Changes, Operation, View
 from gitfleet.ledger.overlay import Overlay
+from gitfleet.obstacles import Blocker
 from gitfleet.patterns.language import Pattern
 from gitfleet.sessions import session_records
 
 ACCEPT_WITHIN = 120
 """Seconds that a session which was served has to take up its claims, as others watch it; then they count as lapsed."""
-
-
-class Blocker(Struct):
-    """One reason why a request waits: `wanted` meets what `session` holds or, with `ticket`, waits for before it."""
-
-    wanted: str = field(TEXT)
-    session: str = field(TEXT)
-    held: str = field(TEXT)
-    witness: str = field(TEXT)
-    ticket: str = field(TEXT)
 
 
 def earlier(line: Sequence[Ticket], place: tuple[int, int, str] | None) -> list[Ticket]:

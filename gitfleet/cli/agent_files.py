@@ -21,22 +21,21 @@ from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.standing import agent_info
 
-NewName = Annotated[
-    str, Argument(metavar="NAME", help="What the agent is to be called: its file is NAME.yaml.")
-]
-OneAgent = Annotated[str, Argument(metavar="[AGENT]", help="Only this agent.")]
+NewName = Annotated[str, Argument(metavar="NAME", help="The agent's name; its file is NAME.yaml.")]
+OneAgent = Annotated[str, Argument(metavar="[AGENT]", help="Only this agent.", complete="agents")]
 Runtime = Annotated[
     str,
     Option(
         "--runtime",
         metavar="RUNTIME",
         help="What it runs: acp, claude, codex, docker, or command for a program.",
+        values=("acp", "claude", "codex", "command", "docker"),
     ),
 ]
 
 
 def listing(config: Config = "", state_dir: StateDir = "") -> Reply:
-    """List the agents of the agent files, and what they are at. Whether clients have our hooks says `agent status`."""
+    """List the agents of the agent files, and what they do now. `agent status` shows whether clients have our hooks."""
     known, store = loaded(config), store_at(state_dir)
     jobs = store.open_jobs()
     rows = [_row(known, store, name, jobs) for name in known.agents]
@@ -51,7 +50,7 @@ def listing(config: Config = "", state_dir: StateDir = "") -> Reply:
 
 
 def show(agent: AgentName, config: Config = "", state_dir: StateDir = "") -> Reply:
-    """Show an agent: what it is at, and what its file comes to with its defaults."""
+    """Show an agent: what it does now, and all its settings with the defaults."""
     known, store = loaded(config), store_at(state_dir)
     found = submission.agent_of(known, agent)
     row = _row(known, store, agent, store.open_jobs())
@@ -77,7 +76,7 @@ def new(name: NewName, runtime: Runtime = "command", config: Config = "") -> Rep
 
 
 def check(config: Config = "") -> Reply:
-    """Read the agent files as a manager would, and say every finding with its file, line and key."""
+    """Read the agent files as a manager would, and show every finding with its file, line and key."""
     known = loaded(config)
     found = looked_at.look(known, os.environ)
     if found.flaws:
@@ -92,7 +91,7 @@ def check(config: Config = "") -> Reply:
 
 
 def config_show(agent: OneAgent = "", config: Config = "") -> Reply:
-    """Show what the agent files come to: defaults merged, variables in. Values in `env.set` are masked."""
+    """Show all settings of the agent files, with defaults and variables filled in. Values in `env.set` are masked."""
     known = loaded(config)
     names = [submission.agent_of(known, agent).name] if agent else list(known.agents)
     told = agent_file_rows.config_show(known, names)

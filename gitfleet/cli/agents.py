@@ -35,7 +35,7 @@ from gitfleet.ledger import own_node
 from gitfleet.sessions import session_records
 
 UNRUN = frozenset(["untrusted", "modified", "not read"])
-Name = Annotated[str, Argument(metavar="AGENT", help=f"One of {', '.join(CLIENTS)}.")]
+Name = Annotated[str, Argument(metavar="AGENT", help=f"One of {', '.join(CLIENTS)}.", values=CLIENTS)]
 User = Annotated[bool, Option("--user", help="In your own settings, for all your repositories.")]
 Project = Annotated[
     bool, Option("--project", help="In this worktree only, in files that git ignores (the default).")
@@ -45,13 +45,16 @@ Sandbox = Annotated[
     str,
     Option(
         "--sandbox", metavar="open|closed",
-        help="For codex: let commands in its sandbox write git's folder and reach the hub; or no longer.",
+        help="For codex: whether commands in its sandbox may write git's folder and reach the hub.",
+        values=("open", "closed"),
     ),
 ]  # fmt: skip
 
 
 def install(name: Name, user: User = False, project: Project = False, sandbox: Sandbox = "") -> Reply:
-    """Have an agent ask before it edits, start its session, and have our tools (MCP). Everything else in its settings stays."""
+    """Put our hooks and tools (MCP) into an agent's settings: it then asks before it edits, and starts its own
+    session. Everything else in its settings stays.
+    """
     scope = _scope(user=user, project=project)
     _check_sandbox(name, sandbox, scope)
     repository = _repository(scope)
@@ -84,7 +87,7 @@ def install(name: Name, user: User = False, project: Project = False, sandbox: S
 
 
 def uninstall(name: Name, user: User = False, project: Project = False) -> Reply:
-    """Take exactly that out of the agent's settings again."""
+    """Remove exactly these from the agent's settings again."""
     scope = _scope(user=user, project=project)
     wanted.of(name)
     repository = _repository(scope)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from gitfleet.codec import Struct
 from gitfleet.errors import EXIT_CODES
@@ -35,7 +34,7 @@ class Reply(Struct):
     an iterator. `session` is whom the command acted for.
     """
 
-    data: Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+    data: Mapping[str, object] | Callable[[], Mapping[str, object]]
     lines: Iterable[str | Grid] = ()
     status: str = ""
     code: int = 0
@@ -43,7 +42,7 @@ class Reply(Struct):
     session: str = ""
 
     @property
-    def told(self) -> Mapping[str, Any]:
+    def told(self) -> Mapping[str, object]:
         """The data, made."""
         return self.data() if callable(self.data) else self.data
 

@@ -12,7 +12,7 @@ from gitfleet.jobs.archives import not_here
 from gitfleet.jobs.attempts import answering
 
 Allow = Annotated[
-    bool | None, Option("--allow/--reject", help="Yes or no; without either, see what is asked.")
+    bool | None, Option("--allow/--reject", help="Answer yes or no; without either, the question is shown.")
 ]
 Question = Annotated[str, Option("--question", metavar="ID", help="Which question, where there are several.")]
 

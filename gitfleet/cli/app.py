@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import gitfleet
 from gitfleet.base.console import out
@@ -24,13 +24,14 @@ through the hub. Start with `gitfleet init` in a clone, or `gitfleet demo` to wa
 COMPLETING = "_GITFLEET_COMPLETE"
 """Set where a shell asks for completion, without arguments."""
 SCRIPT = "--show-completion"
+INSTALL = "--install-completion"
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line; its exit code. Usage errors end with 2."""
     words = list(arguments)
-    if len(words) == 2 and words[0] == SCRIPT:  # for a shell that is named, from wherever we are started
-        os.environ[COMPLETING], words = f"source_{words[1]}", []
+    if words[:1] in ([SCRIPT], [INSTALL]):
+        return _completion(words)
     if COMPLETING not in os.environ:
         words = _verb_first(_help_asked(words))
         code = _plain(words)
@@ -39,6 +40,22 @@ def run(arguments: Sequence[str]) -> int:
     from gitfleet.cli import usage  # the framework: more than most commands take
 
     return usage.run(whole(), words)
+
+
+def _completion(words: list[str]) -> int:
+    """Show or install the completion of a shell, with that of `git fleet`; the exit code."""
+    from gitfleet.cli import git_completion, usage  # for this alone
+
+    more = ""
+    if len(words) == 2 and words[0] == SCRIPT:  # for a shell that is named, from wherever we are started
+        os.environ[COMPLETING], more = f"source_{words[1]}", git_completion.SCRIPTS.get(words[1], "")
+    try:
+        code = usage.run(whole(), [] if more else words)
+    except SystemExit as end:  # the framework ends the process
+        code = int(end.code or 0)
+    if code == 0 and words[0] == INSTALL:
+        git_completion.install()
+    return _say(more) if code == 0 and more else code
 
 
 def _help_asked(arguments: Sequence[str]) -> list[str]:
@@ -126,7 +143,7 @@ def _plain(words: Sequence[str]) -> int | None:
     return command.run(**values)
 
 
-def _call(found: Command | Group, words: Sequence[str]) -> tuple[Command, dict[str, Any]] | None:
+def _call(found: Command | Group, words: Sequence[str]) -> tuple[Command, dict[str, object]] | None:
     """The command that is to run, and with what; a noun alone does what its first verb does."""
     if isinstance(found, Command):
         values = fast_args.parse(found.params, words, passes_on=found.passes_on)

@@ -9,7 +9,7 @@ from gitfleet.base.names import SessionId
 from gitfleet.base.text import duration
 from gitfleet.claims import service
 from gitfleet.claims.asking import Claimed, Released
-from gitfleet.claims.conflict_text import kept_by, stays, units
+from gitfleet.claims.conflict_text import kept_by, stays, unit_words
 from gitfleet.claims.model import SHARED, Claim
 from gitfleet.claims.service import Terms
 from gitfleet.claims.tickets import DEFAULT_PRIORITY
@@ -37,7 +37,7 @@ Paths = Annotated[
         metavar="PATH...", help="Files, folders, globs, from the root (`./x`: from here); or `res:NAME`."
     ),
 ]
-Listed = Annotated[bool, Option("--paths", help="Paths follow. They do without it, too.")]
+Listed = Annotated[bool, Option("--paths", help="Paths follow (it is not needed).")]
 SomePaths = Annotated[
     list[str] | None,
     Argument(metavar="[PATH]...", help="Only what meets these paths.", complete="claimed"),
@@ -65,7 +65,7 @@ Priority = Annotated[
 ]
 All = Annotated[bool, Option("--all", help="Every claim of the session; the default.")]
 OfBranch = Annotated[
-    str | None, Option("--branch", metavar="NAME", help="What this branch retains (persons only).")
+    str | None, Option("--branch", metavar="NAME", help="What this branch retains (people only).")
 ]
 Older = Annotated[
     str | None, Option("--older-than", metavar="TIME", help="Only claims granted longer ago, e.g. 2h.")
@@ -127,7 +127,7 @@ def release(
 ) -> Reply:
     """Release claims of this session: those on PATH and below, or all of them.
 
-    What others hold is theirs to release (exit code 10).
+    Another session's claims are not released (exit code 10). What nobody holds is no error.
     """
     if branch is not None and (paths or everything):
         raise UsageError("--branch goes alone.", hint="Leave paths and `--all` out, or `--branch`.")
@@ -187,11 +187,12 @@ def check(
     report: Report = None,
     session: SessionFlag = None,
 ) -> Reply:
-    """Say of each path: free, mine, theirs (exit code 10) or not to be told (13). Local, without the network.
+    """Show for each path: free, mine, theirs (exit code 10) or unknown (13). Local, without the network.
 
-    With --range or --staged: judge commits, or what is staged, against the hub of now and the rules on its trunk. Exit
-    code 10 where another session holds a path, 15 where the path was granted to another since, 16 where a commit names
-    no claim for it, 13 where that cannot be told, 30 where the hub cannot be reached. --range needs no `gitfleet init`.
+    With --range or --staged: check commits, or what is staged, against the hub's present ledger and the rules on its
+    trunk. Exit code 10 where another session holds a path, 15 where the path was granted to another since, 16 where a
+    commit names no claim for it, 13 where that is unknown, 30 where the hub cannot be reached. --range needs no
+    `gitfleet init`.
     """
     if bool(paths) + (revisions is not None) + staged > 1:
         raise UsageError("Paths, --range and --staged exclude each other.")
@@ -292,7 +293,7 @@ def _cells(row: ClaimRow | UnreadableRow) -> tuple[str, ...]:
     if row.get("retained"):
         left = stays(row["retained"])
     token = "tentative" if row["tentative"] else str(row["token"])
-    mode = units(row) if row.get("slots") else row["mode"]
+    mode = unit_words(row["slots"], row["capacity"]) if row.get("slots") else row["mode"]
     return (row["pattern"], mode, row["session"], row["node"], token, duration(row["age"]), left)
 
 

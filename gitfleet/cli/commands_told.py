@@ -14,12 +14,12 @@ from gitfleet.errors import EXIT_CODES, UsageError
 from gitfleet.fleet.views.help_rows import CommandHelpRow, ExitCodeRow, HelpAnswer, ParameterRow
 
 Named = Annotated[
-    list[str], Argument(metavar="[COMMAND]...", help="Of this command, or of all below this noun.")
+    list[str], Argument(metavar="[COMMAND]...", help="This command, or all commands of this noun.")
 ]
 
 
 def tell(command: Named = []) -> Reply:  # noqa: B006
-    """Say what commands do and take. With --json, of all that are asked for at once, as data."""
+    """Show what commands do and take. With --json, all that are asked for, as data."""
     found, rest = app.whole().find(command)
     if rest:
         raise UsageError(

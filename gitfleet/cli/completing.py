@@ -1,19 +1,25 @@
-"""What a shell may complete: the ids of sessions, the paths that are claimed, the branches that are queued. Local, and silent where it cannot tell."""
+"""What a shell may complete: ids of sessions, claimed paths, queued branches, agents, and values of which there are few. Local, and silent where it cannot tell."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
 
 import typer
 
+from gitfleet.base.ids import is_name
 from gitfleet.base.text import display
 from gitfleet.claims import model
+from gitfleet.errors import FleetError
 from gitfleet.fleet.fleet import Fleet
+from gitfleet.git.repository import discover
 from gitfleet.sessions import session_records
 from gitfleet.sessions.local import LocalSessions
 
 MOST = 500
+_MEANT = re.compile(r"""[\s$`"'\\;&|<>(){}!#]""")
+"""What a shell would take for more than a character of a name. Names are others' words: bash puts them on the line as they are."""
 
 
 def session_ids(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -48,6 +54,40 @@ def queued(ctx: typer.Context, incomplete: str) -> list[str]:
     return _begun(ctx, incomplete, lambda fleet: (one.branch for one in model.readable(fleet.current().view)))
 
 
+def kinds(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The kinds of operations, and what they begin with."""
+    from gitfleet.clone import OPERATIONS  # of no use to what completes paths
+
+    del ctx
+    names = {name for kind in OPERATIONS for name in (kind.name, kind.name.partition(".")[0])}
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+def agents(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The agents that have a file."""
+    top = ctx.find_root()
+    here = str(top.params.get("directory") or ".")
+    try:
+        folder = os.path.join(here, ctx.params.get("config") or _agent_files(here))
+        found = [name.removesuffix(".yaml") for name in os.listdir(folder) if name.endswith(".yaml")]
+    except (OSError, FleetError):
+        return []
+    return sorted(name for name in found if is_name(name) and name.startswith(incomplete))
+
+
+def among(values: Sequence[str]) -> Callable[[str], list[str]]:
+    """What completes one of `values`."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [value for value in values if value.startswith(incomplete)]
+
+    return complete
+
+
+def _agent_files(here: str) -> str:
+    return os.path.join(discover(here).worktree or here, "agents")
+
+
 def _ids(fleet: Fleet) -> Iterable[str]:
     return (one.id for one in session_records.readable(fleet.current().view))
 
@@ -58,11 +98,11 @@ def _patterns(found: Iterable[model.Claim | model.Unreadable]) -> Iterable[str]:
 
 def _begun(ctx: typer.Context, incomplete: str, ask: Callable[[Fleet], Iterable[str]]) -> list[str]:
     """What begins like that, in order. A shell is told nothing that it could not type as it stands."""
-    top: Any = ctx.find_root()
+    top = ctx.find_root()
     given = ctx.params.get("paths") or []
     try:
         with Fleet.open(str(top.params.get("directory") or ".")) as fleet:
             found = {text for text in ask(fleet) if text.startswith(incomplete) and text not in given}
     except Exception:  # noqa: BLE001 - whatever it is, the next command says it; a prompt is no place for that
         return []
-    return sorted(text for text in found if display(text) == text)[:MOST]
+    return sorted(text for text in found if display(text) == text and not _MEANT.search(text))[:MOST]

@@ -34,13 +34,15 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "demo": CommandEntry("demo.demo", "Watch it first: three agents on two clones, played for real"),
         "init": CommandEntry("setup.init", "Make this clone part of a fleet"),
         "doctor": CommandEntry("ledger.doctor", "Find what is wrong here; with --repair, fix it"),
-        "help": CommandEntry("commands_told.tell", "Say what a command takes; with --json, of all, as data"),
-        "uninstall": CommandEntry("setup.uninstall", "Take everything of gitfleet out of this clone"),
+        "help": CommandEntry("commands_told.tell", "Show what a command takes; with --json, all as data"),
+        "uninstall": CommandEntry("setup.uninstall", "Remove gitfleet from this clone"),
     },
     "Claims": {
         "claim": CommandEntry("claims.claim", "Claim paths before you change them: all of them, or none"),
-        "release": CommandEntry("claims.release", "Let claims go: those on the paths given, or all of yours"),
-        "check": CommandEntry("claims.check", "Say of each path whether it is free, mine or theirs"),
+        "release": CommandEntry(
+            "claims.release", "Release claims: those on the paths given, or all of yours"
+        ),
+        "check": CommandEntry("claims.check", "Show whether each path is free, mine or theirs"),
         "claims": CommandEntry("claims.claims", "List the claims of the fleet"),
         "waiting": CommandEntry("handing.waiting", "Show who stands in line, and for whom they wait"),
         "tell": CommandEntry("handing.tell", "Leave a message for another session"),
@@ -77,7 +79,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "enqueue": CommandEntry("jobs.enqueue", "Queue a task for the default agent"),
         "job": CommandEntry("", "List, show and cancel jobs, and see what their agents wrote"),
         "schedule": CommandEntry("", "When agents run by themselves: list, enable, disable"),
-        "logs": CommandEntry("logs.logs", "Show what became of jobs, as it comes"),
+        "logs": CommandEntry("logs.logs", "Show what becomes of jobs, as it happens"),
         "history": CommandEntry("logs.history", "Replay a job, line by line"),
         "restore": CommandEntry("restoring.restore", "After a reboot: bring back the work that it ended"),
         "cost": CommandEntry("cost.cost", "Sum up what jobs used and cost, by agent, branch, day, …"),
@@ -98,7 +100,7 @@ COMMANDS: Mapping[str, Mapping[str, CommandEntry]] = {
         "audit": CommandEntry("auditing.audit", "Look for commits that no claim covered"),
         "fsck": CommandEntry("ledger.fsck", "Replay the ledger, and verify every step of it"),
         "hub-hook": CommandEntry("", "Judge pushes in a bare repository of your own"),
-        "metrics": CommandEntry("telemetry.metrics", "Print figures of the fleet as Prometheus reads them"),
+        "metrics": CommandEntry("telemetry.metrics", "Print figures of the fleet for Prometheus"),
         "bug-report": CommandEntry(
             "telemetry.report_bug", "Write a redacted report for the maintainers of gitfleet"
         ),
@@ -120,8 +122,8 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "start": CommandEntry(
             "sessions.start", "Start a session here; with a COMMAND, run that as one", passes_on=True
         ),
-        "adopt": CommandEntry("sessions.adopt", "Make a session of an agent that runs already"),
-        "end": CommandEntry("sessions.end", "End a session, and let its claims go"),
+        "adopt": CommandEntry("sessions.adopt", "Register an agent that runs already as a session"),
+        "end": CommandEntry("sessions.end", "End a session, and release its claims"),
         "list": CommandEntry("session_list.listing", "List the sessions of the fleet (the default)"),
         "show": CommandEntry("session_list.show", "Show one session and its claims"),
     },
@@ -150,24 +152,24 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "accept": CommandEntry("queue.accept", "Queue the work of a session that you have reviewed"),
         "list": CommandEntry("queue.listing", "List the queue, each entry with why it waits (the default)"),
         "show": CommandEntry("queue.show", "Show an entry, and everything found about it"),
-        "why": CommandEntry("queue.why", "Say why an entry waits, and what to do next"),
+        "why": CommandEntry("queue.why", "Show why an entry waits, and what to do next"),
         "bump": CommandEntry("queue.bump", "Give an entry another priority"),
         "hold": CommandEntry("queue.hold", "Keep an entry from landing"),
         "unhold": CommandEntry("queue.unhold", "Let a held entry go on"),
         "drop": CommandEntry("queue.drop", "Take an entry out"),
-        "retry": CommandEntry("queue.retry", "Have an entry that came back tested again"),
-        "approve": CommandEntry("queue.approve", "Let an entry pass that takes away lines of others"),
-        "pause": CommandEntry("queue.pause", "Keep the whole queue back: pause, freeze or drain it"),
+        "retry": CommandEntry("queue.retry", "Test again an entry that came back"),
+        "approve": CommandEntry("queue.approve", "Approve an entry that takes away lines of others"),
+        "pause": CommandEntry("queue.pause", "Stop the whole queue: pause, freeze or drain it"),
         "resume": CommandEntry("queue.resume", "Let the queue go on"),
         "history": CommandEntry("queue.history", "List what has landed, was dropped, or has expired"),
         "process": CommandEntry("processing.process", "Test what waits, and land what passes"),
         "revert": CommandEntry("queue.revert", "Queue the revert of an entry that has landed"),
-        "stats": CommandEntry("queue.stats", "Say how the queue goes: landings, gate runs, waits"),
+        "stats": CommandEntry("queue.stats", "Show figures of the queue: landings, gate runs, waits"),
     },
     "maintainer": {
         "install": CommandEntry("maintaining.install", "Have the system run upkeep of this clone regularly"),
         "status": CommandEntry(
-            "maintaining.status", "Say how the last run went, and when the next one comes"
+            "maintaining.status", "Show how the last run went, and when the next one comes"
         ),
         "uninstall": CommandEntry("maintaining.uninstall", "Take that away again"),
         "logs": CommandEntry("maintaining.logs", "Show the end of the log of its runs"),
@@ -177,30 +179,30 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "list": CommandEntry("jobs.listing", "List jobs, those that have not ended first (the default)"),
         "show": CommandEntry("jobs.show", "Show a job, and all that is known of its attempts"),
         "logs": CommandEntry("logs.job_logs", "Show what the agent of a job has written"),
-        "answer": CommandEntry("answering.answer", "Answer what an agent asks, or see what that is"),
+        "answer": CommandEntry("answering.answer", "Answer an agent's question, or show it"),
         "cancel": CommandEntry("jobs.cancel", "Cancel a job; its work stays on its branch"),
-        "retry": CommandEntry("rerunning.retry", "Have a job that failed go on where it stopped"),
+        "retry": CommandEntry("rerunning.retry", "Let a job that failed go on where it stopped"),
         "fork": CommandEntry("rerunning.fork", "Queue a copy of a job, changed or not"),
     },
     "schedule": {
         "list": CommandEntry("schedules.listing", "List schedules, and when each fires next (the default)"),
         "enable": CommandEntry("schedules.enable", "Have a schedule fire, from now on"),
-        "disable": CommandEntry("schedules.disable", "Have a schedule not fire, until it is enabled again"),
+        "disable": CommandEntry("schedules.disable", "Disable a schedule, until it is enabled again"),
         "add": CommandEntry("schedules.add", "Give yourself a schedule (agents of jobs only)"),
-        "remove": CommandEntry("schedules.remove", "Take away one that an agent gave itself"),
+        "remove": CommandEntry("schedules.remove", "Remove a schedule that an agent gave itself"),
     },
     "pool": {
         "list": CommandEntry("pools.listing", "List pools, and whether they are paused (the default)"),
         "show": CommandEntry("pools.show", "Show a pool: until when it is paused, and why"),
-        "pause": CommandEntry("pools.pause", "Keep all nodes from starting jobs of a pool"),
+        "pause": CommandEntry("pools.pause", "Stop all nodes from starting jobs of a pool"),
         "resume": CommandEntry("pools.resume", "Let jobs of a pool be started again"),
     },
     "hosts": {
-        "check": CommandEntry("hosts.check", "Say of each host what works there, and what to do"),
+        "check": CommandEntry("hosts.check", "Show what works on each host, and what to do"),
     },
     "agent": {
         "install": CommandEntry("agents.install", "Have an agent ask before it edits"),
-        "uninstall": CommandEntry("agents.uninstall", "Take exactly that out of its settings again"),
+        "uninstall": CommandEntry("agents.uninstall", "Remove our hooks from its settings again"),
         "status": CommandEntry("agents.status", "Show which agents have our hooks (the default)"),
         "list": CommandEntry("agent_files.listing", "List the agents of the agent files, and their jobs"),
         "show": CommandEntry("agent_files.show", "Show one agent with all its settings, defaults included"),
@@ -209,11 +211,11 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
     "fleet": {
         "plan": CommandEntry("fleet_plans.plan", "Scan hosts, and plan what to do; changes nothing"),
         "show": CommandEntry("fleet_plans.show", "Show a plan with all that it proposes"),
-        "status": CommandEntry("fleet_plans.status", "Say how it went with each host of a plan"),
+        "status": CommandEntry("fleet_plans.status", "Show the outcome for each host of a plan"),
         "list": CommandEntry("fleet_plans.listing", "List plans, and what they may risk (the default)"),
         "review": CommandEntry("fleet_plans.review", "Keep your comments with a plan"),
         "apply": CommandEntry("fleet_apply.apply", "Do what a plan proposes, host by host"),
-        "resume": CommandEntry("fleet_apply.resume", "Go on with an application that was interrupted"),
+        "resume": CommandEntry("fleet_apply.resume", "Continue an application that was interrupted"),
         "verify": CommandEntry(
             "fleet_apply.verify", "Check what is left of the processes that were acted on"
         ),
@@ -223,7 +225,7 @@ VERBS: Mapping[str, Mapping[str, CommandEntry]] = {
         "trust": CommandEntry("fleet_plans.trust", "Give back what mistakes have cost (people only)"),
     },
     "config": {
-        "check": CommandEntry("agent_files.check", "Say what is wrong with agent files (the default)"),
+        "check": CommandEntry("agent_files.check", "Show what is wrong with agent files (the default)"),
         "show": CommandEntry("agent_files.config_show", "Show all their settings, defaults included"),
     },
 }

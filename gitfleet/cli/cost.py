@@ -19,7 +19,13 @@ from gitfleet.jobs.money.budgets import BudgetToday
 from gitfleet.jobs.money.report import CostKey, CostSum
 
 By = Annotated[
-    str, Option("--by", metavar="WHAT", help="job, agent, branch, entry (of the merge queue), day or model.")
+    str,
+    Option(
+        "--by",
+        metavar="WHAT",
+        help="job, agent, branch, entry (of the merge queue), day or model.",
+        values=CostKey,
+    ),
 ]
 Since = Annotated[
     str, Option("--since", metavar="WHEN", help="Only attempts since then: 2d, 12h, or 2026-12-01.")
@@ -32,7 +38,7 @@ _NONE = {
 
 
 def cost(by: By = "agent", since: Since = "", config: Config = "", state_dir: StateDir = "") -> Reply:
-    """Sum up what jobs used and cost. Dollars are estimates; what was not told is shown as a gap, never as 0."""
+    """Sum up what jobs used and cost. Dollars are estimates; an unknown cost is shown as a gap, never as 0."""
     start = _moment(since)
     known = loaded(config) if config or os.path.isdir(config_path(config)) else None
     found = costs.costs(store_at(state_dir), ".", known, by=by, since=start)

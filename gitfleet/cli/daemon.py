@@ -68,7 +68,7 @@ def stop(
 
 
 def restart(config: Config = "", state_dir: StateDir = "") -> Reply:
-    """Start it anew, in the background. Jobs that run go on meanwhile, and the new one takes them up."""
+    """Stop and start it again, in the background. Jobs that run go on meanwhile, and the new one takes them up."""
     store = store_at(state_dir)
     there = presence.met(store.folder)
     path = config_path(config) if config or there is None or not there.config_path else there.config_path
@@ -82,7 +82,7 @@ def restart(config: Config = "", state_dir: StateDir = "") -> Reply:
 
 
 def reload(state_dir: StateDir = "") -> Reply:
-    """Have it go by the agent files as they are now. Jobs that run keep what they began with; files that cannot be used change nothing."""
+    """Read the agent files again. Jobs that run keep what they began with; files that cannot be used change nothing."""
     store = store_at(state_dir)
     there = presence.met(store.folder)
     if there is None:

@@ -6,10 +6,10 @@ most command lines are plain, and importing one would cost more than what they d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, get_args, get_origin, get_type_hints
 
 from gitfleet.codec import Struct
 
@@ -20,26 +20,29 @@ if TYPE_CHECKING:
 class Option:
     """An option, in an `Annotated`: how it is spelled (`--on/--off` for a switch), what it does, and what it may hold.
 
-    `complete` names the function in `completing` that knows its values.
+    `complete` names the function in `completing` that knows its values; `values` are all that there are.
     """
 
     def __init__(
         self, *names: str, help: str = "", metavar: str = "", min: float | None = None,
-        max: float | None = None, complete: str = "",
+        max: float | None = None, complete: str = "", values: Iterable[str] = (),
     ) -> None:  # fmt: skip
         on, _, off = names[0].partition("/")
         self.names = (on, *names[1:])
         self.off = (off,) if off else ()
         self.help, self.metavar = help, metavar
         self.min, self.max = min, max
-        self.complete = complete
+        self.complete, self.values = complete, tuple(values)
 
 
 class Argument:
-    """An argument, in an `Annotated`. `complete` names the function in `completing` that knows its values."""
+    """An argument, in an `Annotated`. `complete` and `values` as of an option."""
 
-    def __init__(self, *, metavar: str = "", help: str = "", complete: str = "") -> None:
-        self.metavar, self.help, self.complete = metavar, help, complete
+    def __init__(
+        self, *, metavar: str = "", help: str = "", complete: str = "", values: Iterable[str] = ()
+    ) -> None:
+        self.metavar, self.help = metavar, help
+        self.complete, self.values = complete, tuple(values)
 
 
 class Parameter(Struct):
@@ -50,7 +53,7 @@ class Parameter(Struct):
     kind: type
     many: bool
     required: bool
-    default: Any
+    default: object
 
     @property
     def is_argument(self) -> bool:
@@ -116,11 +119,11 @@ class Command(Struct):
         own = parameters(self.function)
         return own if JSON in own else (*own, JSON)
 
-    def run(self, *, as_json: bool, **values: Any) -> int:
+    def run(self, **values: object) -> int:
         """Run it with a value for each parameter, show what it answers, and return the exit code."""
         from gitfleet.cli import boundary  # of no use to help
 
-        as_json = as_json or values.get("format") == "json"
+        as_json = bool(values.pop(JSON.name)) or values.get("format") == "json"
         if JSON in parameters(self.function):
             values[JSON.name] = as_json
         return boundary.run(self.name, lambda: self.function(**values), as_json=as_json)
@@ -147,24 +150,25 @@ class Group(Struct):
 
 
 @cache
-def parameters(function: Callable[..., Any]) -> Sequence[Parameter]:
+def parameters(function: Callable[..., object]) -> Sequence[Parameter]:
     """What the signature of a function declares."""
     return tuple(_declared(function))
 
 
-def _declared(function: Callable[..., Any]) -> Iterator[Parameter]:
+def _declared(function: Callable[..., object]) -> Iterator[Parameter]:
     hints = _hints(function)
     names = function.__code__.co_varnames[: function.__code__.co_argcount]
     defaults = function.__defaults__ or ()
     first = len(names) - len(defaults)
     for position, name in enumerate(names):
         required = position < first
-        kind, many = _kind(hints[name].__origin__)
+        annotation, declared = get_args(hints[name])
+        kind, many = _kind(annotation)
         default = None if required else defaults[position - first]
-        yield Parameter(name, hints[name].__metadata__[0], kind, many, required, default)
+        yield Parameter(name, declared, kind, many, required, default)
 
 
-def _hints(function: Callable[..., Any]) -> Mapping[str, Any]:
+def _hints(function: Callable[..., object]) -> Mapping[str, object]:
     """What the annotations of a function stand for. Where all are names, these are looked up: to compile each costs a tenth of a claim."""
     said = {name: text for name, text in function.__annotations__.items() if name != "return"}
     known = function.__globals__
@@ -173,7 +177,7 @@ def _hints(function: Callable[..., Any]) -> Mapping[str, Any]:
     return get_type_hints(function, include_extras=True)
 
 
-def _kind(annotation: Any) -> tuple[type, bool]:
+def _kind(annotation: object) -> tuple[type, bool]:
     """The type of a value, and whether there is a list of them."""
     if get_origin(annotation) is list:
         return get_args(annotation)[0], True

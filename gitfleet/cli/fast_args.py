@@ -7,7 +7,6 @@ declarations, and knows what to say (a test holds the two together).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from gitfleet.cli.declaring import Option, Parameter
 
@@ -18,7 +17,7 @@ class Odd(Exception):
 
 def parse(
     params: Sequence[Parameter], words: Sequence[str], *, passes_on: bool = False
-) -> dict[str, Any] | None:
+) -> dict[str, object] | None:
     """What the words give for each of the parameters; None when they are for the framework.
 
     A command that `passes_on` leaves what follows its first argument to another program.
@@ -29,8 +28,8 @@ def parse(
         return None
 
 
-def _parse(params: Sequence[Parameter], words: Sequence[str], *, passes_on: bool) -> dict[str, Any]:
-    given: dict[str, Any] = {}
+def _parse(params: Sequence[Parameter], words: Sequence[str], *, passes_on: bool) -> dict[str, object]:
+    given: dict[str, object] = {}
     options = {name: one for one in params for name in (*one.opts, *one.secondary_opts)}
     plain: list[str] = []
     rest = list(words)
@@ -52,7 +51,7 @@ def _parse(params: Sequence[Parameter], words: Sequence[str], *, passes_on: bool
     return {one.name: given.get(one.name, one.default) for one in params}
 
 
-def _take(options: dict[str, Parameter], word: str, rest: list[str], given: dict[str, Any]) -> None:
+def _take(options: dict[str, Parameter], word: str, rest: list[str], given: dict[str, object]) -> None:
     """Note what one option says; its value is taken from `rest`."""
     name, joined, value = word.partition("=")
     if name not in options:
@@ -70,12 +69,14 @@ def _take(options: dict[str, Parameter], word: str, rest: list[str], given: dict
             raise Odd
         value = rest.pop(0)
     if one.many:
-        given.setdefault(one.name, []).append(_value(one, value))
+        values = given.setdefault(one.name, [])
+        assert isinstance(values, list)
+        values.append(_value(one, value))
     else:
         given[one.name] = _value(one, value)
 
 
-def _value(one: Parameter, text: str) -> Any:
+def _value(one: Parameter, text: str) -> object:
     if one.kind is str:
         return text
     if not (text.isascii() and text.replace(".", "", one.kind is float).isdigit() and len(text) < 10):
@@ -87,9 +88,9 @@ def _value(one: Parameter, text: str) -> Any:
     return value
 
 
-def _arguments(wanted: Sequence[Parameter], words: list[str]) -> dict[str, Any]:
+def _arguments(wanted: Sequence[Parameter], words: list[str]) -> dict[str, object]:
     """The words, dealt out to the arguments: one each, and a list takes what is left."""
-    given: dict[str, Any] = {}
+    given: dict[str, object] = {}
     for number, one in enumerate(wanted):
         later = len(wanted) - number - 1
         count = max(0, len(words) - later) if one.many else min(1, len(words))

@@ -30,19 +30,17 @@ from gitfleet.triage.plan_record import WholePlan
 Recommended = Annotated[bool, Option("--recommended", help="All that the plan selects.")]
 Only = Annotated[
     list[str],
-    Option("--only", metavar="CATEGORY", help="What it selects of a category; may be given again."),
+    Option("--only", metavar="CATEGORY", help="Only what it selects of this category; repeatable."),
 ]
 Targets = Annotated[
     list[str],
-    Option(
-        "--targets", metavar="IDS", help="Candidates by their ids, with commas; also what is only offered."
-    ),
+    Option("--targets", metavar="IDS", help="Ids of candidates, with commas; also those only offered."),
 ]
-Yes = Annotated[bool, Option("--yes", help="Without asking. The plan must have been shown here before.")]
-Sure = Annotated[bool, Option("--yes", help="Go on with the others also where a host refused something.")]
+Yes = Annotated[bool, Option("--yes", help="Do not ask. The plan must have been shown here before.")]
+Sure = Annotated[bool, Option("--yes", help="Go on with the other hosts when one refuses something.")]
 MinPosterior = Annotated[
     float,
-    Option("--min-posterior", metavar="P", help="Only what is not in use with this probability or more."),
+    Option("--min-posterior", metavar="P", help="Only what is unused with at least this probability."),
 ]
 MaxKills = Annotated[int, Option("--max-kills", metavar="N", help="End so many groups at most, in all.")]
 PerHost = Annotated[int, Option("--max-kills-per-host", metavar="N", help="On one host.")]
@@ -78,7 +76,7 @@ def apply(
     grace: Grace = 10.0,
     format: Format = "text",
 ) -> Reply:
-    """Do what a plan proposes: on one host first, then on some at a time, and no further once a host refuses something.
+    """Do what a plan proposes: on one host first, then on some at a time, and it stops when a host refuses something.
 
     Each host looks again at who it is and at every safety gate, right before it acts.
     """
@@ -91,8 +89,8 @@ def apply(
     person = sys.stdin.isatty() and sys.stderr.isatty()
     if not yes and not person:
         raise UsageError(
-            "Nobody can be asked here whether to do it: this is no terminal.",
-            hint=f"Have the plan looked at ({advice.FLEET_SHOW.of(session)}), then say --yes.",
+            "This is no terminal, so nobody can be asked to confirm.",
+            hint=f"Look at the plan ({advice.FLEET_SHOW.of(session)}), then say --yes.",
         )
     with Fleet.open(announce=render.note) as fleet:
         applications = Applications(fleet, _told, _ask if person and not yes else None)
@@ -111,7 +109,7 @@ def resume(
     grace: Grace = 10.0,
     format: Format = "text",
 ) -> Reply:
-    """Go on with an application that was interrupted. Nothing is done twice: hosts tell what they have done."""
+    """Continue an application that was interrupted. Nothing is done twice: hosts tell what they have done."""
     check_format(format)
     pace = _pace(batch, between, grace)
     person = sys.stdin.isatty() and sys.stderr.isatty()
@@ -138,7 +136,7 @@ def undo(
 ) -> Reply:
     """Take back what can be taken back: pauses, nice values, throttles. What has ended stays ended.
 
-    To undo what the plan selected counts as a mistake of it: plans of the whole fleet may then risk less.
+    Undoing what the plan selected counts as a mistake of the plan: plans of the whole fleet may then risk less.
     """
     check_format(format)
     wanted = [one for some in targets for one in some.split(",") if one]
@@ -203,7 +201,7 @@ def _shown(data: rows.FleetApplyAnswer, report: ApplyReport) -> Iterator[str | G
     if data["stopped"]:
         yield f"stopped: {data['stopped']}"
     if any(one.answer.outcome == "unknown" for one in report.results):
-        yield f"of some nobody knows what came; do not repeat it: {advice.FLEET_RESUME.of(plan)}"
+        yield f"the outcome of some is not known; do not repeat them: {advice.FLEET_RESUME.of(plan)}"
     if any(row["outcome"] == "done" and row["reversible"] for row in data["actions"]):
         yield f"what can be taken back: {advice.FLEET_UNDO.of(plan)}"
 

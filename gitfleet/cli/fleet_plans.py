@@ -30,14 +30,27 @@ Hosts = Annotated[
     ),
 ]
 FleetSession = Annotated[str, Option("--session", metavar="ID", help="The plan: its fleet session.")]
-Format = Annotated[str, Option("--format", metavar="FORMAT", help="`json` is the same as --json; or `text`.")]
-Alpha = Annotated[float, Option("--alpha", metavar="SHARE", help="Mistakes among what is selected, at most.")]
+Format = Annotated[
+    str,
+    Option(
+        "--format", metavar="FORMAT", help="`json` is the same as --json; or `text`.", values=("json", "text")
+    ),
+]
+Alpha = Annotated[
+    float, Option("--alpha", metavar="SHARE", help="The largest share of mistakes among what is selected.")
+]
 Bootstrap = Annotated[
     bool,
     Option("--bootstrap", help="Ask hosts without gitfleet too: what they need is sent; they need python3."),
 ]
 Profile = Annotated[
-    str, Option("--profile", metavar="NAME", help="What may leave a host: minimal, safe or forensic.")
+    str,
+    Option(
+        "--profile",
+        metavar="NAME",
+        help="What may leave a host: minimal, safe or forensic.",
+        values=("minimal", "safe", "forensic"),
+    ),
 ]
 Timeout = Annotated[float, Option("--timeout", metavar="SECONDS", help="How long a host may take.")]
 MaxParallel = Annotated[int, Option("--max-parallel", metavar="N", help="Hosts asked at the same time.")]
@@ -73,7 +86,7 @@ def plan(
 ) -> Reply:
     """Scan hosts, and plan what to do about processes that nobody needs any more. Nothing is changed on any host.
 
-    A host that cannot be asked is part of the answer, and stops no other. `localhost` is this machine, without ssh.
+    A host that cannot be asked is listed, and does not stop the others. `localhost` is this machine, without ssh.
     """
     check_format(format)
     found = hosts_of(hosts)
@@ -124,7 +137,7 @@ def _one(answer: rows.FleetPlanAnswer, candidate_id: str) -> Reply:
 
 
 def status(session: FleetSession, format: Format = "text") -> Reply:
-    """Say how it went with each host of a plan, what it selects, and what has become of it."""
+    """Show the outcome for each host of a plan, what it selects, and what has become of it."""
     check_format(format)
     with Fleet.open(announce=render.note) as fleet:
         plans = FleetPlans(fleet)
@@ -167,7 +180,9 @@ def listing(format: Format = "text") -> Reply:
 
 
 def review(file: YamlFile, session: FleetSession, format: Format = "text") -> Reply:
-    """Keep your comments with a plan: its YAML as you have commented it, unchanged in what it says. Others are shown it with --yaml."""
+    """Store your comments with a plan: its YAML with your comments, and nothing else changed. Others see them with
+    --yaml.
+    """
     check_format(format)
     data = files.read(file)
     if data is None:
@@ -212,7 +227,7 @@ def check_format(format: str) -> None:
 
 
 def trust(reason: TrustReason, session: SessionFlag = None, format: Format = "text") -> Reply:
-    """Give plans back what mistakes have cost (persons only): something was done about them, or they were none."""
+    """Let plans risk as much as before the reported mistakes (people only): say what was done about these."""
     check_format(format)
     with as_session(session, person("decides what plans may risk")) as (fleet, own):
         told = FleetPlans(fleet).trust(own, reason)
@@ -326,7 +341,7 @@ def _write(path: str, kept: KeptPlan) -> str:
         try:
             plan_view.check(there, kept.whole)
         except plan_view.NoView as error:
-            hint = "Name another file; what is to be taken of a plan is said when it is applied."
+            hint = "Name another file; you choose what to apply when you apply the plan."
             raise Blocked(
                 f"{display(path)} is there, and is not this plan's YAML: {error}.", hint=hint
             ) from None

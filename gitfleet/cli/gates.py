@@ -41,7 +41,7 @@ Ci = Annotated[
         help="The verdict is CI's. A checkout that is in no fleet becomes a node of it, without hooks.",
     ),
 ]
-Again = Annotated[bool, Option("--again", help="Run even what has a verdict already.")]
+Again = Annotated[bool, Option("--again", help="Run it even if there is a verdict already.")]
 Timeout = Annotated[
     str, Option("--timeout", metavar="TIME", help="How long to wait for runs of others (default: 0s).")
 ]
@@ -63,7 +63,9 @@ def run(
     commit: CommitName = None, tree: Tree = None, part: PartName = "", ci: Ci = False, again: Again = False,
     timeout: Timeout = "0s", hub: Hub = None, session: Session = None,
 ) -> Reply:  # fmt: skip
-    """Run the gate on a commit, away from your files, and tell the fleet its verdict; what is known is not run again."""
+    """Run the gate on a commit, away from your files, and tell the fleet the verdict. A verdict that is known is not
+    made again.
+    """
     revision, whole = _named(commit, tree)
     if ci and session is not None:
         raise UsageError("CI acts for no session.", hint="Leave --ci or --session out.")
@@ -85,7 +87,9 @@ def run(
 
 
 def status(tree: Tree = None, commit: CommitName = None, hub: Hub = None) -> Reply:
-    """Say what the fleet knows of a tree: 0 passed, 20 failed, 11 being run, 13 not known, 16 no gate configured."""
+    """Show what the fleet knows of a tree, as the exit code too: 0 passed, 20 failed, 11 being run, 13 not known, 16
+    no gate configured.
+    """
     revision, whole = _named(commit, tree)
     found, warnings = gates.status(discover(), revision, hub, tree=whole)
     data = gate_rows.standing(found)

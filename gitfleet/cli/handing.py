@@ -101,7 +101,7 @@ def accept(session: SessionFlag = None) -> Reply:
 
 
 def break_(paths: ClaimedPaths, reason: BreakReason, session: SessionFlag = None) -> Reply:
-    """Take live claims away from their holders (persons only); the holders are told the reason."""
+    """Take live claims away from their holders (people only); the holders are told the reason."""
     with as_session(session, person("breaks claims")) as (fleet, own):
         answer = fleet.claims.break_(own, paths, reason)
         lines = [f"broken: {claim.pattern} of {claim.session}, who is told" for claim in answer.broken]

@@ -26,7 +26,8 @@ _OTHER = "red"
 
 
 def check(hosts: HostsOption, bootstrap: Bootstrap = False, at_once: AtOnce = 16) -> Reply:
-    """Connect to each host by ssh, and say what works there and what to do about what does not. Changes nothing on any of them.
+    """Connect to each host by ssh, and show what works there, and what to do about the rest. Changes nothing on any
+    of them.
 
     Needs no repository. `localhost` is this machine, without ssh.
     """
@@ -54,14 +55,14 @@ def check(hosts: HostsOption, bootstrap: Bootstrap = False, at_once: AtOnce = 16
 
 def _asked(named: Inventory, *, bootstrap: bool, at_once: int) -> list[HostCheckRow]:
     """A row for each host, in the order in which they were named; each is told of as it comes."""
+    from gitfleet.hosts import checking
     from gitfleet.hosts.asking import Reach, run  # asyncio takes 40 ms, which only those pay who ask hosts
-    from gitfleet.hosts.checking import check as check_hosts
 
     found: dict[HostSpec, HostCheckRow] = {}
 
     async def ask() -> None:
         async with Reach(os.environ, bootstrap=bootstrap, at_once=at_once) as reach:
-            async for one in check_hosts(reach, named.hosts):
+            async for one in checking.check(reach, named.hosts):
                 found[one.spec] = host_rows.check_row(one)
 
     run(ask())

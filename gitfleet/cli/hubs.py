@@ -32,7 +32,7 @@ def install(path: Where) -> Reply:
 
 
 def uninstall(path: Where) -> Reply:
-    """Take the hook out again, and give back what stood there before."""
+    """Remove the hook again, and restore what was there before."""
     done = hub_hook.uninstall(path)
     lines = ["the hook is gone from this repository" if done.changed else "there was no hook of gitfleet"]
     data: HubHookUninstallAnswer = {"changed": done.changed, "notes": list(done.notes)}

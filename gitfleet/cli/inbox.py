@@ -19,7 +19,9 @@ from gitfleet.fleet.attention.sending import Doubtful, NotSent
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import inbox_rows
 
-OfKind = Annotated[str, Option("--kind", metavar="KIND", help=f"Only these: {', '.join(ITEM_KINDS)}.")]
+OfKind = Annotated[
+    str, Option("--kind", metavar="KIND", help=f"Only these: {', '.join(ITEM_KINDS)}.", values=ITEM_KINDS)
+]
 Unread = Annotated[bool, Option("--unread", help="Only what nobody has read.")]
 Everything = Annotated[bool, Option("--all", help="All of them, or all of one kind.")]
 Trial = Annotated[bool, Option("--test", help="Send a test message, and nothing else.")]
@@ -48,7 +50,9 @@ def listing(kind: OfKind = "", only_unread: Unread = False) -> Reply:
 
 
 def read(ids: Ids = None, everything: Everything = False, kind: OfKind = "") -> Reply:
-    """Take items as read, here: they come last from now on, and nobody is notified of them again. They stay until their cause is gone."""
+    """Mark items as read in this clone: they come last from now on, and nobody is notified of them again. They stay
+    until their cause is gone.
+    """
     _check(kind)
     if bool(ids) == (everything or bool(kind)):
         raise UsageError(
@@ -64,7 +68,7 @@ def read(ids: Ids = None, everything: Everything = False, kind: OfKind = "") -> 
 def unread(
     ids: Annotated[list[str], Argument(metavar="ID...", help="Their ids, or how these begin.")],
 ) -> Reply:
-    """Take items as unread again, here."""
+    """Mark items as unread again, in this clone."""
     with Fleet.open(announce=render.note) as fleet:
         found = fleet.inbox.unmark(ids)
     lines = [f"unread: {one.id} {one.kind} {one.who}" for one in found.items]

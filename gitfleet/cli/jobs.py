@@ -26,7 +26,9 @@ from gitfleet.jobs.sources import triggering
 from gitfleet.jobs.sources.task_desk import TaskDesk
 from gitfleet.jobs.words import JobStatus
 
-AgentName = Annotated[str, Argument(metavar="AGENT", help="An agent, as its file is called.")]
+AgentName = Annotated[
+    str, Argument(metavar="AGENT", help="An agent, as its file is called.", complete="agents")
+]
 JobId = Annotated[str, Argument(metavar="JOB", help="A job's id.")]
 Instruction = Annotated[str, Argument(metavar="INSTRUCTION", help="What the agent is to do.")]
 Config = Annotated[
@@ -37,15 +39,23 @@ StateDir = Annotated[
 ]
 Priority = Annotated[int | None, Option("--priority", help="Higher goes first.")]
 Prompt = Annotated[str | None, Option("--prompt", metavar="TEXT", help="Instead of the agent's prompt.")]
-Schedule = Annotated[str, Option("--schedule", metavar="NAME", help="As this schedule of the agent would.")]
+Schedule = Annotated[
+    str, Option("--schedule", metavar="NAME", help="Queue it as this schedule of the agent would.")
+]
 WorkingDir = Annotated[str, Option("--working-dir", metavar="DIR", help="In the repository of this folder.")]
-OfAgent = Annotated[str, Option("--agent", metavar="NAME", help="Only those of this agent.")]
+OfAgent = Annotated[
+    str, Option("--agent", metavar="NAME", help="Only those of this agent.", complete="agents")
+]
 OfStatus = Annotated[
-    list[str], Option("--status", metavar="STATUS", help="Only those with this status; may be given again.")
+    list[str],
+    Option(
+        "--status",
+        metavar="STATUS",
+        help="Only those with this status; may be given again.",
+        values=JobStatus,
+    ),
 ]
-Anywhere = Annotated[
-    bool, Option("--anywhere", help="Any node of the fleet may run it that has an agent of this name.")
-]
+Anywhere = Annotated[bool, Option("--anywhere", help="Any node that has an agent of this name may run it.")]
 Limit = Annotated[int, Option("--limit", "-n", min=0, help="How many at most; 0 is all.")]
 _COLOURS = {
     "running": "cyan",

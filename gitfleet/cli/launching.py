@@ -131,9 +131,9 @@ def _answer(ended: LaunchEnd) -> Reply:
     released = ended.answer.released if ended.answer else ()
     retained = ended.answer.retained if ended.answer else ()
     how = "was interrupted" if ended.interrupted else "ended"
-    words = f"session {ended.session['id']} {how}, exit code {ended.code}"
+    words = f"session {ended.session.id} {how}, exit code {ended.code}"
     if ended.goes_on:
-        words = f"session {ended.session['id']} goes on without its command, exit code {ended.code}"
+        words = f"session {ended.session.id} goes on without its command, exit code {ended.code}"
     words += (
         _committed(ended.made)
         + _listed("released", [claim.pattern for claim in released])

@@ -25,7 +25,7 @@ Repair = Annotated[bool, Option("--repair", help="Repair what can be repaired wi
 
 
 def sync() -> Reply:
-    """Bring what waits here to the hub, and the hub's state here; say what was lost meanwhile (exit code 12)."""
+    """Send what waits here to the hub, and fetch the hub's state; show what was lost meanwhile (exit code 12)."""
     with Fleet.open(announce=render.note) as fleet:
         with _losses_told(fleet):
             done = fleet.sync()
@@ -72,7 +72,7 @@ def fsck() -> Reply:
 
 
 def doctor(repair: Repair = False) -> Reply:
-    """Look for what is wrong with this clone's part of the fleet; with --repair, mend it."""
+    """Find what is wrong with this clone's part of the fleet; with --repair, repair it."""
     with Fleet.open(bulk=True, announce=render.note) as fleet:
         done = fleet.doctor(repair=repair)
         lines = [f"repaired: {words}" for words in done.repaired]

@@ -6,7 +6,7 @@ For the reference and for tests; nothing that runs imports this module.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitfleet.claims.ended_grants import EndedGrant
 from gitfleet.claims.model import Claim
@@ -107,7 +107,7 @@ def bodies() -> list[type[Struct]]:
     return [kind.body for kind in OPERATIONS]
 
 
-def holds(shape: Shape[Any]) -> str:
+def holds(shape: Shape[object]) -> str:
     """What a value may be, in words."""
     given = vars(shape)
     if "_shape" not in given:
@@ -127,7 +127,7 @@ def anchor(kind: type[Struct]) -> str:
     return f"{kind.__name__.lower()}-part"
 
 
-def _alone(shape: Shape[Any]) -> str:
+def _alone(shape: Shape[object]) -> str:
     given = vars(shape)
     match shape:
         case Text():
@@ -169,7 +169,7 @@ def _has_default(one: Field) -> bool:
     return type(one.default) is not object
 
 
-def _spelled(value: Any) -> str:
+def _spelled(value: object) -> str:
     names = {None: "null", True: "true", False: "false"}
     if isinstance(value, bool) or value is None:
         return names[value]
@@ -183,7 +183,7 @@ def _spelled(value: Any) -> str:
 def _structs(kind: type[Struct]) -> list[type[Struct]]:
     found = []
     for one in kind.FIELDS:
-        shape: Any = one.shape
+        shape: object = one.shape
         while "_shape" in vars(shape):
             shape = vars(shape)["_shape"]
         if isinstance(shape, One):

@@ -21,7 +21,9 @@ SomePath = Annotated[
 ]
 Kind = Annotated[
     str | None,
-    Option("--kind", metavar="KIND", help="Only this kind: claim, claim.release, session, …"),
+    Option(
+        "--kind", metavar="KIND", help="Only this kind: claim, claim.release, session, …", complete="kinds"
+    ),
 ]
 Limit = Annotated[int, Option("--limit", "-n", min=0, help="How many at most; 0 is all.")]
 

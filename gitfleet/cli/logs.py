@@ -18,7 +18,7 @@ from gitfleet.fleet.views import job_rows, log_entry_rows
 from gitfleet.jobs import outputs
 from gitfleet.jobs.archives import everywhere
 from gitfleet.jobs.logs import entries, following
-from gitfleet.jobs.logs.entries import LogEntry
+from gitfleet.jobs.logs.entries import LEVELS, LogEntry
 from gitfleet.jobs.logs.following import LogFilter
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.job_record import JobRecord
@@ -35,10 +35,16 @@ From = Annotated[
 ]
 Follow = Annotated[bool, Option("--follow", "-f", help="Go on as more comes.")]
 Level = Annotated[
-    str, Option("--level", metavar="LEVEL", help="This one and above: debug, info, warning, error.")
+    str,
+    Option(
+        "--level", metavar="LEVEL", help="This one and above: debug, info, warning, error.", values=LEVELS
+    ),
 ]
 OfAgent = Annotated[
-    str, Option("--agent", metavar="NAME", help="Of this agent alone, with what its jobs write.")
+    str,
+    Option(
+        "--agent", metavar="NAME", help="Of this agent alone, with what its jobs write.", complete="agents"
+    ),
 ]
 Tail = Annotated[
     int, Option("--tail", "-n", min=0, metavar="N", help="The last N entries of before; 0 is all.")
@@ -55,7 +61,7 @@ def logs(
     tail: Tail = 100,
     state_dir: StateDir = "",
 ) -> Reply | Telling:
-    """Show what became of jobs here, as whoever ran them told it. Works whether somebody runs them now or not."""
+    """Show what became of jobs here, as the process that ran them wrote it. Works whether or not one runs now."""
     entries.rank(level)
     store, wanted = store_at(state_dir), LogFilter(level, agent_name=agent)
     if follow:

@@ -21,13 +21,19 @@ from gitfleet.git.repository import discover
 from gitfleet.ledger import own_node
 from gitfleet.upkeep import maintainer, round, schedulers
 from gitfleet.upkeep.maintainer import Maintainer, Options
+from gitfleet.worktrees import reconcile_plan
 
 Base = Annotated[
     str, Option("--base", metavar="BRANCH", help="The branch to bring in (default: each worktree's).")
 ]
 Strategy = Annotated[
     str,
-    Option("--strategy", metavar="HOW", help="How to bring the base in: merge, rebase, ff-only or none."),
+    Option(
+        "--strategy",
+        metavar="HOW",
+        help="How to bring the base in: merge, rebase, ff-only or none.",
+        values=reconcile_plan.STRATEGIES,
+    ),
 ]
 Ttl = Annotated[
     float,
@@ -48,7 +54,12 @@ DryRun = Annotated[bool, Option("--dry-run", help="Show what would be done, and 
 Every = Annotated[str, Option("--every", metavar="TIME", help="How often, e.g. 5m or 1h.")]
 Kind = Annotated[
     str | None,
-    Option("--kind", metavar="KIND", help="launchd, systemd or cron (default: what this system has)."),
+    Option(
+        "--kind",
+        metavar="KIND",
+        help="launchd, systemd or cron (default: what this system has).",
+        values=schedulers.KINDS,
+    ),
 ]
 Print = Annotated[
     bool, Option("--print", "--dry-run", help="Show what would be put where, and change nothing.")
@@ -62,7 +73,7 @@ def maintain(
 ) -> Reply:  # fmt: skip
     """Bring the base in everywhere, clean up what is idle and safe, end dead sessions, exchange with the hub.
 
-    Whatever fails keeps nothing else from being done; exit code 21 then, with a summary.
+    If one part fails, the others are done all the same; the exit code is 21 then, with a summary.
     """
     options = Options(strategy, base, int(ttl_hours * 3600), reconcile_only, include_active, delete_branches)
     with Fleet.open(bulk=True, announce=render.note) as fleet:
@@ -76,7 +87,7 @@ def install(
     reconcile_only: OnlyReconcile = True, include_active: IncludeActive = False, delete_branches: Branches = False,
     preview: Print = False,
 ) -> Reply:  # fmt: skip
-    """Have the system run upkeep of this clone regularly. Twice is harmless; the later options hold."""
+    """Have the system run upkeep of this clone regularly. Run it again to change its options; twice is harmless."""
     options = Options(strategy, base, int(ttl_hours * 3600), reconcile_only, include_active, delete_branches)
     pause = seconds(every)
     maintenance.check(options)
@@ -100,7 +111,7 @@ def install(
 
 
 def status() -> Reply:
-    """Say what is installed, how the last run went, and when the next one comes."""
+    """Show what is installed, how the last run went, and when the next one comes."""
     found = maintainer_rows.status(_clone())
     every, upcoming = duration(found["every"]), found["next_run"]
     there = f"{found['kind']}, every {every}, {', '.join(found['places'])}"
@@ -113,7 +124,7 @@ def status() -> Reply:
 
 
 def uninstall() -> Reply:
-    """Take it away again, and nothing else."""
+    """Remove it again, and nothing else."""
     found = maintainer_rows.removed(Maintainer(discover()).uninstall())
     lines = [f"the maintainer is gone from {kind}" for kind in found["removed"]]
     return Reply(found, lines or ["no maintainer was installed"])

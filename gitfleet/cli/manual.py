@@ -5,8 +5,7 @@ Made by scripts/generate-docs, and installed by the wheel; nothing that runs imp
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import gitfleet
 from gitfleet.cli import contents, helping
@@ -71,7 +70,7 @@ def _rows(command: Command | Group) -> Iterator[str]:
     yield from _table(dict(helping.row(one) for one in command.params))
 
 
-def _table(rows: Any) -> Iterator[str]:
+def _table(rows: Mapping[str, str]) -> Iterator[str]:
     for left, right in rows.items():
         yield from (".TP", f"\\fB{_safe(left)}\\fR", _safe(right))
 

@@ -46,7 +46,7 @@ def show(pool: PoolName, config: Config = "") -> Reply:
 
 
 def pause(pool: PoolName, reason: Reason = "", span: For = "", until: Until = "") -> Reply:
-    """Keep all nodes from starting jobs of a pool, until its end or until it is resumed. What runs goes on."""
+    """Stop all nodes from starting jobs of a pool, until its end or until it is resumed. What runs goes on."""
     if span and until:
         raise UsageError("--for and --until exclude each other.", hint="Leave one of them out.")
     end = clock.now() + seconds(span) if span else clock.parsed(until) if until else 0

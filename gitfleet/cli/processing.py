@@ -7,8 +7,9 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
+from gitfleet.base.stopping import SignalHandler
 from gitfleet.base.text import counted
 from gitfleet.cli import render
 from gitfleet.cli.answer import Reply
@@ -86,7 +87,7 @@ def _stopping(runner: Processor) -> Iterator[threading.Event]:
             stopped.set()
             runner.stop()
 
-    before: dict[int, Any] = {
+    before: dict[int, SignalHandler] = {
         number: signal.getsignal(number)
         for number in (signal.SIGINT, signal.SIGTERM)
         if signal.getsignal(number) is not signal.SIG_IGN  # with `nohup`, say

@@ -56,11 +56,11 @@ After = Annotated[
 ]
 Reason = Annotated[str, Option("--reason", metavar="TEXT", help="Why; shown to those who ask.")]
 Floor = Annotated[
-    int, Option("--floor", metavar="N", min=0, max=101, help="What has this priority, or more, goes on.")
+    int, Option("--floor", metavar="N", min=0, max=101, help="Entries with this priority or more go on.")
 ]
 Freeze = Annotated[bool, Option("--freeze", help="Go on testing; nothing lands.")]
 Drain = Annotated[bool, Option("--drain", help="Go on with what is queued; take nothing more.")]
-Head = Annotated[str, Option("--head", metavar="OID", help="Only if its head still is this commit.")]
+Head = Annotated[str, Option("--head", metavar="OID", help="Only if its head is still this commit.")]
 WholeLog = Annotated[
     bool, Option("--log", help="Print all that the gate wrote; another node's is fetched from the hub.")
 ]
@@ -96,9 +96,9 @@ def accept(
     head: Head = "",
     session: Session = None,
 ) -> Reply:
-    """Queue the branch of a session whose work you have reviewed (persons only): with any priority, and for a session of any clone.
+    """Queue the branch of a session whose work you have reviewed (people only): with any priority, and for a session of any clone.
 
-    The session is told. It is asked for by your own session in this worktree.
+    The session is told. Your own session in this worktree asks for it.
     """
     with as_session(session, person("accepts work")) as (fleet, own):
         wanted = Wanted(branch, title, priority, accepted_by=own, head=head)
@@ -125,7 +125,7 @@ def _added(data: views.QueueAddAnswer, done: QueuedBranch) -> list[str]:
 
 
 def listing() -> Reply:
-    """List the queue: each entry with its place, its priority, and why it is where it is; and what was finished lately."""
+    """List the queue: each entry with its place, its priority, and why it waits; and what was finished lately."""
     with Fleet.open(announce=render.note) as fleet:
         found, problems = views.listed(fleet)
         rows = [row for row in found["entries"] if row["state"] not in FINISHED]
@@ -167,7 +167,7 @@ def _pause(pause: PauseRow) -> list[str]:
 
 
 def show(entry: OfEntry, log: WholeLog = False) -> Reply:
-    """Show an entry: what it is, why it is where it is, and all that was found of it."""
+    """Show an entry: what it is, why it waits, and everything found about it."""
     with Fleet.open(announce=render.note) as fleet:
         found = views.shown(fleet, entry, log=log)
         if log:
@@ -203,7 +203,9 @@ def _log(fleet: Fleet, found: views.QueueShowAnswer) -> Reply:
         return informed(fleet, found, log_tails.shown(lines, len(whole)))
     end = found["evidence"].get("log", "")
     words = (
-        "its log is kept no more; this is its end" if end else "no gate has failed on it, so there is no log"
+        "its log was deleted; this is the end of it"
+        if end
+        else "no gate has failed on it, so there is no log"
     )
     return informed(fleet, found, end.splitlines(), [words])
 
@@ -231,7 +233,7 @@ def _evidence(found: EvidenceRow, entry: str) -> list[str]:
 
 
 def why(entry: OfEntry) -> Reply:
-    """Say why an entry is where it is: one reason, what shows it, and one next step. Asks nobody but the ledger."""
+    """Show why an entry waits: one reason, the evidence, and one next step. Local, without the network."""
     with Fleet.open(announce=render.note) as fleet:
         found = views.why(fleet, entry)
         lines = [f"{found['branch']} is {found['state']} ({found['reason']}): {found['why']}"]
@@ -293,7 +295,7 @@ def bump(
 
 
 def hold(entry: OfEntry, reason: Reason = "", session: Session = None) -> Reply:
-    """Keep an entry from landing until it is let go on (`unhold`). One that has landed is refused (exit code 10)."""
+    """Keep an entry from landing until `unhold`. One that has landed is refused (exit code 10)."""
     return _change(session, lambda queue, own: queue.hold(own, entry, reason), "held")
 
 
@@ -308,12 +310,12 @@ def drop(entry: OfEntry, reason: Reason = "", session: Session = None) -> Reply:
 
 
 def retry(entry: OfEntry, session: Session = None) -> Reply:
-    """Have an entry that came back tested again as it is."""
+    """Test again an entry that came back, without a new commit."""
     return _change(session, lambda queue, own: queue.retry(own, entry), "tried again")
 
 
 def approve(entry: OfEntry, head: Head = "", session: Session = None) -> Reply:
-    """Let an entry pass although lines of others vanish by it (persons only)."""
+    """Approve an entry although lines of others vanish by it (people only)."""
     return _change(
         session, lambda queue, own: queue.approve(own, entry, head), "approved", person("approves entries")
     )
@@ -326,7 +328,7 @@ def pause(
     drain: Drain = False,
     session: Session = None,
 ) -> Reply:
-    """Keep the queue back: nothing is tested or lands, until it is resumed. With --floor 80, hotfixes go on."""
+    """Stop the queue: nothing is tested or lands until it is resumed. With --floor 80, hotfixes go on."""
     if freeze and drain:
         raise UsageError("--freeze and --drain exclude each other.", hint="Leave one of them out.")
     mode: Mode = "frozen" if freeze else "draining" if drain else "paused"
@@ -345,7 +347,7 @@ def resume(session: Session = None) -> Reply:
 
 
 def history(limit: Limit = 20) -> Reply:
-    """List what was finished, those that were added last first: landed, dropped or expired."""
+    """List finished entries, the last added first: landed, dropped or expired."""
     with Fleet.open(announce=render.note) as fleet:
         found = views.history(fleet, limit)
         cells = [
@@ -360,7 +362,7 @@ def history(limit: Limit = 20) -> Reply:
 
 
 def stats() -> Reply:
-    """Say how the queue goes: landings, gate runs for each, waits by band, and what gates came to."""
+    """Show figures of the queue: landings, gate runs for each, waits by band, and outcomes of gates."""
     with Fleet.open(announce=render.note) as fleet:
         found = queue_stats.stats(fleet)
         hourly, runs = found["per_hour"], found["runs_per_landing"]

@@ -113,5 +113,6 @@ def _hot(fleet: Fleet) -> Reply:
     ]
     grid = Grid(("PATH", "CONFLICTS", "LAST"), rows)
     return Reply(
-        found, [grid] if rows else ["no branches have conflicted within 30 days, as far as was looked"]
+        found,
+        [grid] if rows else ["no branches have conflicted within 30 days, as far as this clone has looked"],
     )

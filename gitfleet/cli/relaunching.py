@@ -33,14 +33,14 @@ def here(found: Sequence[InterruptedSession], name: str) -> Reply:
         )
     if not one.resumes:
         raise UsageError(
-            f"Nothing is known that goes on with {one.session}: its agent was {display(one.agent or one.command or 'nobody in particular')}.",
+            f"gitfleet cannot go on with {one.session}: its agent was {display(one.agent or one.command or 'nobody in particular')}.",
             hint=f"Start it yourself, as the same session: cd {shellwords.word(one.worktree)} && gitfleet session start --id {one.session} --here -- COMMAND.",
         )
     try:
         os.chdir(one.worktree)
     except OSError as error:
         raise UsageError(
-            f"The worktree of {one.session} is not there any more: {display(one.worktree)}.",
+            f"The worktree of {one.session} is gone: {display(one.worktree)}.",
             hint="Its branch may be; `gitfleet worktree archive --list` shows what was archived.",
         ) from error
     launch = Launch(one.resumes, SessionId(one.session), one.agent, one.title)
@@ -61,7 +61,7 @@ def in_windows(
     if tmux is None:
         raise UsageError(
             "--all opens a window of tmux for each session, and there is no tmux here.",
-            hint="Go on with them one by one: `gitfleet restore SESSION`.",
+            hint="Continue them one by one: `gitfleet restore SESSION`.",
         )
     inside = bool(environ.get("TMUX"))
     opened: list[str] = []
@@ -74,7 +74,7 @@ def in_windows(
         if said:
             raise Blocked(
                 f"tmux opened no window for {one.session}: {said}",
-                hint="Go on with it by itself: `gitfleet restore SESSION`.",
+                hint="Continue it by itself: `gitfleet restore SESSION`.",
                 unharmed=f"Opened before it: {', '.join(opened) or 'none'}.",
             )
         opened.append(one.session)

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from gitfleet.base import advice
 from gitfleet.base.commands import spoken, spoken_in
@@ -35,12 +34,11 @@ def show(command: str, answer: Reply, *, as_json: bool, compact: bool = False) -
         note(f"warning: {display(warning)}")
 
 
-def _json(record: Mapping[str, Any], *, compact: bool) -> str:
+def _json(record: Mapping[str, object], *, compact: bool) -> str:
     """Indented while people may want to read it; what is larger is for programs, and indenting takes ten times as long."""
     text = json.dumps(record, ensure_ascii=True, sort_keys=True)
     if ADVICE in text:
-        record = spoken_in(record)
-        text = json.dumps(record, ensure_ascii=True, sort_keys=True)
+        return _json({key: spoken_in(value) for key, value in record.items()}, compact=compact)
     if compact or len(text) > READABLE:
         return text
     return json.dumps(record, indent=2, ensure_ascii=True, sort_keys=True)

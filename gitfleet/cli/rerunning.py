@@ -12,7 +12,9 @@ from gitfleet.fleet.views import job_rows
 from gitfleet.jobs import reruns
 
 ForkPrompt = Annotated[str | None, Option("--prompt", metavar="TEXT", help="Instead of its prompt.")]
-ForkAgent = Annotated[str, Option("--agent", metavar="NAME", help="For this agent instead.")]
+ForkAgent = Annotated[
+    str, Option("--agent", metavar="NAME", help="For this agent instead.", complete="agents")
+]
 ForkDir = Annotated[
     str, Option("--working-dir", metavar="DIR", help="In the repository of this folder instead.")
 ]
@@ -38,7 +40,9 @@ def fork(
     config: Config = "",
     state_dir: StateDir = "",
 ) -> Reply:
-    """Queue a new job with what this one was told, but for what is given here. It begins anew, in a worktree of its own."""
+    """Queue a new job with what this one was told, but for what is given here. It starts from the beginning, in a
+    worktree of its own.
+    """
     made = reruns.fork(
         store_at(state_dir),
         loaded(config),

@@ -25,10 +25,10 @@ from gitfleet.jobs.restoring import RestoredJob
 from gitfleet.sessions.interrupted import InterruptedSession
 
 Which = Annotated[
-    str | None, Argument(metavar="[SESSION]", help="An interrupted session: go on with it in this terminal.")
+    str | None, Argument(metavar="[SESSION]", help="The interrupted session to continue in this terminal.")
 ]
 Everything = Annotated[
-    bool, Option("--all", help="Open each interrupted session that can be gone on with in a window of tmux.")
+    bool, Option("--all", help="Open each interrupted session that can be continued in a window of tmux.")
 ]
 RunJobs = Annotated[
     bool,
@@ -51,9 +51,10 @@ def restore(
 ) -> Reply:
     """Bring back what a reboot, or the shutdown before it, has ended.
 
-    Jobs are queued again, to go on in their worktrees and their agents' own conversations, under the same limits as all others, and are
-    run in the background. Sessions that you have started yourself are listed; with SESSION, one is gone on with here: as itself, in
-    its worktree, in its agent's conversation. What a terminal showed, and what ran in it beside the agent, does not come back.
+    Jobs are queued again, to go on in their worktrees and their agents' own conversations, under the same limits as all
+    others, and are run in the background. Sessions that you have started yourself are listed; with SESSION, one is
+    continued here: under its own id, in its worktree, in its agent's conversation. What a terminal showed, and what
+    ran in it beside the agent, does not come back.
     """
     if session is not None:
         return _one(session, state_dir, alone=not (everything or dry_run))

@@ -23,7 +23,7 @@ _SHOWN = 40
 def review(session: OfSession, diff: Diff = False) -> Reply:
     """Show what a session has changed, what its gate says, conflicts to come and cost; and the next step, which may be to accept it.
 
-    To accept is to queue its branch. Local, without the network; what is not committed is counted, and not shown.
+    Accepting it queues its branch. Local, without the network; what is not committed is counted, not shown.
     """
     with Fleet.open(announce=render.note) as fleet:
         found = review_rows.review(fleet, SessionId(session), diff=diff)

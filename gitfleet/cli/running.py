@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from gitfleet.base.text import counted
 from gitfleet.cli import render
@@ -13,7 +13,14 @@ from gitfleet.cli.answer import Reply
 from gitfleet.cli.declaring import Option
 from gitfleet.cli.jobs import Config, StateDir, config_path
 from gitfleet.jobs.daemon import serving
-from gitfleet.jobs.events import StopProgress
+from gitfleet.jobs.events import (
+    JobCancelled,
+    JobCompleted,
+    JobFailed,
+    ScheduleSkipped,
+    ScheduleTriggered,
+    StopProgress,
+)  # fmt: skip
 from gitfleet.jobs.fleet_manager import FleetManager, state_folder
 
 UntilIdle = Annotated[
@@ -46,9 +53,9 @@ async def _run(path: str, state: str, *, until_idle: bool) -> dict[str, int]:
     fleet = FleetManager(config_path=path, state_dir=state)
     counts = dict.fromkeys(_ENDS, 0)
 
-    def count(word: str, event: Any) -> None:
+    def count(word: str, event: JobCompleted | JobFailed | JobCancelled) -> None:
         counts[word] += 1
-        why = f": {event.error}" if word == "failed" else ""
+        why = f": {event.error}" if isinstance(event, JobFailed) else ""
         render.note(f"{event.job_id} {word}{why}")
 
     for word in _ENDS:
@@ -73,5 +80,5 @@ def _waits(progress: StopProgress) -> None:
     render.note(f"waiting for {counted(progress.pending_jobs, 'job')}; Ctrl-C once more cancels")
 
 
-def _schedule(event: Any) -> str:
+def _schedule(event: ScheduleTriggered | ScheduleSkipped) -> str:
     return f"schedule {event.schedule_name} of {event.agent_name}"

@@ -25,15 +25,22 @@ from gitfleet.triage import this_host
 from gitfleet.triage.this_host import HostLook
 
 By = Annotated[
-    str, Option("--by", metavar="WHAT", help="session: what each session uses, instead of groups.")
+    str,
+    Option(
+        "--by",
+        metavar="WHAT",
+        help="session: what each session uses, instead of groups.",
+        values=("session",),
+    ),
 ]
-All = Annotated[bool, Option("--all", help="List also what somebody looks after and no session has started.")]
+All = Annotated[bool, Option("--all", help="Also list what is supervised and was started by no session.")]
 Profile = Annotated[
     str,
     Option(
         "--profile",
         metavar="NAME",
         help="How words are shown: forensic (all but secrets; the default), safe (known words; the default of a report), minimal (none).",
+        values=PROFILES,
     ),
 ]
 Seconds = Annotated[
@@ -65,7 +72,7 @@ def scan(
     if report:
         _write(report, found)
     if by:
-        uses = scan_rows.session_answer(found, this_host.by_session(found))
+        uses = scan_rows.session_answer(found)
         return Reply(uses, _sessions(uses), warnings=warnings)
     answer = scan_rows.scan_answer(found)
     return Reply(answer, _groups(answer, everything=all_), warnings=warnings)
@@ -75,7 +82,7 @@ def _write(path: str, found: HostLook) -> None:
     """Write the page of a scan. Raises Blocked for a file that is no report."""
     from gitfleet.fleet.reports import page, scan_page  # templates cost 50 ms, and most scans write none
 
-    uses = scan_rows.session_answer(found, this_host.by_session(found))["sessions"]
+    uses = scan_rows.session_answer(found)["sessions"]
     name = candidate_form.host_name(found.findings.table.facts, found.hides)
     taken = int(found.findings.table.taken)
     page.write(path, scan_page.html(scan_rows.scan_answer(found), uses, name=name, at=taken))
@@ -102,9 +109,9 @@ def _groups(answer: ScanAnswer, *, everything: bool) -> Iterator[str | Grid]:
         )
     if dead:
         parents = text.some([str(parent) for parent in sorted(set(dead))])
-        yield f"ended, and waiting for their parents to ask how: {len(dead)} (parents: {parents})"
+        yield f"ended, but not yet collected by their parents: {len(dead)} (parents: {parents})"
     if left_out:
-        yield f"looked after by somebody, started by no session, and not listed (--all): {left_out}"
+        yield f"supervised, started by no session, and not listed (--all): {left_out}"
 
 
 def _is_to_be_seen(row: ScanGroupRow) -> bool:
@@ -168,7 +175,7 @@ def _host(host: ScannedHostRow) -> Iterator[str]:
     if host["oom_kills"]:
         yield f"killed by the kernel for want of memory since boot: {host['oom_kills']}"
     if host["unreadable"]:
-        yield f"could not be read in part, and count as unknown: {host['unreadable']} of this user's processes"
+        yield f"partly unreadable, so they count as unknown: {host['unreadable']} of this user's processes"
     if host["foreign"]:
         yield f"of other users, and not looked at: {host['foreign']}"
     if host["hidden"]:

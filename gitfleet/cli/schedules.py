@@ -44,12 +44,12 @@ def listing(agent: OfAgent = "", config: Config = "", state_dir: StateDir = "") 
 
 
 def enable(agent: AgentName, schedule: ScheduleName, config: Config = "", state_dir: StateDir = "") -> Reply:
-    """Have a schedule fire, from now on and whatever its file says."""
+    """Enable a schedule from now on, whatever its file says."""
     return _switched(agent, schedule, config, state_dir, enabled=True)
 
 
 def disable(agent: AgentName, schedule: ScheduleName, config: Config = "", state_dir: StateDir = "") -> Reply:
-    """Have a schedule not fire, until it is enabled again; its file stays as it is."""
+    """Disable a schedule, until it is enabled again; its file stays as it is."""
     return _switched(agent, schedule, config, state_dir, enabled=False)
 
 
@@ -74,7 +74,7 @@ def add(
 
 
 def remove(agent: AgentName, schedule: ScheduleName, config: Config = "", state_dir: StateDir = "") -> Reply:
-    """Take away a schedule that an agent gave itself. Its jobs go on."""
+    """Remove a schedule that an agent gave itself. Its jobs go on."""
     if not own.remove(store_at(state_dir), agent, schedule):
         raise own.not_own(loaded(config), agent, schedule)
     return Reply({"agent_name": agent, "name": schedule}, [f"{agent}: {schedule} is removed"])

@@ -6,7 +6,7 @@ For the reference and for tests; nothing that runs imports this module.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitfleet.cli.demo import DemoAnswer
 from gitfleet.fleet.views import (
@@ -59,7 +59,7 @@ from gitfleet.fleet.views import (
 class CommandRow(NamedTuple):
     """What one command answers. `data` is the class of a row (see `fleet.views`)."""
 
-    data: Any
+    data: type
     codes: tuple[int, ...] = ()
     statuses: tuple[str, ...] = ("ok",)
 

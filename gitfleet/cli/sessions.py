@@ -66,7 +66,13 @@ BaseName = Annotated[
     ),
 ]
 Strategy = Annotated[
-    str, Option("--strategy", metavar="HOW", help="With COMMAND: merge, rebase, ff-only or none.")
+    str,
+    Option(
+        "--strategy",
+        metavar="HOW",
+        help="With COMMAND: merge, rebase, ff-only or none.",
+        values=("merge", "rebase", "ff-only", "none"),
+    ),
 ]
 CommitWork = Annotated[
     bool,
@@ -137,13 +143,14 @@ def end(
             complete="own_sessions",
         )] = None,
     session: SessionFlag = None,
-    lost: Annotated[bool, Option("--lost", help="It is of another clone, whose machine is lost (persons only).")] = False,
+    lost: Annotated[bool, Option("--lost", help="The session is of another clone, whose machine is lost (people only).")] = False,
     reason: Annotated[str, Option("--reason", metavar="TEXT", help="With --lost: why; it is in the log.")] = "",
 ) -> Reply:  # fmt: skip
-    """End a session: its claims are released, and what it left is said.
+    """End a session: release its claims, and show what it left.
 
-    Without ID it is the one that this command runs in, never another one that is at work in this worktree. With --lost a
-    person ends one of another clone, unless that clone shows signs of life; what is retained by its branches stays.
+    Without ID it is the one that this command runs in, never another one that is at work in this worktree. With --lost, a
+    person ends a session of another clone, unless that clone shows signs of life; claims that its branches retain
+    stay.
     """
     if lost:
         return _dismiss(id_, session, reason)

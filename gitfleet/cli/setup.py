@@ -76,7 +76,7 @@ def init(hub: Hub = None) -> Reply:
 
 
 def uninstall(force: Force = False) -> Reply:
-    """Take back everything that gitfleet put into this clone. The hub's records stay, for the others."""
+    """Remove everything that gitfleet put into this clone. The records on the hub stay for the others."""
     repository = discover()
     if leaving.left(repository) and not os.path.isdir(state_folder(repository.common_dir)):
         kept = leaving.leave(repository)

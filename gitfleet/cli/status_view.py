@@ -111,17 +111,16 @@ def times(found: StatusAnswer) -> Iterator[int]:
 
 def gist(answer: Reply) -> object:
     """An answer without what moves with the clock alone."""
-    rows = [{**row, "idle": 0, "quiet_for": 0} for row in answer.told.get("sessions", ())]
-    ledger = {**answer.told.get("ledger", {}), "age": 0}
-    inbox = answer.told.get("inbox")
-    moving = (
-        rows,
-        inbox,
-        answer.told.get("retained", ()),
-        answer.told.get("asking", ()),
-        answer.told.get("jobs"),
+    told = answer.told
+    sessions, ledger = told.get("sessions"), told.get("ledger")
+    still = (
+        {"sessions": [{**row, "idle": 0, "quiet_for": 0} for row in sessions]}
+        if isinstance(sessions, list)
+        else {}
     )
-    return *moving, ledger, len(answer.warnings)
+    known = {"ledger": {**ledger, "age": 0}} if isinstance(ledger, dict) else {}
+    moving = [told.get(name) for name in ("inbox", "retained", "asking", "jobs")]
+    return still, known, moving, len(answer.warnings)
 
 
 def _lines(found: StatusAnswer) -> Iterator[str | Grid]:

@@ -21,7 +21,7 @@ MetricsFile = Annotated[
 
 
 def metrics(output: MetricsFile = "") -> Reply:
-    """Print the figures of the fleet as Prometheus reads them: sessions, claims, the queue, jobs, costs, the hub.
+    """Print the figures of the fleet for Prometheus: sessions, claims, the queue, jobs, costs, the hub.
 
     As this clone knows them, without asking the hub. They name no session, branch, path or person.
     """
@@ -45,10 +45,10 @@ ReportFile = Annotated[
 
 
 def report_bug(output: ReportFile = "") -> Reply:
-    """Write what somebody who looks into a fault of gitfleet has to know into one file. Sends nothing.
+    """Write one file with what the maintainers need to know of a fault. Sends nothing.
 
-    Versions, settings, rules, findings, figures and the last errors; no content of files, no prompts. Only words of gitfleet's own
-    and numbers are in it: names, paths, addresses and secrets are hidden. Look at it before you hand it on.
+    Versions, settings, rules, findings, figures and the last errors; no content of files, no prompts. It holds gitfleet's
+    own words and numbers only: names, paths, addresses and secrets are hidden. Look at it before you send it.
     """
     report = bug_report.collect()
     if output == "-":

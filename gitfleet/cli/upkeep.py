@@ -32,6 +32,7 @@ Ignored = Annotated[
         "--ignored",
         metavar="WHICH",
         help="Ignored files to archive: small (default), all, none, or a pattern; repeatable.",
+        values=(ignored.SMALL, ignored.ALL, ignored.NONE),
     ),
 ]
 Hours = Annotated[

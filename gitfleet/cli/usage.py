@@ -15,7 +15,7 @@ import typer
 import typer.core
 import typer.main
 
-from gitfleet.cli import app, boundary, completing, helping, render
+from gitfleet.cli import app, boundary, completing, contents, helping, render
 from gitfleet.cli.answer import Reply
 from gitfleet.cli.declaring import Command, Group, Option, Parameter
 from gitfleet.fleet.views import envelope
@@ -66,17 +66,23 @@ def _fill(place: typer.Typer, group: Group) -> None:
             settings = {"allow_interspersed_args": not found.passes_on}
             place.command(name, cls=_Command, help=found.help, context_settings=settings)(function)
         else:
-            noun = _typer(found, invoke_without_command=True)
-            noun.callback()(_function(found.params, _alone(found), context=True))
+            noun = _typer(found, alone=True)
+            noun.callback()(_function([*found.params, *_of_default(found)], _alone(found), context=True))
             _fill(noun, found)
             place.add_typer(noun, name=name)
 
 
-def _typer(group: Group, **settings: Any) -> typer.Typer:
+def _of_default(noun: Group) -> list[Parameter]:
+    """What may be said of a noun alone, and is meant for its default verb: for completion, since it is put there before we see it."""
+    default, alone = noun.commands.get(noun.default), contents.ALONE.get(noun.name, ())
+    return [one for one in default.params if set(one.opts) & set(alone)] if default else []
+
+
+def _typer(group: Group, *, alone: bool = False) -> typer.Typer:
     names = {"help_option_names": list(helping.NAMES)}
     return typer.Typer(
         cls=_Group, name=group.name or "gitfleet", help=group.help, rich_markup_mode=None,
-        pretty_exceptions_enable=False, context_settings=names, **settings,
+        pretty_exceptions_enable=False, context_settings=names, invoke_without_command=alone,
     )  # fmt: skip
 
 
@@ -98,7 +104,7 @@ def _version(value: bool) -> None:
 def _alone(noun: Group) -> Callable[..., int]:
     """What a noun without a verb does."""
 
-    def nothing(context: typer.Context, **values: Any) -> int:
+    def nothing(context: typer.Context, **values: object) -> int:
         default = noun.commands.get(noun.default)
         if context.invoked_subcommand is not None:
             return 0
@@ -110,10 +116,12 @@ def _alone(noun: Group) -> Callable[..., int]:
     return nothing
 
 
-def _function(params: Sequence[Parameter], does: Callable[..., Any], *, context: bool = False) -> Any:
+def _function(
+    params: Sequence[Parameter], does: Callable[..., object], *, context: bool = False
+) -> Callable[..., object]:
     """A function with the signature that typer reads."""
 
-    def function(*args: Any, **values: Any) -> Any:
+    def function(*args: object, **values: object) -> object:
         return does(*args, **values)
 
     signature = [_parameter(one) for one in params]
@@ -126,24 +134,27 @@ def _function(params: Sequence[Parameter], does: Callable[..., Any], *, context:
 
 
 def _parameter(one: Parameter) -> inspect.Parameter:
-    kind: Any = list[one.kind] if one.many else one.kind  # type: ignore[name-defined]  # a type that is known at run time
-    said: Any
-    shared: dict[str, Any] = {"help": one.help, "metavar": one.metavar}
-    if one.declared.complete:
-        shared["autocompletion"] = getattr(completing, one.declared.complete)
+    kind: type = list[one.kind] if one.many else one.kind  # type: ignore[name-defined]  # a type that is known at run time
+    complete = getattr(completing, one.declared.complete) if one.declared.complete else None
+    if complete is None and one.declared.values:
+        complete = completing.among(one.declared.values)
     if isinstance(one.declared, Option):
         on, *more = one.declared.names
         spelled = ["/".join([on, *one.declared.off]), *more]
-        if one.name == "version":
-            shared |= {"callback": _version, "is_eager": True}
-        said = typer.Option(*spelled, min=one.declared.min, max=one.declared.max, **shared)
+        at_once = one.name == "version"
+        said = typer.Option(
+            *spelled, min=one.declared.min, max=one.declared.max, help=one.help, metavar=one.metavar,
+            autocompletion=complete, callback=_version if at_once else None, is_eager=at_once,
+        )  # fmt: skip
     else:
-        said = typer.Argument(**shared)
+        said = typer.Argument(help=one.help, metavar=one.metavar, autocompletion=complete)
     default = inspect.Parameter.empty if one.required else one.default
-    if default is None:
-        kind |= None
+    annotation: object = kind | None if default is None else kind
     return inspect.Parameter(
-        one.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=Annotated[kind, said]
+        one.name,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        default=default,
+        annotation=Annotated[annotation, said],
     )
 
 

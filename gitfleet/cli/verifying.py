@@ -19,7 +19,8 @@ MessageId = Annotated[str, Argument(metavar="ID", help="The id that stands with 
 
 
 def verify(message: MessageId) -> Reply:
-    """Check that a message is unchanged, and from whom it is: sender, node, ledger commit, and its whole text. Local, without the network.
+    """Check who sent a message, and that it is unchanged; show its sender, node, ledger commit and whole text. Local,
+    without the network.
 
     Exit code 13 where this clone does not know it, 20 where it was forged or changed.
     """

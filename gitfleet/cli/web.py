@@ -16,20 +16,20 @@ from gitfleet.git.repository import Repository, discover
 if TYPE_CHECKING:
     from gitfleet.web.server import WebServer
 
-_OPEN = "Other machines can ask this server, and whoever listens on the way reads the tokens: an ssh tunnel is mostly the better way."
+_OPEN = "Other machines can reach this server, and anyone who listens on the network can read the tokens. An ssh tunnel is usually better."
 Port = Annotated[
     int, Option("--port", metavar="N", min=0, max=65535, help="The port; 0 takes any that is free.")
 ]
-Host = Annotated[str, Option("--host", metavar="ADDRESS", help="The address; other than loopback lets other machines ask.")]  # fmt: skip
+Host = Annotated[str, Option("--host", metavar="ADDRESS", help="The address; any but loopback lets other machines connect.")]  # fmt: skip
 ReadOnly = Annotated[bool, Option("--read-only", help="Only let look, whatever the token.")]
 
 
 def web(port: Port = 7437, host: Host = "127.0.0.1", read_only: ReadOnly = False) -> Telling:
     """Serve the page of this fleet, and its HTTP API, until Ctrl-C or a signal.
 
-    Both need the token; its file is made at the first start, and only you can read it. On a terminal a link with the token is
-    printed, for a browser on this machine. Needs the extra `web`.
-    Nothing depends on it: stopped, it harms nothing.
+    Both need the token; its file is made at the first start, and only you can read it. On a terminal a link with the
+    token is printed, for a browser on this machine. Needs the extra `web`. Nothing depends on it: you can stop it at
+    any time.
     """
     return Telling(_serving(port, host, read_only=read_only))
 
@@ -40,7 +40,7 @@ def _serving(port: int, host: str, *, read_only: bool) -> Iterator[Reply]:
     except ModuleNotFoundError as error:
         words = f"The page needs a package that is not installed: {error.name}."
         raise UsageError(
-            words, hint="Install gitfleet anew with its extra: in its checkout, `pip install '.[web]'`."
+            words, hint="Install gitfleet again with its extra: in its checkout, `pip install '.[web]'`."
         ) from error
     with _clone() as fleet:
         server = WebServer(fleet, host, port, read_only=read_only)

@@ -38,7 +38,12 @@ ManagedDir = Annotated[
 ]
 Strategy = Annotated[
     str,
-    Option("--strategy", metavar="HOW", help="How to bring the base in: merge, rebase, ff-only or none."),
+    Option(
+        "--strategy",
+        metavar="HOW",
+        help="How to bring the base in: merge, rebase, ff-only or none.",
+        values=reconcile_plan.STRATEGIES,
+    ),
 ]
 DryRun = Annotated[bool, Option("--dry-run", help="Show what would be done and why; do nothing.")]
 All = Annotated[bool, Option("--all", help="All managed worktrees of this clone.")]

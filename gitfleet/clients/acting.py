@@ -14,7 +14,7 @@ from gitfleet.clients import claude, codex
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any, Protocol
+    from typing import Protocol
 
     class Client(Protocol):
         """What is known of one client; its module says what each means."""
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         FOLDER: str
         SHELLS: frozenset[str]
 
-        def edited(self, tool: str, given: Any) -> list[str] | None: ...
+        def edited(self, tool: str, given: object) -> list[str] | None: ...
         def in_shell(self, command: str) -> str: ...
         def is_shared(self, arguments: Sequence[str]) -> bool: ...
 

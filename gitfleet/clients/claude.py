@@ -8,7 +8,6 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
 NAME = "claude"
 TRIED = "2.1.332"
@@ -34,7 +33,7 @@ EVENTS: tuple[tuple[str, str | None, str, int, str], ...] = (
     ("SessionEnd", None, "end", 10, "1.0.85"),
 )
 """Event, matcher, our name for it, seconds, and the first version that has it as we need it."""
-NOTE = "Claude Code reads its hooks when it starts: start it anew."
+NOTE = "Claude Code reads its hooks when it starts: restart it."
 READS_MAIN = True
 """Whether a linked worktree gets the hooks of the main checkout."""
 OWN = True
@@ -56,9 +55,14 @@ FILES = {
 """Its edit tools, and where each names its file."""
 
 
-def edited(tool: str, given: Any) -> list[str] | None:
+def edited(tool: str, given: object) -> list[str] | None:
     """The files that one of its own tools is about to change; None for other tools. Raises KeyError, TypeError."""
-    return [given[FILES[tool]]] if tool in FILES else None
+    if tool not in FILES:
+        return None
+    path = given[FILES[tool]] if isinstance(given, dict) else None
+    if not isinstance(path, str):
+        raise TypeError("a path is no text")
+    return [path]
 
 
 def in_shell(command: str) -> str:

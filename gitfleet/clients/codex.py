@@ -9,7 +9,6 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
 NAME = "codex"
 TRIED = "0.171.0"
@@ -57,11 +56,11 @@ _HEADERS = ("*** Add File: ", "*** Update File: ", "*** Delete File: ", "*** Mov
 _UPDATES = _HEADERS[1], _HEADERS[3]
 
 
-def edited(tool: str, given: Any) -> list[str] | None:
+def edited(tool: str, given: object) -> list[str] | None:
     """The files that one of its own tools is about to change; None for other tools. Raises KeyError, TypeError."""
     if tool != PATCH:
         return None
-    patch = given["command"]
+    patch = given["command"] if isinstance(given, dict) else None
     if not isinstance(patch, str):
         raise TypeError("a patch is no text")
     return patched(patch)

@@ -152,7 +152,7 @@ def stake(view: View, operation: Operation, body: StakePlan, generation: int) ->
     if known and known.oid != body.oid:
         raise PolicyRefused(f"Another plan was applied as {body.plan}.", hint="Plan again.")
     if known and known.reports:
-        words = f"Of the plan {body.plan} a mistake was reported: {known.reports[0].candidate}."
+        words = f"A mistake of the plan {body.plan} was reported: {known.reports[0].candidate}."
         raise PolicyRefused(words, hint="Plan again, and look at it first.")
     if known and known.applied:
         return Accepted({}, RiskTold(budget(view), False), f"the plan {body.plan} is staked already")

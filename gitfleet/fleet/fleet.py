@@ -98,6 +98,8 @@ class Fleet(Clone):
     ) -> list[Line]:
         """What the fleet has agreed, newest first: of one path, session or kind (`claim`, `claim.release`), at most `limit`.
 
+        Of a session are what it made, and what has changed its records: a message, a claim that was broken or given to it. Of a path
+        is also what has changed a claim there though it does not say so: the release of another one, which who waited for both has now.
         No network. Raises NoFleet, BadName, BadPath, Corrupt.
         """
         from gitfleet.fleet import history  # as above

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import itertools
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from gitfleet.base import advice, files
+from gitfleet.base.ids import is_name
 from gitfleet.base.names import SessionId
-from gitfleet.claims.model import parsed
+from gitfleet.claims import model
 from gitfleet.clone import OPERATIONS
+from gitfleet.codec import Struct
 from gitfleet.errors import Corrupt, FleetError, NoFleet
 from gitfleet.ledger import log, replay
+from gitfleet.ledger.touched import ALL, LogScope
 from gitfleet.patterns.overlap import overlap
 from gitfleet.sessions import session_records
 
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from gitfleet.ledger.log import Line
 
 
-class AuditedCommits(NamedTuple):
+class AuditedCommits(Struct):
     """What was `found`, by which `grants`; `cut` are the commits at which the history of this clone ends though it goes on."""
 
     found: Audit
@@ -38,10 +41,9 @@ def lines(
 ) -> list[Line]:
     """The operations that are asked for, newest first."""
     tip = _tip(clone)
-    if session is not None:
-        session_records.folder(session)  # raises for an id that is none
     meets = None if path is None else meeting(clone, path)
-    found = log.lines(clone.ledger.objects, OPERATIONS, tip, session=session, kind=kind, meets=meets)
+    scope = LogScope(_folder(session), meets, model.ROOT, _pattern)
+    found = log.lines(clone.ledger.objects, OPERATIONS, tip, session=session, kind=kind, scope=scope)
     return list(itertools.islice(found, limit))
 
 
@@ -60,10 +62,24 @@ def audit(clone: Clone, revisions: Sequence[str], since: str | None) -> AuditedC
 
 def between(clone: Clone, generations: range, *, session: str, kind: str) -> Iterator[Line]:
     """The operations of these generations, of a session and of a kind ("": of all), newest first. Raises NoFleet, Corrupt."""
+    who = SessionId(session) or None
+    scope = LogScope(_folder(who)) if is_name(session) else ALL
     return log.lines(
-        clone.ledger.objects, OPERATIONS, _tip(clone), session=SessionId(session) or None, kind=kind or None,
+        clone.ledger.objects, OPERATIONS, _tip(clone), session=who, kind=kind or None, scope=scope,
         generations=generations,
     )  # fmt: skip
+
+
+def _folder(session: SessionId | None) -> str:
+    """Where the records of a session are. Raises BadName."""
+    return "" if session is None else session_records.folder(session)
+
+
+def _pattern(data: bytes, where: str) -> str:
+    try:
+        return model.parse(data, where).pattern
+    except FleetError:
+        return ""
 
 
 def meeting(clone: Clone, path: str) -> Callable[[str], bool]:
@@ -73,7 +89,7 @@ def meeting(clone: Clone, path: str) -> Callable[[str], bool]:
 
     def meets(text: str) -> bool:
         try:
-            said = parsed(text)
+            said = model.parsed(text)
         except FleetError:
             return False
         return any(overlap(said, one, case_sensitive=exact) for one in wanted)

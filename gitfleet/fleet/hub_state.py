@@ -12,7 +12,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from gitfleet.base import advice
 from gitfleet.base.text import display
@@ -117,7 +116,7 @@ def _of_stranger(place: Scratch, objects: Objects) -> Present:
     tip = commits.read(objects, place.tip(0))
     view = Snapshot(objects, tip.tree)
     format.check(view)
-    rules: dict[str, Any] = {}
+    rules: dict[str, object] = {}
     warnings: list[str] = []
     target = ""
     if head.branch:

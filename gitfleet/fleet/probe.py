@@ -25,7 +25,7 @@ PLACES = 16
 _TRIES = 4
 _NOT_RUN = "it could not be tried: git ran no pre-push hook here, or the hub serves one connection at a time"
 _NO_ANSWER = "the losing push ended without an answer from the hub"
-_NOT_ATOMIC = "it has no atomic push; gitfleet moves each ref by itself"
+_NOT_ATOMIC = "it has no atomic push: each ref moves by itself, and the merge queue lands nothing there by a push of its own"
 _BEARABLE = frozenset([_NOT_RUN, _NO_ANSWER, _NOT_ATOMIC])
 
 

@@ -56,7 +56,7 @@ def lay_out(repository: Repository, slot: Slot, commit: str, tree: str) -> str:
             why = str(error.strerror) if isinstance(error, OSError) else str(error)
             words = f"The files of {commit[:12]} could not be laid out in {made.path}: {why}"
             raise NoCheckout(
-                words, hint="See whether there is room, and what git says.", path=made.path, why=why
+                words, hint="Check that there is room, and read what git says.", path=made.path, why=why
             ) from first
     made.keep_index()
     return made.path

@@ -19,7 +19,7 @@ _FROM_OUTSIDE = frozenset([
 ])  # fmt: skip
 """Signals that come to a program from elsewhere; a shell says 128 and their number of what it ran."""
 _SAYS = {
-    125: "it ended with 125, by which it says that it cannot tell",
+    125: "it ended with 125, which means that it cannot tell",
     126: "it ended with 126: a program that it needs cannot be run",
     127: "it ended with 127: a program that it needs is not there",
 }

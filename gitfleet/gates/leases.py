@@ -8,7 +8,7 @@ taken away by whoever wants its place.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from gitfleet.base import canonical
 from gitfleet.base.identity import ProcessIdentity
@@ -35,6 +35,7 @@ from gitfleet.ledger.model import (
     View,
 )
 from gitfleet.ledger.operations import Decision, operation
+from gitfleet.obstacles import RunAhead
 
 RUNS = "gates/runs"
 MOST_RUNS = 500
@@ -158,17 +159,7 @@ def in_the_way(live: Sequence[GateLease], subject: GateSubject, capacity: int) -
 
 def _queued(words: str, ahead: list[GateLease]) -> Queued:
     who = ", ".join(one.who for one in ahead)
-    rows: list[dict[str, Any]] = [
-        {
-            "lease": one.id,
-            "node": one.node,
-            "session": one.session,
-            "by": one.by,
-            "part": one.part,
-            "at": one.at,
-        }
-        for one in ahead
-    ]
+    rows = tuple(RunAhead(one.id, one.node, one.session, one.by, one.part, one.at) for one in ahead)
     hint = "Try again when it has ended; a runner that has died is passed over after three minutes."
     return Queued(f"{words} {who}.", hint=hint, unharmed="Nothing was run.", blocked_by=rows)
 

@@ -13,18 +13,22 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from gitfleet.base import files, resources
+from gitfleet.base import files, plain_json, resources
 from gitfleet.base.ids import ulid
 from gitfleet.base.processes import Conversation
-from gitfleet.codec import Struct
+from gitfleet.base.shapes import NUMBER
+from gitfleet.codec import FLAG, TEXT, WHOLE, Many, Maybe, Struct, Text, field
 from gitfleet.gates import checkout, judging, slots
 from gitfleet.gates.checkout import NoCheckout
 from gitfleet.gates.judging import RunEnd
 from gitfleet.gates.model import INDETERMINATE, TAIL_LINES, GateResult, shorter
 from gitfleet.git.repository import Repository
 from gitfleet.nodes import log_tails
+
+if TYPE_CHECKING:
+    from gitfleet.base.guard import GuardOrder  # a program of its own
 
 LOG_LIMIT = 10 * 1024 * 1024
 """Bytes that are kept of what a gate writes: half from its beginning, half from its end."""
@@ -105,7 +109,7 @@ class GateRunner:
 
     def _guarded(self, job: GateJob, slot: slots.Slot, folder: str, log: str, progress: Progress) -> GateEnd:
         env = environment(job, slot.folder, folder)
-        spec = {
+        spec: GuardOrder = {
             "argv": list(job.argv), "cwd": folder, "env": env, "limit": job.limit, "grace": _GRACE, "log": log,
             "log_limit": LOG_LIMIT, "tail": TAIL_LINES * 4, "folders": [folder, env.get("TMPDIR") or tempfile.gettempdir()],
         }  # fmt: skip
@@ -148,33 +152,46 @@ def environment(job: GateJob, slot: str, folder: str) -> dict[str, str]:
     return {**kept, **own, "PWD": folder}
 
 
-def _listen(guard: Conversation, progress: Progress) -> dict[str, Any]:
-    """What the guard says at the end; nothing where it ended before that."""
+class _GuardEnd(Struct):
+    """What the guard says at the end."""
+
+    code: int | None = field(Maybe(WHOLE))
+    why: str = field(TEXT)
+    errno: int = field(WHOLE)
+    room: int = field(WHOLE)
+    left: int = field(WHOLE)
+    full: bool = field(FLAG, default=False)
+    tail: tuple[str, ...] = field(Many(Text[str](1 << 20)), default=())
+    seconds: float = field(NUMBER, default=0.0)
+
+
+_UNTOLD = _GuardEnd(None, "stop", 0, -1, 0)
+
+
+def _listen(guard: Conversation, progress: Progress) -> _GuardEnd:
+    """What the guard says at the end; `_UNTOLD` where it ended before that."""
     for line in guard.output:
-        told = json.loads(line)
+        told = plain_json.load(line)
         if "end" in told:
-            return dict(told["end"])
+            return _GuardEnd.decode(told["end"])
         if "line" in told:
             shown = log_tails.shown(told["line"], 1)
             progress(shown[0] if shown else "", float(told["seconds"]))
-    return {}
+    return _UNTOLD
 
 
-def _end(told: Mapping[str, Any], job: GateJob, log: str) -> GateEnd:
-    tail = shorter(log_tails.shown("\n".join(told.get("tail", ())), TAIL_LINES))
-    end = RunEnd(
-        told.get("code"), told.get("why", "stop"), told.get("errno", 0), job.limit, told.get("room", -1),
-        full=told.get("full", False), tail=tail,
-    )  # fmt: skip
+def _end(told: _GuardEnd, job: GateJob, log: str) -> GateEnd:
+    tail = shorter(log_tails.shown("\n".join(told.tail), TAIL_LINES))
+    end = RunEnd(told.code, told.why, told.errno, job.limit, told.room, full=told.full, tail=tail)
     result, reason = judging.result(end)
     return GateEnd(
         result,
         reason,
         None if end.why else end.code,
-        float(told.get("seconds", 0.0)),
+        told.seconds,
         tail,
         os.path.basename(log),
         log,
-        int(told.get("left", 0)),
-        stopped=end.why == "stop" and bool(told),
+        told.left,
+        stopped=end.why == "stop" and told is not _UNTOLD,
     )

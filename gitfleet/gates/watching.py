@@ -29,32 +29,21 @@ _KEPT = Table(One(_Watched))
 
 
 class Leased(Protocol):
-    """A run with a lease: `renewed` is counted up by its node while it goes on."""
+    """A run with a lease: `renewed` is counted up by its `node` while it goes on, and each time is enough for `ttl` seconds.
+
+    `process` makes it, for its own node.
+    """
 
     @property
-    def id(self) -> str:
-        """Its name."""
-        ...
-
+    def id(self) -> str: ...
     @property
-    def node(self) -> NodeId:
-        """Whose it is."""
-        ...
-
+    def node(self) -> NodeId: ...
     @property
-    def renewed(self) -> int:
-        """How often it was renewed."""
-        ...
-
+    def renewed(self) -> int: ...
     @property
-    def ttl(self) -> int:
-        """For how many seconds that is enough."""
-        ...
-
+    def ttl(self) -> int: ...
     @property
-    def process(self) -> ProcessIdentity | None:
-        """Who makes it, for its own node."""
-        ...
+    def process(self) -> ProcessIdentity | None: ...
 
 
 def over(

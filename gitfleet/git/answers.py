@@ -25,8 +25,11 @@ _DECLINED = (
 )  # fmt: skip
 # The same where nothing is wrong with the ref itself, but with another one of an atomic push.
 _HELD = (b"atomic push fail", b"atomic transaction fail", b"transaction failed")
-# The words of the hub for the ref that made its whole transaction fail; the second part is for one whose name cannot be there.
-_CULPRIT = rb"(?m)^remote: error: cannot lock ref '(refs/[^'\n]+)':(?: (.* exists; cannot create))?"
+# The words of the hub for a ref that it could not lock; the second part is there where it never will: the name, or the right, is lacking.
+_UNLOCKED = (
+    rb"(?m)^remote: error: cannot lock ref '(refs/[^'\n]+)':"
+    rb"(?: (.* exists; cannot create|Unable to create .*: (?:Permission denied|Read-only file system)))?"
+)
 # A hook of the hub's that says no ends its program, before anything has moved.
 _ABORTED = (b"ref updates aborted by hook", b"update aborted by the reference-transaction hook")
 # How ssh, web servers and git say no to the user before they look at any ref.
@@ -64,10 +67,11 @@ def of_push(done: Completed) -> PushAnswer:
     rejected = any(reason.startswith(b"[remote rejected]") for reason in reasons)
     unsent = bool(rows) and all(row[2].startswith(b"[rejected]") for row in rows)
     each = {ref: _of_ref(row) for row in rows if (ref := os.fsdecode(row[1]).rpartition(":")[2])}
+    found = re.search(_UNLOCKED, done.stderr)
     outcome = _outcome(done, rows, reasons)
-    if found := re.search(_CULPRIT, done.stderr):
-        ref = os.fsdecode(found[1])
-        each |= {ref: Push.REFUSED if found[2] else Push.LOST} if each.get(ref) is Push.HELD else {}
+    if found and outcome is Push.LOST:
+        outcome = Push.REFUSED if found[2] else outcome
+        each |= {ref: outcome for ref in each if os.fsencode(ref) == found[1]}
     said = b"" if outcome is Push.DONE else done.stderr + b"\n" + done.stdout
     output = redact(said.decode("utf-8", "replace")).strip() if said else ""
     return PushAnswer(outcome, output, rejected, unsent, each)
@@ -151,10 +155,12 @@ def hub_error(hub: str, output: str, *, what: str, refused: bool) -> HubError:
 def _hint(output: str) -> str:
     if f"({_NOT_FORWARD})" in output:
         return "The hub lets refs only move forward (receive.denyNonFastForwards): its keeper has to allow this one."
+    if re.search(NO_ATOMIC, output):
+        return "A branch moves with the ledger only in an atomic push: allow those there (receive.advertiseAtomic), or choose `landing: pull-request`."
     if "currently checked out)" in output:
         return "That branch is checked out on the hub: make the hub bare, or set receive.denyCurrentBranch there."
     if re.search(_BRANCH_REFUSED, output):
-        return "This user may not move that branch there: have somebody do it who may."
+        return "This user may not move that branch there: ask someone who may."
     if "Permission denied (" in output and "Could not read from remote" in output:
         return "The server does not let this user in: try `git ls-remote` there, and look at the keys."
     right = f"Give this user the right to write {fleetrefs.ROOT}* there"

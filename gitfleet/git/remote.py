@@ -8,6 +8,7 @@ whatever reason is only ever *looked up*, never guessed at, since a broken conne
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 from gitfleet.base import advice, clock, shellwords
@@ -67,7 +68,7 @@ class Remote:
         self.name = name
         self._end = None if patience is None else clock.elapsed() + patience
         self._found: Addresses | None = None
-        self._shared: dict[str, Mapping[str, str | None]] = {}
+        self._shared: dict[str, ssh_sharing.SharedConnection | None] = {}
 
     def fetch(
         self, *refspecs: str, prune: bool = True, again: bool = False, timeout: float = TIMEOUT
@@ -170,21 +171,26 @@ class Remote:
         A shared connection may keep what git writes open for longer than git runs: it is not waited for.
         """
         shared = self._sharing(pushes=pushes)
-        return self._git.ask(
+        done = self._git.ask(
             *arguments,
             timeout=self._left(timeout),
             own_session=pushes,
             leaves=bool(shared),
             env={**shared, **(env or {})},
         )
+        if not (shared and done.code and re.search(ssh_sharing.NO_SOCKET, done.stderr)):
+            return done
+        self._shared = dict.fromkeys(self._shared)
+        return self._exchange(*arguments, timeout=timeout, pushes=pushes, env=env)
 
     def _sharing(self, *, pushes: bool) -> Mapping[str, str | None]:
         """The variables by which git shares a connection; none where it does not."""
         self._found = self._found or self.addresses()
         place = self._found.push[0] if pushes else self._found.fetch
         if place not in self._shared:
-            self._shared[place] = ssh_sharing.variables(self._git, place)
-        return self._shared[place]
+            self._shared[place] = ssh_sharing.connection(self._git, place)
+        shared = self._shared[place]
+        return shared.variables() if shared else {}
 
     def is_shared(self) -> bool:
         """Whether fetches use a connection over ssh that commands share because of us."""

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from gitfleet.base import processes
 from gitfleet.base.digests import sha256
 from gitfleet.base.private_folders import private_folder
+from gitfleet.codec import Struct
 from gitfleet.git.program import Git, environment
 
 KEY = "fleet.ssh-share"
@@ -27,38 +28,59 @@ LONGEST = 60
 PATIENCE = 10.0
 MARK = "GITFLEET_SESSION"
 """The mark of a session's processes: a connection is nobody's alone, whoever came first."""
-_ALIVE = ("ServerAliveInterval=5", "ServerAliveCountMax=3")
-"""A connection whose server has not answered for so long is given up: else, after the network has changed, every command would wait for it."""
+_KEPT = ("ControlMaster=auto", f"ControlPersist={PERSIST}", "ClearAllForwardings=yes")
+"""The user's own connections need the ports that are forwarded."""
+_WHERE_UNSAID = {
+    "serveraliveinterval 0": ("ServerAliveInterval=5", "ServerAliveCountMax=3"),
+    "connecttimeout none": ("ConnectTimeout=15",),
+}
+"""What the user leaves open, by the words of `ssh -G`. A server that does not answer is given up: else, after the network has changed, every
+command would wait for it as long as git may take."""
 
 _URL = r"(?:ssh|git\+ssh|ssh\+git)://(?P<host>[^/:]+|[^/@]*@?\[[^/]+\])(?::(?P<port>\d*))?(?:/.*)?"
-_ASKED_ALIVE = r"(?m)^serveraliveinterval [1-9]"
 _SHORT = r"(?P<host>[^/:\[\]]+):(?!//|:).*"
+NO_SOCKET = rb"(?m)^(?:unix_listener|muxserver_listen|.*mux listener)"
+"""What ssh says where it could not make the socket: in a sandbox, or on a full disk. Then it has run nothing on the host."""
 _OTHERS = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT")
 
 
-def variables(git: Git, place: str) -> Mapping[str, str | None]:
-    """What to change in the environment in which git talks to `place` (None: take it out); nothing where a connection is not to be shared.
+class SharedConnection(Struct):
+    """A connection that commands share: the `name` of its socket, and how ssh is to keep it, by `options`."""
+
+    name: str
+    options: tuple[str, ...]
+
+    def variables(self) -> Mapping[str, str | None]:
+        """What to change in the environment of git (None: take it out); nothing where there is no folder for a socket at the moment.
+
+        Costs no process. The folder is looked at each time: the system takes it away when its user logs out.
+        """
+        home = private_folder("gitfleet-ssh", LONGEST)
+        if not home:
+            return {}
+        import shlex  # only for hubs over ssh
+
+        options = [*self.options, f"ControlPath={os.path.join(home, self.name)}"]
+        command = shlex.join(["ssh", *(word for option in options for word in ("-o", option))])
+        return {"GIT_SSH_COMMAND": command, MARK: None}
+
+
+def connection(git: Git, place: str) -> SharedConnection | None:
+    """The connection by which git talks to `place`; None where it is not to be shared.
 
     Costs two processes where the place is reached by ssh, and none elsewhere. Never raises.
     """
     host = target(place)
     if host is None or any(os.environ.get(name) for name in _OTHERS) or not _is_wanted(git):
-        return {}
+        return None
     told = _told(git, host)
-    home = private_folder("gitfleet-ssh", LONGEST) if told else ""
-    if not told or not home:
-        return {}
+    if not told:
+        return None
     seed = "\0".join([*host, told, os.environ.get("SSH_AUTH_SOCK", "")])
     name = sha256(seed.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    import shlex  # only for hubs over ssh
-
-    options = [
-        "ControlMaster=auto", f"ControlPath={os.path.join(home, name)}", f"ControlPersist={PERSIST}",
-        "ClearAllForwardings=yes",  # the user's own connections need those ports
-        *(() if re.search(_ASKED_ALIVE, told) else _ALIVE),
-    ]  # fmt: skip
-    command = shlex.join(["ssh", *(word for option in options for word in ("-o", option))])
-    return {"GIT_SSH_COMMAND": command, MARK: None}
+    said = set(told.splitlines())
+    more = [option for words, options in _WHERE_UNSAID.items() if words in said for option in options]
+    return SharedConnection(name, (*_KEPT, *more))
 
 
 def target(place: str) -> list[str] | None:

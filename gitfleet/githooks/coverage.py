@@ -18,7 +18,18 @@ from gitfleet.patterns.casefold import key
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any
+    from typing import TypedDict
+
+    class PlainClaim(TypedDict):
+        """What is read of a claim here."""
+
+        id: str
+        session: str
+        pattern: str
+        token: int
+        ttl: int
+        granted_at: int
+
 
 _MODES = ("exclusive", "shared")
 _TEXTS = ("id", "session", "node", "pattern", "mode", "nonce", "reason", "branch", "operation")
@@ -36,7 +47,7 @@ class Cover:
 
     __slots__ = ("claims", "left", "plain", "tip")
 
-    def __init__(self, tip: str, claims: list[dict[str, Any]], left: int, *, plain: bool) -> None:
+    def __init__(self, tip: str, claims: list[PlainClaim], left: int, *, plain: bool) -> None:
         self.tip, self.claims, self.left, self.plain = tip, claims, left, plain
 
     def names(self) -> list[str]:
@@ -44,7 +55,7 @@ class Cover:
         return sorted(name(claim) for claim in self.claims)
 
 
-def name(claim: dict[str, Any]) -> str:
+def name(claim: PlainClaim) -> str:
     """A claim as commits name it."""
     return f"{claim['id']}@{claim['token']}"
 
@@ -92,7 +103,7 @@ def _tip(common_dir: str) -> str:
 
 
 def _covering(
-    ledger: Records, session: str, node: str, paths: list[bytes], *, young: int, tip: str
+    ledger: Records, session: str, node: object, paths: list[bytes], *, young: int, tip: str
 ) -> Cover | None:
     """See `covered`. Certain is a lease of which not a third is over, and a claim not older than `young` seconds."""
     idle = _idle(ledger, session, node)
@@ -117,7 +128,7 @@ class LedgerClaims:
 
     def __init__(self, ledger: Records) -> None:
         self._ledger = ledger
-        self._known: dict[bytes, dict[str, Any]] = {}
+        self._known: dict[bytes, PlainClaim] = {}
 
     def read_ahead(self, paths: list[str]) -> None:
         """Ask for everything that is filed at the paths and above them, depth by depth, in few round trips."""
@@ -126,7 +137,7 @@ class LedgerClaims:
         every = {place[:depth] for place in places for depth in range(1, len(place) + 1)}
         self._ledger.read_blobs([oid for place in every for _, oid in self._filed(place)])
 
-    def first(self, path: str, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any] | None:
+    def first(self, path: str, wanted: Callable[[PlainClaim], bool]) -> PlainClaim | None:
         """The claim nearest to the root that covers `path` and is `wanted`."""
         place = _place(path)
         for depth in range(1, len(place) + 1):
@@ -161,7 +172,7 @@ def readable(ledger: Records) -> bool:
     return (rules.get("v"), rules.get("kind")) == (1, "fleet") and type(oldest) is int and oldest <= 1
 
 
-def _idle(ledger: Records, session: str, node: str) -> int | None:
+def _idle(ledger: Records, session: str, node: object) -> int | None:
     """Seconds since a session of this node was renewed, by the clock that says more; None when one cannot be right.
 
     None, too, without such a session in a ledger that this version may read. The other clock is `base.uptime`'s.
@@ -174,7 +185,7 @@ def _idle(ledger: Records, session: str, node: str) -> int | None:
     if (record["v"], record["kind"]) != (1, "session") or type(renewed) is not int:
         return None
     ages = [clock.now() - renewed]
-    boot, _, since = record.get("uptime", "").rpartition(":")
+    boot, _, since = str(record.get("uptime", "")).rpartition(":")
     if since:
         ages.append(int(clock.elapsed()) - int(since) if _is_this_boot(boot) else -1)
     return max(ages) if (record["id"], record["node"]) == (session, node) and min(ages) >= 0 else None
@@ -202,14 +213,20 @@ def _place(path: str) -> tuple[str, ...]:
     return ("claims", *("=" + key(part) for part in path.split("/")))
 
 
-def _claim(data: bytes) -> dict[str, Any]:
+def _claim(data: bytes) -> PlainClaim:
     """A claim that the full gate would believe, too. Raises for anything else."""
     claim = fast_json.load(data)
-    sound = (claim["v"], claim["kind"]) == (1, "claim") and claim["mode"] in _MODES and is_ulid(claim["id"])
-    sound = sound and all(type(claim[name]) is str and len(claim[name]) <= 4096 for name in _TEXTS)
+    sound = (
+        (claim["v"], claim["kind"]) == (1, "claim") and claim["mode"] in _MODES and is_ulid(str(claim["id"]))
+    )
+    sound = sound and all(_is_text(claim[name]) for name in _TEXTS)
     if not sound or not all(type(claim[name]) is int for name in _NUMBERS) or claim.get("accept_within"):
         raise Unexpected
-    return claim
+    return claim  # type: ignore[return-value]  # which has just been seen
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is str and len(value) <= 4096
 
 
 def _covers(pattern: str, path: str, place: tuple[str, ...]) -> bool:
@@ -244,4 +261,6 @@ def unread(ledger: Records, common_dir: str, session: str) -> bool:
         return False
     shown = f"{common_dir}/gitfleet/shown/{session}.json"
     names = fast_json.load(content(shown))["names"] if os.path.exists(shown) else []
+    if not isinstance(names, list):
+        raise Unexpected
     return any(os.fsdecode(name) not in names for name in inbox)

@@ -19,10 +19,6 @@ from gitfleet.githooks.gitdirs import content, here
 from gitfleet.githooks.handover import hand_over
 from gitfleet.trunk import commit_log
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 _MANY = 500
 """More commits are worth the full gate."""
 
@@ -60,7 +56,7 @@ def quick(lines: bytes) -> bool:
 def _new(common_dir: str, tips: list[str]) -> list[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]]:
     """Of each commit that the hub does not have: the paths, the sessions, the claims."""
     hub = fast_json.load(content(f"{common_dir}/gitfleet/node.json"))["hub"]
-    if not hub:
+    if not isinstance(hub, str) or not hub:
         raise Unexpected
     begun = f"{common_dir}/gitfleet/begun"
     wanted = new_to_hub(tips, hub, content(begun) if os.path.exists(begun) else b"")
@@ -80,7 +76,7 @@ def _stand(ledger: Records, commits: list[tuple[tuple[str, ...], tuple[str, ...]
         once = {name for name in named if sum(one.startswith(name[:27]) for one in named) == 1}
 
         def wanted(
-            claim: dict[str, Any], sessions: tuple[str, ...] = sessions, once: set[str] = once
+            claim: coverage.PlainClaim, sessions: tuple[str, ...] = sessions, once: set[str] = once
         ) -> bool:
             return claim["session"] in sessions and coverage.name(claim) in once
 

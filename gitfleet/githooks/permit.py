@@ -77,7 +77,7 @@ def _evidence(git_dir: str, common_dir: str, session: str) -> tuple[str, str] | 
     here = f"sessions/{session}.json"
     record = fast_json.load(content(f"{state}/{here}"))
     process = record["process"] if record["person"] is not True else None
-    running = f"{int(process['pid'])} {int(process['start'])}" if process else ""
+    running = f"{int(process['pid'])} {int(process['start'])}" if isinstance(process, dict) else ""
     return (f"{here} {_line(f'{state}/{here}')}", running) if running or record["person"] is True else None
 
 

@@ -13,7 +13,7 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from gitfleet.base import clock
 from gitfleet.base.stopping import StopRequests
@@ -34,7 +34,7 @@ AT_ONCE = 16
 OnEvent = Callable[[HostSpec, Body], None]
 
 
-def run(what: Coroutine[Any, Any, T]) -> T:
+def run(what: Coroutine[object, object, T]) -> T:
     """Run it to its end. Ctrl-C, SIGTERM and a terminal that closes cancel it, so that no ssh is left behind."""
     if threading.current_thread() is not threading.main_thread():
         return asyncio.run(what)  # signals are another's business

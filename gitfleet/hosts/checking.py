@@ -71,5 +71,7 @@ def checked(answer: HostAnswer) -> HostCheck:
         )
     if problem is None and state.state:
         words = f"scans cannot be kept there: {text.one_line(state.state)}"
-        problem = HostProblem(HostStatus.BLOCKED, words, "See that your home folder there can be written to.")
+        problem = HostProblem(
+            HostStatus.BLOCKED, words, "Check that your home folder there can be written to."
+        )
     return HostCheck(answer.spec, answer.took, greeting, state.facts, state.protects, problem)

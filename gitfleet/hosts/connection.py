@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import IntEnum
-from typing import Any
 
 from gitfleet.base import text
 from gitfleet.codec import Struct
@@ -23,7 +22,7 @@ from gitfleet.hosts.status import HostProblem, HostStatus
 from gitfleet.hosts.wire import Wire
 from gitfleet.onhost.records import RECORD_VERSION
 
-Body = Mapping[str, Any]
+Body = Mapping[str, object]
 
 
 class HostLimits(Struct):
@@ -76,7 +75,7 @@ class Connection:
             async with asyncio.timeout(self._limits.hello):
                 while (frame := await self._next()).kind != "hello":
                     if frame.kind == READY and program is not None:
-                        await self._send(program, frame.body)
+                        await self._send(program, frame.python)
         except TimeoutError:
             raise HostFailed(self._late_hello()) from None
         self.hello = frame.body
@@ -128,8 +127,7 @@ class Connection:
                 HostProblem(HostStatus.DIED, "it stopped before it had answered", "Ask it again.")
             )
 
-    async def _send(self, program: SentProgram, python: Body) -> None:
-        found = (python["major"], python["minor"])
+    async def _send(self, program: SentProgram, found: tuple[int, int]) -> None:
         if found < bundle.LEAST_PYTHON:
             words = f"its python3 is {found[0]}.{found[1]}"
             raise HostFailed(HostProblem(HostStatus.NO_TOOL, words, "Install Python 3.8 or newer there."))
@@ -147,7 +145,7 @@ class Connection:
                 raise HostFailed(HostProblem(HostStatus.ERROR, str(error), _OTHER)) from None
         frame = self._found.popleft()
         if frame.kind == ENDED:
-            raise HostFailed(await self._end(frame.body["code"]))
+            raise HostFailed(await self._end(frame.code))
         self._stage = max(self._stage, _Stage.REACHED if frame.kind in {SHELL, READY} else _Stage.GREETED)
         if frame.kind == "error" and not self.hello:
             raise HostFailed(_told(frame.body))
@@ -171,7 +169,7 @@ class Connection:
         return HostProblem(
             HostStatus.TIMEOUT,
             f"it did not run our command within {self._limits.hello:.0f} s",
-            "See whether you can log in there by hand, and whether a login file waits for input or starts another shell.",
+            "Check whether you can log in there by hand, and whether a login file waits for input or starts another shell.",
         )
 
 

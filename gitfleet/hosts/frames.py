@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn
 
 MOST_FRAME = 32 << 20
 """Bytes of one frame: a host with 10,000 candidates needs some 20 MB."""
@@ -27,10 +27,12 @@ _HEAD = re.compile(rb"(hello|answer|event|error|end) (\d{1,12})")
 
 
 class Frame(NamedTuple):
-    """One frame, or a mark; `body` of a mark: the Python version (`major`, `minor`), the exit `code`, or nothing."""
+    """One frame, or a mark, which has no `body`: the version of the `python` there, or the exit `code` of what has ended."""
 
     kind: str
-    body: Mapping[str, Any]
+    body: Mapping[str, object]
+    python: tuple[int, int] = (0, 0)
+    code: int = 0
 
 
 class BadFrames(Exception):
@@ -83,10 +85,8 @@ class FrameReader:
         told = line.rpartition(self._nonce)[2] if self._nonce in line else b""
         if mark := _MARK.fullmatch(told):
             if mark[5]:
-                return Frame(ENDED, {"code": int(mark[6])})
-            return (
-                Frame(READY, {"major": int(mark[3]), "minor": int(mark[4])}) if mark[2] else Frame(SHELL, {})
-            )
+                return Frame(ENDED, {}, code=int(mark[6]))
+            return Frame(READY, {}, python=(int(mark[3]), int(mark[4]))) if mark[2] else Frame(SHELL, {})
         if head := _HEAD.fullmatch(told):
             self._kind, self._wanted = head[1].decode(), int(head[2])
             if self._wanted > self._most:
@@ -108,7 +108,7 @@ class FrameReader:
             raise BadFrames("it writes too much that is no answer")
 
 
-def _json(body: bytes) -> Mapping[str, Any]:
+def _json(body: bytes) -> Mapping[str, object]:
     try:
         read = json.loads(body.decode("ascii"), parse_constant=_refuse)
     except (ValueError, RecursionError):

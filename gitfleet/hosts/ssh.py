@@ -120,7 +120,7 @@ class Ssh:
             return None
         if done.code is None:
             words = f"its jump host {name} did not let us in within {self._within:.0f} s"
-            return HostProblem(HostStatus.TIMEOUT, words, "See whether you can log in there by hand.")
+            return HostProblem(HostStatus.TIMEOUT, words, "Check whether you can log in there by hand.")
         why = failure(done.said, done.code)
         return HostProblem(why.status, f"its jump host {name}: {why.words}", why.hint)
 

@@ -45,18 +45,18 @@ _BLOCKED = (
     (r"remote host identification has changed", "its host key is not the one that is known", "Find out why its key has changed before anything else."),
     (r"host key verification failed", "its host key is not known here", "Connect once by hand with ssh, and compare the key that it shows."),
     (r"too many authentication failures", "it refused our keys: too many were offered", "Name the key for it in ssh's configuration (IdentityFile, IdentitiesOnly)."),
-    (r"permission denied \(", "it refused our key", "See that your key is in its authorized_keys, and loaded here (ssh-add -l)."),
-    (r"no (?:more|supported) authentication methods", "it admits no way of logging in that works without a person", _BY_HAND),
+    (r"permission denied \(", "it refused our key", "Check that your key is in its authorized_keys, and loaded here (ssh-add -l)."),
+    (r"no (?:more|supported) authentication methods", "it has no login method that works without a person", _BY_HAND),
 )  # fmt: skip
 _LOCAL = (
     (r"bad configuration option|bad owner or permissions|terminating, \d+ bad configuration|bad permissions|line \d+: (?:unsupported|missing|bad)", "ssh does not accept its configuration here", "Mend what ssh names."),
-    (r"contains invalid characters", "ssh does not accept this name", "Name the host otherwise, or give it an alias in ssh's configuration."),
+    (r"contains invalid characters", "ssh does not accept this name", "Use another name for the host, or give it an alias in ssh's configuration."),
 )  # fmt: skip
 _AWAY = (
-    (r"could not resolve hostname", "its name is not known", "See the name, or give it a HostName in ssh's configuration."),
-    (r"connection refused", "nothing listens there", "See that its ssh server runs, and the port."),
-    (r"connection timed out|operation timed out|timed out during banner exchange|not responding", "it did not answer in time", "See that it is up and that the network lets you through."),
-    (r"no route to host|network is unreachable|host is down", "there is no way to it", "See that it is up and that the network lets you through."),
+    (r"could not resolve hostname", "its name is not known", "Check the name, or give it a HostName in ssh's configuration."),
+    (r"connection refused", "nothing listens there", "Check that its ssh server runs, and the port."),
+    (r"connection timed out|operation timed out|timed out during banner exchange|not responding", "it did not answer in time", "Check that it is up and that the network lets you through."),
+    (r"no route to host|network is unreachable|host is down", "there is no way to it", "Check that it is up and that the network lets you through."),
     (r"unable to negotiate|no matching ", "its ssh and ours have no method in common", _BY_HAND),
 )  # fmt: skip
 
@@ -68,7 +68,7 @@ def failure(said: str, code: int | None) -> HostProblem:
         return HostProblem(
             HostStatus.ERROR,
             f"its login ended with {code} before our command ran{_quoted(lines)}",
-            "See what its login files do without a terminal, and whether the account may run commands.",
+            "Check what its login files do without a terminal, and whether the account may run commands.",
         )
     for status, rows in (
         (HostStatus.BLOCKED, _BLOCKED),
@@ -116,7 +116,7 @@ def died(said: str, code: int | None) -> HostProblem:
     return HostProblem(
         HostStatus.DIED,
         how + _quoted(_lines(said)),
-        "See whether that host is up and has memory left, then ask it again.",
+        "Check whether that host is up and has memory left, then ask it again.",
     )
 
 

@@ -35,7 +35,7 @@ class FleetAccounts(FleetQueries):
     async def pause_pool(
         self, name: str, *, duration: int | str | None = None, until: int = 0, reason: str = ""
     ) -> PoolState:
-        """Keep all nodes from starting jobs of a pool: for a `duration`, `until` a time (milliseconds since 1970), or until it is resumed.
+        """Stop all nodes from starting jobs of a pool: for a `duration`, `until` a time (milliseconds since 1970), or until it is resumed.
 
         What runs goes on. While the hub is away, the other nodes hear of it later. Raises UsageError, PolicyRefused, HubError.
         """

@@ -32,6 +32,7 @@ from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.dispatcher import Dispatcher
 from gitfleet.jobs.errors import ConfigurationError, InvalidStateError
 from gitfleet.jobs.events import Listener, Listeners, StopProgress
+from gitfleet.jobs.logs.streaming import LogStreams
 from gitfleet.jobs.money.budgets import BudgetHold
 from gitfleet.jobs.money.others_spending import OthersSpending
 from gitfleet.jobs.predecessors import Predecessors
@@ -57,7 +58,7 @@ def state_folder(path: str = ".") -> str:
 
 
 @raising
-class FleetManager(FleetActions, FleetAccounts):
+class FleetManager(FleetActions, FleetAccounts, LogStreams):
     """See the module. For one event loop at a time; use it as an async context manager, or `initialize`, `start` and `stop` it.
 
     `config_path` is a folder of agent files, or one file. What the files do not say: jobs at once, `per_agent` (1) and

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from abc import abstractmethod
-from collections.abc import AsyncIterator, Collection
+from abc import ABC, abstractmethod
+from collections.abc import Collection
 
 from gitfleet.codec import replace
 from gitfleet.jobs import outputs, submission, waiting
 from gitfleet.jobs.archives import everywhere
 from gitfleet.jobs.archives.everywhere import Replay
-from gitfleet.jobs.as_documented import documented
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.errors import ArgumentError
-from gitfleet.jobs.logs.streaming import LogStreams
 from gitfleet.jobs.records.job_record import JobRecord
-from gitfleet.jobs.records.store import JobFilter
+from gitfleet.jobs.records.store import JobFilter, JobStore
 from gitfleet.jobs.schedules import information
 from gitfleet.jobs.schedules.information import ScheduleInfo
 from gitfleet.jobs.shared.offering import fleet_of
@@ -24,9 +21,10 @@ from gitfleet.jobs.streams.cursors import BEGINNING, StreamCursor
 from gitfleet.jobs.words import JobStatus
 
 
-class FleetQueries(LogStreams):
+class FleetQueries(ABC):
     """Needs no event loop."""
 
+    store: JobStore
     _near: str
 
     def get_status(self) -> FleetState:
@@ -97,22 +95,6 @@ class FleetQueries(LogStreams):
         """
         with fleet_of(self._near) as clone:
             return everywhere.replay(self.store, clone, job_id, start)
-
-    def _elsewhere(self, job_id: str) -> AsyncIterator[str]:
-        with fleet_of(self._near) as clone:
-            everywhere.get(self.store, clone, job_id)
-        return self._replayed(job_id)
-
-    async def _replayed(self, job_id: str) -> AsyncIterator[str]:
-        with documented():
-            pieces = await asyncio.to_thread(self._written, job_id)
-        for piece in pieces:
-            yield piece
-
-    def _written(self, job_id: str) -> list[str]:
-        with fleet_of(self._near) as clone:
-            found = everywhere.replay(self.store, clone, job_id)
-        return [said for _, line in found.lines if (said := outputs.text(line))]
 
     def get_waiting(self) -> dict[str, str]:
         """Why each job that is queued here does not start, in words, by id."""

@@ -6,12 +6,11 @@ clone goes on at a time): so a manager and a maintainer may both have people tol
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
 
-from gitfleet.base import processes
+from gitfleet.base import plain_json, processes
 from gitfleet.base.listening import Ear
 from gitfleet.base.repeated_warning import RepeatedWarning
 from gitfleet.base.text import one_line
@@ -87,7 +86,7 @@ class PeopleTold:
 
 def _data(answer: bytes) -> dict[str, object]:
     try:
-        data = json.loads(answer)["data"]
+        data = plain_json.load(answer)["data"]
     except (ValueError, KeyError, TypeError):
         return {}
     return data if isinstance(data, dict) and "waiting" in data else {}

@@ -14,7 +14,7 @@ import shutil
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitfleet.base import advice, clock, files, identity, shellwords, terminal
 from gitfleet.base.children import Child, Program
@@ -40,6 +40,7 @@ from gitfleet.obstacles import Obstacle
 from gitfleet.sessions import interrupted, left_running, session_records
 from gitfleet.sessions.local import VARIABLE
 from gitfleet.sessions.service import Start, new_id
+from gitfleet.sessions.session_records import Session
 from gitfleet.sessions.session_rules import Process
 from gitfleet.telling import remarks, succession
 from gitfleet.worktrees.model import Managed
@@ -84,7 +85,7 @@ class LaunchEnd(NamedTuple):
     is the commit of its work, where one was wanted.
     """
 
-    session: dict[str, Any]
+    session: Session
     worktree: str
     log: str
     code: int
@@ -145,7 +146,7 @@ class Launcher:
         except BaseException:
             self._unmake()
             raise
-        session = SessionId(record["id"])
+        session = record.id
         self._announce(f"session {session} at work in {display(self._place.path)}")
         alive = KeepAlive(session, self._place.path, repository.git_dir)
         log.write(_line(f"session {session}: {shellwords.line(launch.command)}"))
@@ -162,7 +163,7 @@ class Launcher:
         faults = [fault for fault in (log.fault, alive.fault, *end.warnings) if fault]
         return end._replace(warnings=[*faults, *(end.answer.unheard if end.answer else ())])
 
-    def _start(self, launch: Launch) -> tuple[Child, dict[str, Any], Recording, Repository]:
+    def _start(self, launch: Launch) -> tuple[Child, Session, Recording, Repository]:
         with Clone.open(self._place.path, announce=self._announce) as clone:
             launch = launch._replace(id=launch.id or _fresh_id(clone, launch.agent))
             _check_free(clone, launch.id)
@@ -183,8 +184,8 @@ class Launcher:
         what = Program(_find(command[0], where), command, where, {**env, "PWD": where})
         return Child(what, terminal=terminal.interactive(), apart=not terminal.attached())
 
-    def _register(self, clone: Clone, launch: Launch, child: Child, log: Recording) -> dict[str, Any]:
-        """Register the session, claim, and let the command go; the session's record. Or nothing of it."""
+    def _register(self, clone: Clone, launch: Launch, child: Child, log: Recording) -> Session:
+        """Register the session, claim, and let the command go; the session. Or nothing of it."""
         start = Start(
             launch.id, launch.agent, launch.title, launch.orchestrator, log.path, child.pid,
             command=tuple(launch.command),
@@ -193,7 +194,6 @@ class Launcher:
         try:
             Notes(clone.ledger.state).free(launch.id)
             started = clone.sessions.start(start)
-            record = started.session.encode()
             registered = True
             if started.status is not Status.TENTATIVE:
                 draft_claim.hold(clone, launch.id)
@@ -216,7 +216,7 @@ class Launcher:
                     committing.forget(clone.ledger.state, launch.id)
                     clone.sessions.end(launch.id, was=was)
             raise
-        return record
+        return started.session
 
     def _claim(self, clone: Clone, launch: Launch) -> None:
         try:

@@ -8,7 +8,6 @@ two nodes which start a fleet at the same moment agree.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from gitfleet.base import canonical
 from gitfleet.base.names import Oid
@@ -39,10 +38,10 @@ class Tip(Struct):
         return one_line(self.message)
 
 
-class _AsWritten(Shape[dict[str, Any]]):
+class _AsWritten(Shape[dict[str, object]]):
     """An operation as it was written."""
 
-    def decode(self, raw: Any) -> dict[str, Any]:
+    def decode(self, raw: object) -> dict[str, object]:
         if type(raw) is not dict:
             raise Broken("fields were expected")
         return raw
@@ -55,7 +54,7 @@ class Transaction(Record):
     generation: int = field(WHOLE)
     node: str = field(TEXT)
     at: int = field(WHOLE)
-    raw: tuple[dict[str, Any], ...] = field(Many(_AsWritten()), key="operations")
+    raw: tuple[dict[str, object], ...] = field(Many(_AsWritten()), key="operations")
     schema: int = field(WHOLE)
 
     def operations(self, where: str) -> list[Operation]:

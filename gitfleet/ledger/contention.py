@@ -29,6 +29,8 @@ RECENT = 2.0
 SPREAD = 4.0
 MAX_PAUSE = 4.0
 FIRST_STALL = 0.05
+MOST_STALLS = 4
+"""Stalls after which a ref beside the ledger's is given up: others wait as long."""
 
 
 class Contention:
@@ -89,9 +91,14 @@ class Contention:
         self.losses += 1
         files.touch(self._mark)
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether nobody has won for so often that it will hardly change soon."""
+        return self.stalls >= MOST_STALLS
+
     def words(self, *, lost: bool) -> str:
         """Why nothing came of our attempts, the last of which was `lost`; "" where this tells nothing."""
-        if self.stalls:
+        if self.stalls and lost:
             return "its ref stays where it is although nobody else moves it: it is locked there, or hidden. "
         return f"other nodes won the race {counted(self.losses, 'time')}. " if lost else ""
 

@@ -39,4 +39,4 @@ def mend(git: Git, hub: str) -> list[str]:
     still = lacking(git)
     if still:
         return [f"the ledger is still damaged in this clone ({still}): the hub does not have it either"]
-    return [f"the ledger is whole again in this clone: it was fetched anew ({lost})"]
+    return [f"the ledger is whole again in this clone: it was fetched again ({lost})"]

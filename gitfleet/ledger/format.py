@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from gitfleet.base import canonical
 from gitfleet.base.text import display
@@ -18,7 +18,7 @@ LEFT = "It was left alone."
 
 def record(
     data: bytes, where: str, kind: str, version: int = FORMAT, *, of: str = LEDGER, then: str = LEFT
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The fields of one record. Raises NewerFormat above `version`, Corrupt for anything that is no `kind`.
 
     The words of both are about `where` and whose that is (`of`), and say what became of it (`then`).

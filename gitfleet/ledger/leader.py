@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import Any
 
 from gitfleet.base import clock
 from gitfleet.codec import Struct, replace
@@ -38,7 +37,7 @@ class Decided(Struct):
     """One batch decided on one state: the operations that change it, and the results of those that may not."""
 
     tree: Snapshot
-    accepted: list[tuple[Operation, Accepted[Any]]]
+    accepted: list[tuple[Operation, Accepted[Answer]]]
     refused: list[Result]
 
 
@@ -215,13 +214,13 @@ class Leader:
         """Before another attempt: wait, where it was `raced` for; why there is none when there is no time for it."""
         if raced:
             self._contention.lost(tip.oid)
-        if clock.elapsed() > deadline:
+        held = bool(moving) and answer.refs.get(fleetrefs.COORD) is Push.HELD  # it is about another ref, then
+        if clock.elapsed() > deadline or (held and self._contention.is_stuck):
             if not self._hub.name:
                 self._outbox.end_attempt()
                 return refs.locked(self._git, *(move.ref for move in moving), fleetrefs.COORD)
             from gitfleet.git import answers  # as above
 
-            held = answer.refs.get(fleetrefs.COORD) is Push.HELD  # then it is about another ref
             words = "" if held else self._contention.words(lost=answer.outcome is Push.LOST)
             return answers.hub_error(self._hub.name, words + answer.output, what="write to", refused=False)
         if raced:

@@ -1,17 +1,18 @@
 """The audit log: what was done, by whom, when, newest first; read from the chain itself."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitfleet.base.names import NodeId, Oid, SessionId
 from gitfleet.errors import Corrupt, FleetError
 from gitfleet.git.trees import Objects
 from gitfleet.ledger import commits, replay
 from gitfleet.ledger.commits import Tip
-from gitfleet.ledger.model import NODE, Accepted, operation_from
-from gitfleet.ledger.operations import Registry
+from gitfleet.ledger.model import NODE, Accepted, Answer, Operation, operation_from
+from gitfleet.ledger.operations import AnyKind, Registry
+from gitfleet.ledger.touched import ALL, LogScope
 
 REPLAYED = 2000
 """Records changed that one look at the log decides anew, at most, to tell what operations that do not name their paths were about."""
@@ -22,7 +23,7 @@ UNREADABLE = "unreadable"
 class Line(NamedTuple):
     """One operation as it stands in the log. `paths` are the patterns that it was about, `at` its node's clock.
 
-    `session` is "" where its node made it for itself.
+    `session` is who made it, "" where its node made it for itself.
     """
 
     generation: int
@@ -38,16 +39,18 @@ class Line(NamedTuple):
 
 def lines(
     objects: Objects, kinds: Registry, tip: Tip, *, session: SessionId | None = None, kind: str | None = None,
-    meets: Callable[[str], bool] | None = None, generations: range | None = None,
+    scope: LogScope = ALL, generations: range | None = None,
 ) -> Iterator[Line]:  # fmt: skip
-    """The operations of the chain from `tip` back, newest first; filtered by session, by kind (`claim` or `claim.release`)
-    and by a test of their patterns; of these `generations` alone. Costs three objects a generation, one where it is passed over. Raises
-    Corrupt at a commit that is none; one whose transaction cannot be read is a line of its own, of the kind UNREADABLE, whatever is
+    """The operations of the chain from `tip` back, newest first; filtered by kind (`claim` or `claim.release`), by session (what it
+    has made, and what has changed the records in the folder of `scope`) and by a test of patterns: those that an operation names, and
+    those of the claims that it has changed. Of these `generations` alone. Costs three objects a generation, and what `scope` costs;
+    one where it is passed over. Raises Corrupt at a commit that is none; one whose transaction cannot be read is a line of its own, of the kind UNREADABLE, whatever is
     asked for.
 
     Operations that do not name their paths (a release of all, a partial claim) are decided anew, which takes as long as they are large:
     without a test of patterns at most `REPLAYED` changes of them, and those beyond have no `paths`.
     """
+    meets = scope.meets
     effort = _Effort(REPLAYED if meets is None else None)
     link: Tip | None = tip
     first, end = (generations.start, generations.stop) if generations is not None else (0, tip.generation + 1)
@@ -63,19 +66,28 @@ def lines(
                 link.generation, link.oid, 0, NodeId("?"), SessionId(""), UNREADABLE, "", (), error.message
             )
         decided = _Decided(objects, kinds, parent, link, effort)
+        changed = scope.changed(objects, parent, link)
         subjects = commits.subjects(link, len(carried))
         for raw, subject in zip(reversed(carried), reversed(subjects), strict=True):
-            if session and _session(raw) != session:
-                continue
             if kind and not f"{raw.get('kind')}.".startswith(f"{kind}."):
                 continue
+            own = not session or _session(raw) == session
+            if not own and not changed:
+                continue
             line = _line(decided, kinds, link, raw, subject)
-            if meets is None or any(meets(path) for path in line.paths):
+            about = meets is None or any(meets(path) for path in line.paths)
+            if changed and not (own and about):
+                touched = decided.touched(line.operation, changed)
+                own = own or "" in touched
+                more = [pattern for pattern in touched if pattern]
+                about = about or bool(more)
+                line = line._replace(paths=(*line.paths, *[one for one in more if one not in line.paths]))
+            if own and about:
                 yield line
         link = parent
 
 
-def _line(decided: "_Decided", kinds: Registry, link: Tip, raw: Mapping[str, Any], said: str) -> Line:
+def _line(decided: "_Decided", kinds: Registry, link: Tip, raw: Mapping[str, object], said: str) -> Line:
     named, subject = _named(kinds, raw, link.oid), said
     paths: Sequence[str] = named or ()
     if named is None or not said:
@@ -89,13 +101,13 @@ def _line(decided: "_Decided", kinds: Registry, link: Tip, raw: Mapping[str, Any
     )  # fmt: skip
 
 
-def _session(raw: Mapping[str, Any]) -> SessionId:
+def _session(raw: Mapping[str, object]) -> SessionId:
     """The session that made an operation, "" for none; also of one that only a newer gitfleet can read."""
     actor = raw.get("actor")
     return SessionId(str(actor.get("id")) if isinstance(actor, dict) and actor.get("kind") != NODE else "")
 
 
-def _named(kinds: Registry, raw: Mapping[str, Any], where: str) -> Sequence[str] | None:
+def _named(kinds: Registry, raw: Mapping[str, object], where: str) -> Sequence[str] | None:
     """The patterns that an operation names itself; None when only its decision tells (a partial claim, a release of all)."""
     kind = kinds.get(str(raw.get("kind")))
     try:
@@ -131,19 +143,35 @@ class _Decided:
         """What an operation touched, and its subject; nothing where it cannot be replayed."""
         return self._all.get(operation_id, ((), ""))
 
+    def touched(self, operation_id: str, records: Mapping[str, str]) -> list[str]:
+        """What stands in `records` of those that an operation has changed, each once; nothing as above."""
+        return list(
+            dict.fromkeys(records[one] for one in self._changes.get(operation_id, ()) if one in records)
+        )
+
     @cached_property
     def _all(self) -> dict[str, tuple[Sequence[str], str]]:
-        objects, kinds, parent, link = self._asked
         found: dict[str, tuple[Sequence[str], str]] = {}
-        if parent is None or self._effort.is_spent():
+        if self._effort.is_spent():
             return found
+        for operation, decision, kind in self._decisions():
+            paths = kind.paths(kind.read(operation), decision.answer) or ()
+            found[operation.id] = paths, decision.subject
+            self._effort.spend(len(decision.changes))
+            if self._effort.is_spent():
+                break
+        return found
+
+    @cached_property
+    def _changes(self) -> dict[str, frozenset[str]]:
+        return {operation.id: frozenset(decision.changes) for operation, decision, _ in self._decisions()}
+
+    def _decisions(self) -> Iterator[tuple[Operation, Accepted[Answer], AnyKind]]:
+        objects, kinds, parent, link = self._asked
+        if parent is None:
+            return
         with suppress(FleetError):
             for operation, decision in replay.decisions(objects, kinds, parent, link):
                 kind = kinds.get(operation.kind)
                 if isinstance(decision, Accepted) and kind is not None:
-                    paths = kind.paths(kind.read(operation), decision.answer) or ()
-                    found[operation.id] = paths, decision.subject
-                    self._effort.spend(len(decision.changes))
-                if self._effort.is_spent():
-                    break
-        return found
+                    yield operation, decision, kind

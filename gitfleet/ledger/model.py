@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 from gitfleet import errors
 from gitfleet.base.names import NodeId, Oid, RefName, SessionId
 from gitfleet.codec import (
+    FIELDS,
     JSON,
     TEXT,
     WHOLE,
@@ -109,16 +110,11 @@ class Operation(Struct):
     node: NodeId = field(NODE_ID)
     actor: Actor = field(One(Actor))
     at: int = field(WHOLE)
-    body: Mapping[str, Any] = field(JSON)
+    body: Mapping[str, object] = field(FIELDS)
     nonce: str = field(NAME, default="")
     timing: Timing = field(One(Timing), default=NO_TIMING, omit=True)
     heard: tuple[str, ...] = field(Many(NAME, most=1000), default=(), omit=True)
     v: int = field(WHOLE, default=FORMAT)
-
-    def check(self) -> None:
-        """Raise Broken where the body is none."""
-        if not isinstance(self.body, Mapping):
-            raise Broken("fields were expected", "body")
 
     @property
     def session(self) -> SessionId:
@@ -126,7 +122,7 @@ class Operation(Struct):
         return self.actor.session
 
 
-def operation_from(raw: Mapping[str, Any], where: str) -> Operation:
+def operation_from(raw: Mapping[str, object], where: str) -> Operation:
     """The operation in a record. Raises NewerFormat for a version above ours, Corrupt for anything unreadable."""
     version = raw.get("v")
     if isinstance(version, int) and version > FORMAT:
@@ -198,6 +194,7 @@ class Answer(Struct):
 
 
 A = TypeVar("A", bound=Answer)
+A_co = TypeVar("A_co", bound=Answer, covariant=True)
 
 
 class Move(Struct):
@@ -208,7 +205,7 @@ class Move(Struct):
     old: Oid
 
 
-class Accepted(Struct, Generic[A]):
+class Accepted(Struct, Generic[A_co]):
     """The decision is yes: record files to put (bytes) or delete (None), and the caller's answer.
 
     `lacking` says in words what the caller wanted and did not get, where yes may be less than all. `moves` are refs that move
@@ -216,7 +213,7 @@ class Accepted(Struct, Generic[A]):
     """
 
     changes: Mapping[str, bytes | None]
-    answer: A
+    answer: A_co
     subject: str
     lacking: str = ""
     moves: tuple[Move, ...] = ()
@@ -231,13 +228,13 @@ class Refused(Struct):
 class _StatusWord(Shape[Status]):
     plain = False
 
-    def decode(self, raw: Any) -> Status:
+    def decode(self, raw: object) -> Status:
         try:
             return Status(raw)
         except ValueError as error:
             raise Broken("a status was expected") from error
 
-    def encode(self, value: Status) -> Any:
+    def encode(self, value: Status) -> object:
         return value.value
 
 
@@ -246,10 +243,10 @@ class _Answered(Shape[Answer | None]):
 
     plain = False
 
-    def decode(self, raw: Any) -> None:
+    def decode(self, raw: object) -> None:
         del raw
 
-    def encode(self, value: Answer | None) -> Any:
+    def encode(self, value: Answer | None) -> object:
         return value and value.encode()
 
 
@@ -260,7 +257,7 @@ class ErrorRecord(Struct):
     message: str = field(_WORDS)
     unharmed: str = field(_WORDS)
     hint: str = field(_WORDS)
-    facts: Mapping[str, Any] = field(Table(JSON))
+    facts: Mapping[str, object] = field(Table(JSON))
 
     @classmethod
     def of(cls, error: FleetError) -> ErrorRecord:
@@ -281,10 +278,10 @@ class ErrorRecord(Struct):
 class _Error(Shape[FleetError]):
     plain = False
 
-    def decode(self, raw: Any) -> FleetError:
+    def decode(self, raw: object) -> FleetError:
         return ErrorRecord.decode(raw).error
 
-    def encode(self, value: FleetError) -> Any:
+    def encode(self, value: FleetError) -> object:
         return ErrorRecord.of(value).encode()
 
 
@@ -317,14 +314,14 @@ class Result(Struct):
         return Receipt(self.operation, self.status, Oid(self.commit), self.generation, self.hub_error)
 
 
-def result_from(raw: Any, answer: type[Answer]) -> Result:
+def result_from(raw: object, answer: type[Answer]) -> Result:
     """The result in `raw`, of an operation that is answered so. Raises Broken."""
     result = Result.decode(raw)
-    told = raw.get("answer")
+    told = raw.get("answer") if isinstance(raw, Mapping) else None
     return result if told is None else replace(result, answer=answer.decode(told))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, (str, int, bool)) or value is None:
         return value
     if isinstance(value, Mapping):

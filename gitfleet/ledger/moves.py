@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from gitfleet.base.ids import is_oid
 from gitfleet.base.text import display
@@ -17,7 +16,7 @@ from gitfleet.errors import Damaged, FleetError, RefMoved, UsageError
 from gitfleet.git import fleetrefs
 from gitfleet.git.push_answer import Push, PushAnswer
 from gitfleet.git.trees import Objects
-from gitfleet.ledger.model import Accepted, Move, Operation, Refused
+from gitfleet.ledger.model import Accepted, Answer, Move, Operation, Refused
 from gitfleet.ledger.operations import Registry
 
 _REF = r"refs/(?!.*(?:\.\.|//|@\{|/\.|\.lock(?:/|$)))[^\x00-\x20\x7f~^:?*\[\\]*[^\x00-\x20\x7f~^:?*\[\\/.]"
@@ -50,7 +49,7 @@ def may_be_tentative(kinds: Registry, operation: Operation) -> bool:
     return kind is None or kind.waits
 
 
-def of(accepted: Sequence[tuple[Operation, Accepted[Any]]]) -> tuple[Move, ...]:
+def of(accepted: Sequence[tuple[Operation, Accepted[Answer]]]) -> tuple[Move, ...]:
     """The moves of a transaction."""
     return tuple(move for _, decision in accepted for move in decision.moves)
 

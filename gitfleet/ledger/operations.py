@@ -38,7 +38,6 @@ Decide = Callable[[View, Operation, B, int], Decision[A]]
 """`decide(view, operation, body, generation)`: generation is that of the commit which would carry it. Pure."""
 Paths = Callable[[B, A | None], Sequence[str] | None]
 """The patterns that an operation is about, from its body and, once it is decided, its answer; None: only the answer tells."""
-Keep = Callable[[View, Operation, Any, int, Accepted[Any]], Accepted[Any]]
 
 BY_SESSIONS: tuple[Who, ...] = (SESSION, PERSON)
 BY_PERSONS: tuple[Who, ...] = (PERSON,)
@@ -118,6 +117,11 @@ def operation(
     return made
 
 
+AnyKind = Kind[Any, Any]
+"""One of several kinds: each reads and answers what only it knows."""
+Keep = Callable[[View, Operation, Struct, int, Accepted[Answer]], Accepted[Answer]]
+
+
 class Registry:
     """Kinds by name; no two have the same (ValueError).
 
@@ -127,23 +131,23 @@ class Registry:
 
     def __init__(
         self,
-        kinds: Iterable[Kind[Any, Any]],
+        kinds: Iterable[AnyKind],
         *,
         keep: Keep = lambda view, operation, body, generation, yes: yes,
-        late: Mapping[str, Callable[[], Iterable[Kind[Any, Any]]]] | None = None,
+        late: Mapping[str, Callable[[], Iterable[AnyKind]]] | None = None,
     ) -> None:
         self._keep = keep
-        self._kinds: dict[str, Kind[Any, Any]] = {}
+        self._kinds: dict[str, AnyKind] = {}
         self._late = dict(late or {})
         for kind in kinds:
             self._put(kind)
 
-    def _put(self, kind: Kind[Any, Any]) -> None:
+    def _put(self, kind: AnyKind) -> None:
         if kind.name in self._kinds:
             raise ValueError(f"there are two operations of the name '{kind.name}'")
         self._kinds[kind.name] = kind
 
-    def __iter__(self) -> Iterator[Kind[Any, Any]]:
+    def __iter__(self) -> Iterator[AnyKind]:
         for begins in list(self._late):
             self._make(begins)
         return iter(self._kinds.values())
@@ -151,7 +155,7 @@ class Registry:
     def __contains__(self, name: str) -> bool:
         return self.get(name) is not None
 
-    def get(self, name: str) -> Kind[Any, Any] | None:
+    def get(self, name: str) -> AnyKind | None:
         """The kind of this name."""
         self._make(name)
         if name not in self._kinds:
@@ -167,7 +171,7 @@ class Registry:
                 self._put(kind)
         self._late.pop(begins, None)
 
-    def decide(self, view: View, operation: Operation, generation: int) -> Decision[Any]:
+    def decide(self, view: View, operation: Operation, generation: int) -> Decision[Answer]:
         """Decide `operation`. Pure in what it reads. A kind that is not known here is refused by name, a body that is none as such."""
         kind = self.get(operation.kind)
         if kind is None:
@@ -188,7 +192,7 @@ class Registry:
             )
         return decision
 
-    def apply(self, view: Snapshot, operation: Operation, generation: int) -> Decision[Any]:
+    def apply(self, view: Snapshot, operation: Operation, generation: int) -> Decision[Answer]:
         """Decide `operation` and, if it is accepted, change `view`. What cannot be filed there is refused; `view` is unchanged then."""
         decision = self.decide(view, operation, generation)
         if isinstance(decision, Accepted):

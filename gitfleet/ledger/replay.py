@@ -5,15 +5,15 @@ Costs about two objects and one decision a generation; nothing is written.
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gitfleet.errors import Corrupt, FleetError, NewerFormat
 from gitfleet.git.trees import EMPTY_TREE, Objects, Snapshot
 from gitfleet.ledger import commits
 from gitfleet.ledger.commits import Tip
 from gitfleet.ledger.hub import links
-from gitfleet.ledger.model import TRANSACTION, Accepted, Operation
-from gitfleet.ledger.operations import Registry
+from gitfleet.ledger.model import TRANSACTION, Accepted, Answer, Operation
+from gitfleet.ledger.operations import Decision, Registry
 
 
 class Problem(NamedTuple):
@@ -79,7 +79,9 @@ def fault(objects: Objects, kinds: Registry, parent: Tip, link: Tip) -> str:
     return "" if expected == found else _difference(objects, expected, found)
 
 
-def decisions(objects: Objects, kinds: Registry, parent: Tip, link: Tip) -> Iterator[tuple[Operation, Any]]:
+def decisions(
+    objects: Objects, kinds: Registry, parent: Tip, link: Tip
+) -> Iterator[tuple[Operation, Decision[Answer]]]:
     """Each operation of `link` with what its rule decides, in order, each on what those before it made."""
     view = Snapshot(objects, parent.tree)
     for operation in commits.transaction(objects, link).operations(link.oid):

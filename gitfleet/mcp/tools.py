@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 
+from gitfleet.base import plain_json
 from gitfleet.base.ids import is_name
 
 TYPE_CHECKING = False
@@ -276,13 +277,13 @@ TOOLS = {
         ),
         Tool(
             "release", "Release claims",
-            "Let claims of your session go: those on the paths and below them; without paths, all. Do that when the work is pushed.",
+            "Release claims of your session: those on the paths and below them; without paths, all. Do that when the work is pushed.",
             {"paths": _paths(PATH_WORDS), "session": SESSION},
             _release, hints=("idempotent",),
         ),
         Tool(
             "check", "Check paths",
-            "Say of each path whether it is free, mine or theirs, and who holds it. Asks nobody but this clone.",
+            "Show whether each path is free, mine or theirs, and who holds it. Asks nobody but this clone.",
             {"paths": {**_paths(PATH_WORDS), "required": True}, "session": SESSION},
             _check, fine=(0, 10, 13), hints=("readOnly", "idempotent"),
         ),
@@ -355,12 +356,12 @@ def answer(tool: Tool, code: int, out: bytes, err: str) -> ToolAnswer:
 def _envelope(out: bytes, code: int) -> ToolTold | None:
     """What a command has printed, with its exit code; None where that is not what our commands print."""
     try:
-        told = json.loads(out)
+        told = plain_json.load(out)
         found: ToolTold = {
             "command": told["command"], "status": told["status"], "data": told["data"], "warnings": told["warnings"],
             "schema_version": told["schema_version"], "code": code,
         }  # fmt: skip
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return None
     return found if type(told["data"]) is dict and type(told["warnings"]) is list else None
 

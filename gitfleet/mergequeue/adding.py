@@ -97,7 +97,7 @@ class Adding:
         naming.check_title(wanted.title)
         branch = branches.checked(wanted.branch) if wanted.branch else self._branch()
         if branch == self._target:
-            words = f"{display(branch)} is what entries land on, and cannot be one itself."
+            words = f"{display(branch)} is the branch that entries land on, so it cannot be an entry itself."
             raise UsageError(words, hint="Put your work on a branch of its own: `git switch -c NAME`.")
         self._check_ceiling()
         placed = branches.find(self._repository, self._ledger, branch)
@@ -124,7 +124,7 @@ class Adding:
 
     def _check_head(self, placed: Placed) -> None:
         if self._wanted.head and placed.head != self._wanted.head:
-            words = f"{display(placed.branch)} is at {placed.head[:12]} now, and no more at {self._wanted.head[:12]}, which was looked at."
+            words = f"{display(placed.branch)} is at {placed.head[:12]} now, and no longer at {self._wanted.head[:12]}, which was looked at."
             raise RefMoved(
                 words,
                 hint="Look at what is new there, and accept it again.",

@@ -67,7 +67,7 @@ def find(repository: Repository, ledger: Ledger, branch: BranchName) -> Placed:
     if here is None or here == there or (there and landing.contains(git, there, here)):
         return _placed(branch, there, names, node.trunk, ahead=False)
     if there and not landing.contains(git, here, there):
-        words = f"{display(branch)} here and on the hub '{node.hub}' have parted."
+        words = f"{display(branch)} here and on the hub '{node.hub}' have diverged."
         raise Conflict(words, hint="Bring the hub's commits in, or push yours with force, and add it again.")
     return _placed(branch, here, names, node.trunk, ahead=True)
 

@@ -103,7 +103,7 @@ def why(lineup: Lineup, entry: QueueEntry) -> Why:
     if entry.state in states.HANDED_BACK and not receivable(lineup.view, entry):
         words += f" Nobody can receive it: there is no session {display(entry.session)} any more."
     if entry.recalled:
-        words += " The host was handed it, and may land it yet: the next round asks it to let go."
+        words += " The host has it, and may still land it: the next round asks the host to give it up."
     if is_spent(lineup, entry):
         words += f" It has come back {counted(entry.tries, 'time')}, and no more is accepted of sessions: a person may add it again."
         return Why(reason, words, advice.QUEUE_DROP.of(entry.id))

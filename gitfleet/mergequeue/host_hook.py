@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Collection, Sequence
+from typing import Literal, NamedTuple, NotRequired, TypedDict
 
-from gitfleet.base import processes
+from gitfleet.base import plain_json, processes
 from gitfleet.base.text import display, one_line
 from gitfleet.codec import Struct
 from gitfleet.errors import HubRefused, HubUnreachable
@@ -25,7 +25,10 @@ TIME = 120.0
 _MOST = 1_000_000
 _WORDS = 400
 HostState = Literal["waiting", "merged", "refused", "closed"]
-_STATES = {"land": ("waiting", "merged", "refused"), "close": ("waiting", "merged", "closed")}
+_STATES: dict[str, tuple[HostState, ...]] = {
+    "land": ("waiting", "merged", "refused"),
+    "close": ("waiting", "merged", "closed"),
+}
 
 
 class HostVerdict(Struct):
@@ -33,6 +36,44 @@ class HostVerdict(Struct):
 
     state: HostState
     words: str = ""
+
+
+class LandingAsked(TypedDict):
+    """An entry that is to land, as the command is told of it."""
+
+    id: str
+    branch: str
+    head: str
+    title: str
+    session: str
+    priority: int
+    tree: str
+    trailers: list[str]
+
+
+class ClosingAsked(TypedDict):
+    """An entry that is not to land any more, as the command is told of it."""
+
+    id: str
+    branch: str
+    head: str
+    title: str
+    session: str
+    state: str
+    final: bool
+    tree: str
+
+
+class HookOrder(TypedDict):
+    """What the command reads."""
+
+    version: int
+    action: Literal["land", "close"]
+    target: str
+    base: NotRequired[str]
+    method: NotRequired[str]
+    entries: list[LandingAsked]
+    close: NotRequired[list[ClosingAsked]]
 
 
 class Asked(NamedTuple):
@@ -43,9 +84,9 @@ class Asked(NamedTuple):
     trailers: Sequence[str]
 
 
-def order(target: str, base: str, method: str, entries: Sequence[Asked]) -> dict[str, Any]:
+def order(target: str, base: str, method: str, entries: Sequence[Asked]) -> HookOrder:
     """What the command is asked: entries in the order in which they are to land, each with the tree that was tested."""
-    rows = [
+    rows: list[LandingAsked] = [
         {
             "id": one.entry.id, "branch": one.entry.branch, "head": one.entry.head, "title": one.entry.title,
             "session": one.entry.session, "priority": one.entry.priority, "tree": one.tree, "trailers": list(one.trailers),
@@ -62,11 +103,11 @@ def order(target: str, base: str, method: str, entries: Sequence[Asked]) -> dict
     }
 
 
-def recall(target: str, entries: Sequence[QueueEntry], kept: Collection[str]) -> dict[str, Any]:
+def recall(target: str, entries: Sequence[QueueEntry], kept: Collection[str]) -> HookOrder:
     """What the command is asked of entries that the host was handed, and is not to land any more: none is among the `entries` that are
     to land. `final`: the entry is out of the queue, and its branch has no other one; `kept` are the ids of those whose branch has.
     """
-    rows = [
+    rows: list[ClosingAsked] = [
         {
             "id": one.id, "branch": one.branch, "head": one.host.head, "title": one.title, "session": one.session,
             "state": one.state, "final": one.state in FINISHED and one.id not in kept, "tree": one.host.tree,
@@ -77,7 +118,7 @@ def recall(target: str, entries: Sequence[QueueEntry], kept: Collection[str]) ->
 
 
 def ask(
-    command: Sequence[str], wanted: Mapping[str, Any], folder: str, *, limit: float = TIME
+    command: Sequence[str], wanted: HookOrder, folder: str, *, limit: float = TIME
 ) -> dict[str, HostVerdict]:
     """Ask the host; by entry, what it says. An entry of which it says nothing waits.
 
@@ -98,19 +139,18 @@ def ask(
         raise HubUnreachable(
             f"{name} (queue.pull-request) ended with exit code {done.code}: {said or 'it said nothing'}"
         )
-    action = wanted.get("action", "land")
-    asked = [row["id"] for row in wanted["entries" if action == "land" else "close"]]
-    return dict(_answers(name, done.stdout, asked, _STATES[action]))
+    asked = [row["id"] for row in wanted.get("close") or wanted["entries"]]
+    return dict(_answers(name, done.stdout, asked, _STATES[wanted["action"]]))
 
 
 def _answers(
-    name: str, said: bytes, asked: Sequence[str], states: Sequence[str]
+    name: str, said: bytes, asked: Sequence[str], states: Sequence[HostState]
 ) -> list[tuple[str, HostVerdict]]:
     if len(said) > _MOST:
         raise _wrong(name, f"it is longer than {_MOST} bytes")
     try:
-        answer = json.loads(said.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        answer = plain_json.load(said)
+    except ValueError as error:
         raise _wrong(name, "it is not JSON") from error
     rows = answer.get("entries") if isinstance(answer, dict) else None
     if not isinstance(rows, list) or answer.get("version") != VERSION:
@@ -118,12 +158,14 @@ def _answers(
     return [_answer(name, row, asked, states) for row in rows]
 
 
-def _answer(name: str, row: Any, asked: Sequence[str], states: Sequence[str]) -> tuple[str, HostVerdict]:
+def _answer(
+    name: str, row: object, asked: Sequence[str], states: Sequence[HostState]
+) -> tuple[str, HostVerdict]:
     if not isinstance(row, dict) or row.get("id") not in asked:
         raise _wrong(name, "it tells of an entry that was not asked about")
-    state: Any = row.get("state")
+    state = next((one for one in states if one == row.get("state")), None)
     texts = [row.get("words", ""), row.get("url", "")]
-    if state not in states or not all(isinstance(text, str) for text in texts):
+    if state is None or not all(isinstance(text, str) for text in texts):
         raise _wrong(name, f"a state is one of {', '.join(states)}, and words and url are texts")
     words, url = (one_line(display(text), _WORDS) for text in texts)
     return row["id"], HostVerdict(state, f"{words} ({url})" if words and url else words or url)

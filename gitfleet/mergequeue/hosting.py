@@ -7,8 +7,8 @@ target alone. An entry has landed when the target has a commit of the very tree 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from gitfleet.base.names import BranchName, Oid
 from gitfleet.base.text import counted, one_line
@@ -18,7 +18,7 @@ from gitfleet.git.program import Git, GitFailed
 from gitfleet.mergequeue import host_hook, model, offers, states, target_line, testing, trials
 from gitfleet.mergequeue.candidates import ChainStep
 from gitfleet.mergequeue.evidence import Candidate
-from gitfleet.mergequeue.host_hook import Asked, HostVerdict
+from gitfleet.mergequeue.host_hook import Asked, HookOrder, HostVerdict
 from gitfleet.mergequeue.model import EntryEvidence, EntryPin, QueueEntry
 from gitfleet.mergequeue.offers import EntryOffer, HostOrder, Recall
 from gitfleet.mergequeue.outlook import Outlook
@@ -113,7 +113,7 @@ class Host:
             )
         return any(one.state == "merged" for one in answers.values())
 
-    def _ask(self, wanted: Mapping[str, Any]) -> dict[str, HostVerdict]:
+    def _ask(self, wanted: HookOrder) -> dict[str, HostVerdict]:
         folder = self._site.repository.worktree or self._site.repository.common_dir
         return host_hook.ask(self._site.rules.pull_request, wanted, folder)
 

@@ -7,7 +7,6 @@ landing means. It is decided on the ledger that it is pushed onto, so what was d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from gitfleet.base import advice
 from gitfleet.base.ids import is_name
@@ -149,7 +148,7 @@ def _landed(
     return Accepted(changes, answer, one_line(subject))
 
 
-def _why(verb: Verb, entry: QueueEntry) -> dict[str, Any]:
+def _why(verb: Verb, entry: QueueEntry) -> dict[str, object]:
     """The reason and the evidence of an entry that lands."""
     if verb == "land" or entry.reason == "host":
         return {"reason": "landed"}

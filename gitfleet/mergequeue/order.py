@@ -9,7 +9,7 @@ none waits for ever.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from gitfleet.mergequeue.model import QueueEntry
 
@@ -19,10 +19,13 @@ PER_HOUR = 2
 """Points that an entry gains in an hour of waiting."""
 
 
+BandName = Literal["hotfix", "security", "feature", "backlog"]
+
+
 class Band(NamedTuple):
     """A range of priorities: its name, the least and the greatest, and up to what waiting lifts an entry in it."""
 
-    name: str
+    name: BandName
     least: int
     most: int
     cap: int

@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from typing import Literal, NamedTuple
 
 from gitfleet.base import clock
-from gitfleet.codec import Struct, replace
+from gitfleet.codec import Struct, changed, replace
 from gitfleet.errors import Conflict, EntryMoved, HubError, NoEntry, PolicyRefused, RefMoved
 from gitfleet.mergequeue import judging, landing, model, outlook, states, testing, trials, upkeep
 from gitfleet.mergequeue.checkouts import CheckoutInTheWay, Checkouts
@@ -231,7 +231,7 @@ class Processor:
             self._site.listener.say(judging.said(entry))
             word = _WORDS.get(entry.state)
             if word:
-                self.done = replace(self.done, **{word: (*getattr(self.done, word), entry)})
+                self.done = changed(self.done, {word: (*getattr(self.done, word), entry)})
         return True
 
     def _halt(self, why: str) -> bool:

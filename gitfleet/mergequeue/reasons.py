@@ -82,7 +82,7 @@ TOLD: Mapping[Reason, Told] = {
         "branch",
     ),
     "restack": Told(
-        "It is built upon a version of {other} that is no more. Rebase it onto what that is now.",
+        "It is built upon an old version of {other}. Rebase it onto the present one.",
         advice.QUEUE_ADD,
         "branch",
     ),

@@ -6,7 +6,6 @@ Each operation moves entries as the table of states (`states`) allows it. What p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from gitfleet.base import advice
 from gitfleet.base.ids import is_name
@@ -43,7 +42,9 @@ def add(view: View, operation: Operation, body: Add, generation: int) -> Decisio
     is none or needs this entry itself (UsageError), a repair too many (PolicyRefused).
     """
     if body.branch == body.target:
-        raise UsageError(f"{display(body.branch)} is what entries land on, and cannot be one itself.")
+        raise UsageError(
+            f"{display(body.branch)} is the branch that entries land on, so it cannot be an entry itself."
+        )
     changes = _alive(view, operation)
     _check_priority(operation, body.priority, body.ceiling)
     there = next(
@@ -149,7 +150,7 @@ def _again(
     view: View, there: QueueEntry, operation: Operation, body: Add, generation: int
 ) -> tuple[QueueEntry, list[str]]:
     """An entry that was there as it is now, and in words what has changed."""
-    told: dict[str, Any] = {}
+    told: dict[str, object] = {}
     said = []
     if body.priority is not None and body.priority != there.priority:
         told["priority"] = body.priority
@@ -180,7 +181,7 @@ def _unrepaired(there: QueueEntry) -> EntryMoved:
 
 
 def _repaired(
-    view: View, there: QueueEntry, operation: Operation, body: Add, generation: int, told: dict[str, Any]
+    view: View, there: QueueEntry, operation: Operation, body: Add, generation: int, told: dict[str, object]
 ) -> QueueEntry:
     tries = _tries(there, operation, body.most_tries)
     held = there.state == states.HELD and there.reason == "hold"

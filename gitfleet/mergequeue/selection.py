@@ -70,10 +70,9 @@ class ToReject:
 
 @dataclass(frozen=True, slots=True)
 class ToTry:
-    """Test this candidate; an empty one is the target itself. `again`: how often it ended without a verdict, to wait the longer."""
+    """Test this candidate; an empty one is the target itself."""
 
     candidate: Candidate
-    again: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +138,6 @@ class _Choice:
     def next(self) -> Next:
         return self._land() or self._reject() or self._target() or self._hotfix() or self._test()
 
-    def _try(self, candidate: Candidate) -> ToTry:
-        again = sum(run.entries == candidate and run.end is GroupEnd.UNCLEAR for run in self.runs)
-        return ToTry(candidate, again)
-
     # What is known already
 
     def _land(self) -> ToLand | None:
@@ -192,7 +187,7 @@ class _Choice:
             tried = {run.entries for run in failed if failed.count(run) >= RETRIES}
             return self._hotfix(but=tried) or Halt(itself)
         in_question = len(failed) >= RETRIES or self.at_fault
-        return self._try(()) if in_question and Running(()) not in self.running else None
+        return ToTry(()) if in_question and Running(()) not in self.running else None
 
     # What to test
 
@@ -202,7 +197,7 @@ class _Choice:
             if one.priority >= HOTFIX and frozenset([one.id]) not in self.found.unclear:
                 candidate = self._step(one)
                 if candidate not in but:
-                    return None if self._is_running(candidate) else self._try(candidate)
+                    return None if self._is_running(candidate) else ToTry(candidate)
         return None
 
     def _is_running(self, candidate: Candidate) -> bool:
@@ -215,7 +210,7 @@ class _Choice:
         )
         candidate = self._riders() or next(filter(None, candidates), ()) or self._rest() or self._cut()
         if candidate:
-            return self._try(candidate)
+            return ToTry(candidate)
         return Await() if self.running else Idle()
 
     def _riders(self) -> Candidate:

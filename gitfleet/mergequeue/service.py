@@ -119,7 +119,7 @@ class MergeQueue:
         return self._ask(rules.drop, session, Because(self._meant(name).id, reason))
 
     def retry(self, session: SessionId, name: str) -> EntryChanged:
-        """Have an entry that came back tested again as it is. Raises NoEntry, EntryMoved, PolicyRefused (too often for a session)."""
+        """Test an entry again that came back as it is. Raises NoEntry, EntryMoved, PolicyRefused (too often for a session)."""
         most = queue_policy.load(self._ledger.state).tries
         return self._ask(rules.retry, session, Retry(self._meant(name).id, most))
 

@@ -49,7 +49,7 @@ MEANING: Mapping[State, str] = {
     SUSPECT: "is in a candidate that failed, and is being narrowed down",
     REJECTED: "fails its gate; its session has it back",
     CONFLICTED: "conflicts with the target; its session has it back",
-    STALE: "has a branch that is elsewhere by now, or gone",
+    STALE: "has a branch that has moved, or is gone",
     LANDED: "is on the target",
     DROPPED: "was taken out",
     EXPIRED: "was not repaired in time",

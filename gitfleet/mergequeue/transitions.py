@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from gitfleet.base import advice
 from gitfleet.base.text import display
-from gitfleet.codec import replace
+from gitfleet.codec import changed, replace
 from gitfleet.errors import EntryMoved, NoEntry
 from gitfleet.ledger.model import Changes, Operation, View
 from gitfleet.mergequeue import model, states
@@ -61,13 +60,13 @@ def pinned(view: View, pin: EntryPin, verb: Verb) -> QueueEntry:
     return entry
 
 
-def moved(entry: QueueEntry, verb: Verb, to: State, operation: Operation, **changes: Any) -> QueueEntry:
+def moved(entry: QueueEntry, verb: Verb, to: State, operation: Operation, **changes: object) -> QueueEntry:
     """The entry after a move, as the table of states allows it. Without `reason` and `evidence`, it has none. Raises EntryMoved."""
     if not states.may(entry.state, verb, to):
         raise illegal(entry, verb)
-    said = {"reason": "", "evidence": NOTHING_FOUND, **changes}
     who = operation.session or operation.node
-    return replace(entry, state=to, changed=operation.at, by=who, nonce=operation.nonce, **said)
+    moved = {"state": to, "changed": operation.at, "by": who, "nonce": operation.nonce}
+    return changed(entry, {**moved, "reason": "", "evidence": NOTHING_FOUND, **changes})
 
 
 def illegal(entry: QueueEntry, verb: Verb) -> EntryMoved:

@@ -184,7 +184,7 @@ def mark(view: View, operation: Operation, body: Mark, generation: int) -> Decis
         after.append(entry)
         changes |= model.put(entry)
         if found.state == states.CONFLICTED and found.reason == "restack":
-            words = f"Your branch {entry.branch} is built upon a version of {entry.evidence.rival} that is no more, and comes back to you."
+            words = f"Your branch {entry.branch} is built upon an old version of {entry.evidence.rival}, and comes back to you."
             changes |= _tell(Overlay(view, changes), entry, words, operation, number)
         elif found.state == states.CONFLICTED:
             rival = f" ({entry.evidence.rival})" if entry.evidence.rival else ""

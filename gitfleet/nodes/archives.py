@@ -47,7 +47,6 @@ class NodeArchives:
     """The archives of all nodes, through one clone. Any number of processes may use them at once."""
 
     def __init__(self, repository: Repository, ledger: Ledger) -> None:
-        self._repository = repository
         self._ledger = ledger
         self._git = repository.git
 

@@ -71,7 +71,7 @@ class Peers:
         """The node's last heartbeat; None when there is none that can be believed."""
         if node not in self._heartbeats:
             data = self._record(node, records.HEARTBEAT)
-            self._heartbeats[node] = self._believed(records.heartbeat, data, node)
+            self._heartbeats[node] = self._believed(lambda told: records.heartbeat(told, node), data)
         return self._heartbeats[node]
 
     def detail(self, node: str, session_id: str) -> Detail | None:
@@ -79,7 +79,7 @@ class Peers:
         key = node, session_id
         if key not in self._details:
             data = self._record(node, records.detail_path(session_id)) if self.heartbeat(node) else None
-            self._details[key] = self._believed(records.detail, data, node, session_id)
+            self._details[key] = self._believed(lambda told: records.detail(told, node, session_id), data)
         return self._details[key]
 
     def idle(self, node: str, detail: Detail) -> int | None:
@@ -126,11 +126,11 @@ class Peers:
                 self._trees[node] = Snapshot(self._opened, tree_of(self._opened, oid))
         return self._trees[node]
 
-    def _believed(self, parse: Callable[..., _Found], data: bytes | None, *expected: str) -> _Found | None:
+    def _believed(self, parse: Callable[[bytes], _Found], data: bytes | None) -> _Found | None:
         if data is None:
             return None
         try:
-            return parse(data, *expected)
+            return parse(data)
         except (Corrupt, NewerFormat) as error:
             self._warn(error.message)
             return None

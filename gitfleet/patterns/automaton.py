@@ -12,7 +12,13 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from typing import Any
+    from typing import Any, TypeVar
+
+    Item = Any  # of either level, or STAR: a type that may be several, or None, is not inferred
+    Element = TypeVar("Element")
+    Symbol = TypeVar("Symbol")
+    State = TypeVar("State")
+    Trail = tuple["Trail[Symbol]", Symbol] | None
 
 STAR = None  # zero or more symbols, whatever they are
 
@@ -36,24 +42,24 @@ class Budget:
             raise Spent
 
 
-def settle(items: Iterable[Any], wild: Any) -> tuple[Any, ...]:
+def settle(items: Iterable[Element], wild: Element) -> tuple[Element, ...]:
     """The same sequence in normal form: within a run of stars and `wild` items, one star, and it comes last."""
-    settled: list[Any] = []
-    pending = False
+    settled: list[Element] = []
+    stars: list[Element] = []
     for item in items:
         if item is STAR:
-            pending = True
+            stars = [item]
             continue
-        if pending and item != wild:
-            settled.append(STAR)
-            pending = False
+        if stars and item != wild:
+            settled += stars
+            stars = []
         settled.append(item)
-    if pending:
-        settled.append(STAR)
-    return tuple(settled)
+    return (*settled, *stars)
 
 
-def matches(items: Sequence[Any], symbols: Sequence[Any], accepts: Callable[[Any, Any], bool]) -> bool:
+def matches(
+    items: Sequence[Item], symbols: Sequence[Symbol], accepts: Callable[[Item, Symbol], bool]
+) -> bool:
     """Whether the sequence accepts all of `symbols`.
 
     Every item but a star takes exactly one symbol, so that going back to the latest star is enough.
@@ -75,7 +81,7 @@ def matches(items: Sequence[Any], symbols: Sequence[Any], accepts: Callable[[Any
     return all(item is STAR for item in items[at:])
 
 
-def covers(a: Sequence[Any], b: Sequence[Any], includes: Callable[[Any, Any], bool]) -> bool:
+def covers(a: Sequence[Item], b: Sequence[Item], includes: Callable[[Item, Item], bool]) -> bool:
     """True only if `a` accepts all that `b` accepts. May be False where that takes cleverness to see.
 
     `includes(x, y)` says that item `x` accepts all that item `y` accepts.
@@ -93,30 +99,32 @@ def covers(a: Sequence[Any], b: Sequence[Any], includes: Callable[[Any, Any], bo
 
 
 def meet(
-    a: Sequence[Any],
-    b: Sequence[Any],
+    a: Sequence[Item],
+    b: Sequence[Item],
     *,
-    start: Any,
-    step: Callable[[Any, Any, Any], Iterable[tuple[Any, Any]]],
-    accepts: Callable[[Any], bool],
+    start: State,
+    step: Callable[[Item, Item, State], Iterable[tuple[Symbol, State]]],
+    accepts: Callable[[State], bool],
     budget: Budget,
-) -> list[Any] | None:
+) -> list[Symbol] | None:
     """A shortest list of symbols that both sequences accept, or None when there is none.
 
     Walks pairs of positions, breadth first, together with a state of the caller's: `step(x, y, state)` gives the
     symbols worth trying between item `x` of `a` and `y` of `b` (either may be STAR) and the state behind each;
     `accepts(state)` says whether a list may end there. Raises Spent.
     """
-    frontier: list[tuple[int, int, Any, Any]] = [(0, 0, start, None)]
+    frontier: list[tuple[int, int, State, Trail[Symbol]]] = [(0, 0, start, None)]
     seen = {(0, 0, start)}
 
-    def push(onto: list[tuple[int, int, Any, Any]], at: tuple[int, int, Any], trail: Any) -> None:
+    def push(
+        onto: list[tuple[int, int, State, Trail[Symbol]]], at: tuple[int, int, State], trail: Trail[Symbol]
+    ) -> None:
         if at not in seen:
             seen.add(at)
             onto.append((*at, trail))
 
     while frontier:
-        following: list[tuple[int, int, Any, Any]] = []
+        following: list[tuple[int, int, State, Trail[Symbol]]] = []
         for p, q, state, trail in frontier:  # which grows: to pass over a star costs no symbol
             budget.spend()
             if p == len(a) and q == len(b) and accepts(state):
@@ -133,7 +141,7 @@ def meet(
     return None
 
 
-def _unwind(trail: Any) -> list[Any]:
+def _unwind(trail: Trail[Symbol]) -> list[Symbol]:
     symbols = []
     while trail is not None:
         trail, symbol = trail

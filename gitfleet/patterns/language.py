@@ -34,7 +34,7 @@ from gitfleet.patterns.casefold import key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from typing import NoReturn
 
     from gitfleet.errors import BadPath, BadPattern
     from gitfleet.patterns.wildmatch import Elements
@@ -122,7 +122,7 @@ class Pattern:
             self, "everything", glob and self.readings() == (((None,), None),)
         )  # one component, and whatever follows
 
-    def __setattr__(self, name: str, value: Any) -> NoReturn:
+    def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a Pattern does not change: {name}")
 
     def __delattr__(self, name: str) -> NoReturn:
@@ -140,7 +140,7 @@ class Pattern:
     def __str__(self) -> str:
         return self.text
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return _only, (self.text,)
 
     @property

@@ -17,7 +17,7 @@ from gitfleet.patterns.language import matches
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any, NoReturn
+    from typing import NoReturn
 
     from gitfleet.patterns.language import Pattern
     from gitfleet.patterns.wildmatch import Component, Elements
@@ -47,7 +47,7 @@ class Overlap:
         _set(self, "witness", witness)
         _set(self, "exact", exact)
 
-    def __setattr__(self, name: str, value: Any) -> NoReturn:
+    def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"an Overlap does not change: {name}")
 
     def __delattr__(self, name: str) -> NoReturn:
@@ -61,7 +61,7 @@ class Overlap:
     def __hash__(self) -> int:
         return hash((self.witness, self.exact))
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return _again, (self.witness, self.exact)
 
     def __repr__(self) -> str:

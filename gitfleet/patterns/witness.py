@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _NO_NAMES = frozenset({"", ".", "..", ".git"})
 _BEGINNINGS = frozenset({"", ".", "..", ".g", ".gi", ".git"})  # of those
+_NOTHING: str | None = ""  # written so far; None: what no forbidden name begins with
 _CLOSE_LOOK = 24  # characters that the closer look tries between two items
 _NEW_PAIR = 16  # steps that a pair of items costs when it is met first
 
@@ -90,7 +91,7 @@ class Names:
             return self._picks[pair]
 
         found = meet(
-            x, y, start="", step=step, accepts=lambda begun: begun not in _NO_NAMES, budget=self.budget
+            x, y, start=_NOTHING, step=step, accepts=lambda begun: begun not in _NO_NAMES, budget=self.budget
         )
         return None if found is None else "".join(found)
 
@@ -124,7 +125,7 @@ class Names:
         found = meet(
             x,
             y,
-            start=("", ""),
+            start=(_NOTHING, ""),
             step=step,
             accepts=lambda state: state[0] not in _NO_NAMES,
             budget=self.budget,

@@ -7,7 +7,7 @@ indent heuristic), for all files at once: they are put into two trees of no othe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gitfleet.git import trees
 from gitfleet.git.quarantine import Conflicted, Quarantine, Unmergeable
@@ -17,11 +17,11 @@ _TIME = 1800.0
 _FILE = re.compile(rb"diff --git a/([0-9]+) ")
 _HUNK = re.compile(rb"@@ -([0-9]+)(?:,([0-9]+))? \+")
 
-Ranges = list[list[int]] | None
+Ranges = Sequence[Sequence[int]] | None
 """The lines of the base that a change replaces, as [first, end); None where lines cannot tell (a binary file)."""
 
 
-def ranges(place: Quarantine, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Ranges]:
+def ranges(place: Quarantine, wanted: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Ranges]:
     """The changed lines from one blob to another, for many pairs. One git process. Raises GitFailed."""
     pairs = sorted(set(wanted))
     if not pairs:
@@ -31,7 +31,7 @@ def ranges(place: Quarantine, wanted: Iterable[tuple[str, str]]) -> dict[tuple[s
         "diff-tree", "-p", "-U0", "--histogram", "--no-indent-heuristic", "--no-renames", "--no-ext-diff", "--no-textconv",
         "--no-color", "--src-prefix=a/", "--dst-prefix=b/", old, new, timeout=_TIME,
     )  # fmt: skip
-    found: dict[tuple[str, str], Ranges] = dict.fromkeys(pairs)
+    found: dict[tuple[str, str], list[list[int]] | None] = dict.fromkeys(pairs)
     current: tuple[str, str] = ("", "")
     lines: list[list[int]] | None = None
     for row in out.split(b"\n"):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from gitfleet.git.program import Git
-from gitfleet.radar.cache import Cache
+from gitfleet.radar.cache import TEXTS, Cache
 
 _TIME = 600.0
 _MOST = 1024 * 1024  # bytes of a file that is looked at
@@ -62,7 +62,7 @@ def words(name: Name) -> str:
 def read(git: Git, cache: Cache, blobs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], frozenset[Name]]:
     """The names that blobs define, each with the path that says which language. One git process for what is not known."""
     wanted = {(oid, path): (oid, _ending(path)) for oid, path in blobs}
-    unknown = sorted({key for key in wanted.values() if cache.get("names", key) is None})
+    unknown = sorted({key for key in wanted.values() if cache.get("names", key, TEXTS) is None})
     if unknown:
         data = "".join(f"{oid}\n" for oid, _ in unknown).encode()
         out = memoryview(git.run("cat-file", "--batch", data=data, timeout=_TIME))
@@ -73,7 +73,8 @@ def read(git: Git, cache: Cache, blobs: Iterable[tuple[str, str]]) -> dict[tuple
             text = bytes(out[end + 1 : end + 1 + size]) if size <= _MOST else b""
             cache.put("names", (oid, ending), sorted(defined(text.decode("utf-8", "replace"), ending)))
             at = end + 2 + size
-    return {blob: frozenset(cache.get("names", key) or ()) for blob, key in wanted.items()}
+    known = {blob: cache.get("names", key, TEXTS) for blob, key in wanted.items()}
+    return {blob: frozenset(names or ()) for blob, names in known.items()}
 
 
 def defined(text: str, ending: str) -> set[Name]:

@@ -1,4 +1,4 @@
-"""How live lines of work descend from each other: which contains which, and where two of them have parted.
+"""How live lines of work descend from each other: which contains which, and where two of them have diverged.
 
 Only commits that the base lacks are looked at, by one git process. Of these only tips and forks can be where two have
 parted, so each is a bit, and what a tip contains is one number.

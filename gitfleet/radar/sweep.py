@@ -13,9 +13,10 @@ from functools import partial
 from itertools import combinations
 from typing import NamedTuple
 
+from gitfleet.codec import JSON
 from gitfleet.git.quarantine import Conflicted, Merge, Merged, Quarantine, Unmergeable
 from gitfleet.radar import contents, definitions, deltas, landing_order
-from gitfleet.radar.cache import Cache, packed, unpacked
+from gitfleet.radar.cache import CLASHES, NORMAL, RANGES, TEXTS, Cache, packed
 from gitfleet.radar.deltas import Delta, Meeting
 from gitfleet.radar.lineages import Lineage
 from gitfleet.radar.model import BaseClash, Doublet, Effort, Findings, PairClash, PathClash, Untold, WorkHead
@@ -120,11 +121,11 @@ class RadarSweep:
         commits = dict.fromkeys([*tips, *(bases[0] for bases in apart if len(bases) == 1)])
         found: dict[str, _Normalised] = {}
         for commit in commits:
-            known = self._cache.get("normal", (fingerprint, self._base, commit))
+            known = self._cache.get("normal", (fingerprint, self._base, commit), NORMAL)
             if isinstance(known, str):
                 found[commit] = Merged(known)
             elif known is not None:
-                found[commit] = _Broken(unpacked(known))
+                found[commit] = _Broken(known)
             elif lineage.has_base(commit):
                 found[commit] = Merged(self._place.tree(commit))
         fresh = [commit for commit in commits if commit not in found]
@@ -220,7 +221,7 @@ class RadarSweep:
         fingerprint = self._place.rules.fingerprint
         wanted = {pair.triple(path) for pair, edits in doubtful if not pair.meeting.other for path in edits}
         unknown = sorted(
-            triple for triple in wanted if self._cache.get("files", (fingerprint, *triple)) is None
+            triple for triple in wanted if self._cache.get("files", (fingerprint, *triple), TEXTS) is None
         )
         self._known += len(wanted) - len(unknown)
         found = contents.merge(self._place, unknown)
@@ -230,13 +231,12 @@ class RadarSweep:
 
     def _learn_ranges(self, pairs: Sequence[_Pair]) -> None:
         wanted = {side for pair in pairs for path in pair.meeting.edits for side in pair.sides(path)}
-        unknown = [side for side in wanted if self._cache.get("ranges", side) is None]
+        unknown = [side for side in wanted if self._cache.get("ranges", side, JSON) is None]
         for side, lines in contents.ranges(self._place, unknown).items():
             self._cache.put("ranges", side, "binary" if lines is None else lines)
 
     def _ranges(self, side: tuple[str, str]) -> contents.Ranges:
-        found = self._cache.get("ranges", side)
-        return found if isinstance(found, list) else None
+        return self._cache.get("ranges", side, RANGES)
 
     def _with_hunks(self, pair: _Pair, paths: Sequence[PathClash]) -> tuple[PathClash, ...]:
         edits = set(pair.meeting.edits)
@@ -257,13 +257,16 @@ class RadarSweep:
     def _remembered(self, pair: _Pair, edits: Sequence[str]) -> tuple[PathClash, ...] | None:
         fingerprint = self._place.rules.fingerprint
         if pair.meeting.other:
-            whole = self._cache.get("pairs", (fingerprint, *pair.key))
+            whole = self._cache.get("pairs", (fingerprint, *pair.key), CLASHES)
             self._known += whole is not None
-            return None if whole is None else unpacked(whole)
-        verdicts = [(path, self._cache.get("files", (fingerprint, *pair.triple(path)))) for path in edits]
-        if any(verdict is None for _, verdict in verdicts):
-            return None
-        return tuple(PathClash(path, tuple(kinds)) for path, kinds in verdicts if kinds)
+            return whole
+        found = []
+        for path in edits:
+            kinds = self._cache.get("files", (fingerprint, *pair.triple(path)), TEXTS)
+            if kinds is None:
+                return None
+            found += [PathClash(path, kinds)] if kinds else []
+        return tuple(found)
 
     def _merge(self, pairs: Sequence[_Pair]) -> list[Merge]:
         return self._place.merge_all([(self._commit(pair, 0), self._commit(pair, 1)) for pair in pairs])

@@ -133,7 +133,7 @@ def send(view: View, operation: Operation, body: Send, generation: int) -> Decis
     view.load(folder(to.id))
     if sum(one.sender == operation.session for one in read(view, to.id)) >= MAX_OF_ONE:
         raise PolicyRefused(
-            f"{to.id} has {MAX_OF_ONE} messages of {operation.session} that it has not read, which is all that an inbox holds of one.",
+            f"{to.id} has {MAX_OF_ONE} messages of {operation.session} that it has not read, the most that an inbox holds of one sender.",
             hint=f"Wait until {to.id} has read some of them.",
             unharmed="Nothing was sent.",
         )

@@ -7,8 +7,8 @@ import itertools
 import json
 import os
 import shlex
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, TypedDict
 
 from gitfleet.base.callers import shell_command
 from gitfleet.base.identity import program_name
@@ -34,8 +34,22 @@ class _Launcher(NamedTuple):
     text: Sequence[str] = ()
 
 
+class _LauncherEntry(TypedDict, total=False):
+    names: list[str]
+    verbs: list[str]
+    valued: list[str]
+    operands: int
+    module: list[str]
+    text: list[str]
+
+
+class _LauncherData(TypedDict):
+    launchers: list[_LauncherEntry]
+    preparations: list[str]
+
+
 @functools.cache
-def _data() -> Mapping[str, Any]:
+def _data() -> _LauncherData:
     with open(os.path.join(os.path.dirname(__file__), "launchers.json"), encoding="utf-8") as file:
         return json.load(file)  # type: ignore[no-any-return]
 

@@ -32,7 +32,7 @@ def count(state: str, session: SessionId) -> None:
         lately = [at for at in known.at if now - SPAN < at <= now]  # none of a clock that was wrong
         if len(lately) >= MOST:
             raise PolicyRefused(
-                f"{session} has sent {MOST} messages in {duration(SPAN)}, which is all that a session may.",
+                f"{session} has sent {MOST} messages in {duration(SPAN)}, the most that a session may send.",
                 hint=f"Say it in one message, in {duration(lately[0] + SPAN - now)}.",
                 unharmed="Nothing was sent.",
             )

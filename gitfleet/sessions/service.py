@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from gitfleet.base import advice, callers, files, identity, ids
 from gitfleet.base.names import SessionId
@@ -72,7 +72,7 @@ class Sessions(Generic[S, E]):
         begin: Callable[[Beginning], S],
         finish: Callable[[Ending], E],
         *,
-        markers: Callable[[], Mapping[str, Any]],
+        markers: Callable[[], Mapping[str, object]],
         arrived: Callable[[], None],
         expected: Callable[[], str],
     ) -> None:

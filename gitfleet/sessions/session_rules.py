@@ -5,11 +5,9 @@ The end of a session releases its claims, and its start may take up claims that 
 
 from __future__ import annotations
 
-from typing import Any
-
 from gitfleet.base import advice, canonical
 from gitfleet.base.text import one_line
-from gitfleet.codec import FLAG, WHOLE, Maybe, One, Struct, Text, field, replace
+from gitfleet.codec import FLAG, WHOLE, Maybe, One, Struct, Text, changed, field, replace
 from gitfleet.errors import Conflict, NoSession
 from gitfleet.ledger.model import Accepted, Answer, Changes, Operation, Refused, View
 from gitfleet.ledger.operations import Decision, operation
@@ -57,7 +55,7 @@ class StartFacts(Struct):
     resume: bool = field(FLAG, default=False, omit=True)
     was: Process | None = field(Maybe(One(Process)), default=None, omit=True)
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """Those that were told, by name."""
         values = {one.name: getattr(self, one.name) for one in StartFacts.FIELDS}
         return {name: values[name] for name in values if name not in _APART and values[name] is not None}
@@ -81,9 +79,10 @@ def start(view: View, operation: Operation, body: StartFacts) -> Accepted[Renewe
     facts = body.facts()
     if present is None:
         session = Session(
-            id=operation.session, node=operation.node, nonce=operation.nonce, started_at=operation.at,
-            renewed_at=operation.at, uptime=operation.timing.uptime, person=body.person, **facts,
+            id=operation.session, node=operation.node, worktree=body.worktree, nonce=operation.nonce, started_at=operation.at,
+            renewed_at=operation.at, uptime=operation.timing.uptime, person=body.person,
         )  # fmt: skip
+        session = changed(session, facts)
         subject = f"session {session.id} starts" + (
             f" ({one_line(session.agent, 40)})" if session.agent else ""
         )
@@ -97,7 +96,7 @@ def start(view: View, operation: Operation, body: StartFacts) -> Accepted[Renewe
             conflicts=(obstacle(present),),
         )
         return Refused(error)
-    return _accepted(_renewed(replace(present, **facts), operation), f"session {present.id} goes on")
+    return _accepted(_renewed(changed(present, facts), operation), f"session {present.id} goes on")
 
 
 def _is_its_own(present: Session, body: StartFacts) -> bool:

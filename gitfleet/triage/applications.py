@@ -104,7 +104,7 @@ class Applications:
             return report._replace(results=(*before, *report.results))
 
     def resume(self, fleet_session: str, pace: ApplyPace, *, sure: bool = False) -> ApplyReport:
-        """Go on with an application that was interrupted. What has an answer is not asked for again; what nobody knows of is asked
+        """Continue an application that was interrupted. What has an answer is not asked for again; what nobody knows of is asked
         about, and the host does not repeat it. Of a plan that is too old by now, or of which a mistake was reported, nothing new is begun.
 
         `sure`: go on also where a host refused something. Raises UsageError where it was never applied, Blocked where it was stopped
@@ -195,7 +195,7 @@ class Applications:
         if open_ends := [state for state in self._journal(whole).states().values() if _is_open(state)]:
             session = whole.plan.id
             raise Blocked(
-                f"An application of {session} was interrupted: of {counted(len(open_ends), 'action')} nobody knows what came.",
+                f"An application of {session} was interrupted: the outcome for {counted(len(open_ends), 'action')} is not known.",
                 hint=f"Do not repeat it: {advice.FLEET_RESUME.of(session)}.",
             )
 

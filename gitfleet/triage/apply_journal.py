@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
-from gitfleet.base import advice, clock, files
+from gitfleet.base import advice, clock, files, plain_json
 from gitfleet.base.locks import NodeLock
 from gitfleet.codec import Broken, Struct
 from gitfleet.errors import LockHeld
@@ -101,7 +101,7 @@ class ApplyJournal:
         """The lines about this very plan; the rest of one that a crash tore is passed over."""
         for raw in (files.read(self._path) or b"")[:_MOST].split(b"\n"):
             with suppress(ValueError):
-                line: object = json.loads(raw)
+                line: object = plain_json.load(raw)
                 if isinstance(line, dict) and line.get("plan_oid") == self._oid and "kind" in line:
                     yield line
 

@@ -107,7 +107,7 @@ class FleetPlans:
         self.forget_old()
         alone = planning.left_alone(replies, options.left_by) if options.left_by else 0
         if alone:
-            words = f"{counted(alone, 'group')} of {options.left_by} still running and not proposed: too little tells that nobody needs them, or they are kept"
+            words = f"{counted(alone, 'group')} of {options.left_by} still running and not proposed: there is too little evidence that nobody needs them, or they are kept"
             warnings = [words, *warnings]
         return replace(whole, oid=oid), [*self._remarks(whole), *warnings]
 
@@ -137,7 +137,7 @@ class FleetPlans:
         except plan_view.NoView as error:
             raise UsageError(
                 f"This is not the YAML of {kept.whole.plan.id}: {error}.",
-                hint="Comments may be added, and nothing else changed. What is to be taken of a plan is said when it is applied.",
+                hint="You may add comments, and change nothing else. You choose what to apply when you apply the plan.",
             ) from None
         if any(kept.added[name] == data for name in _reviews(kept)):
             return self.refs.send(kept.whole.plan.id)

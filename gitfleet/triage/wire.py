@@ -9,7 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gitfleet.codec import FLAG, JSON, WHOLE, Broken, Choice, Many, Maybe, One, Struct, Table, Whole, field
+from gitfleet.codec import (
+    FIELDS,
+    FLAG,
+    JSON,
+    WHOLE,
+    Broken,
+    Choice,
+    Many,
+    Maybe,
+    One,
+    Struct,
+    Table,
+    Whole,
+    field,
+)
 from gitfleet.onhost import records
 from gitfleet.triage.shapes import CANDIDATE_ID, HOST_SESSION, SHARE, WORD, Printable, Real
 
@@ -119,7 +133,7 @@ class HostScan(Struct):
     session_id: str = field(HOST_SESSION)
     candidates: tuple[PlannedCandidate, ...] = field(Many(One(PlannedCandidate), most=MOST_CANDIDATES))
     counts: ScanCounts = field(One(ScanCounts), default=ScanCounts())
-    facts: Mapping[str, object] = field(JSON, default={})
+    facts: Mapping[str, object] = field(FIELDS, default={})
     gaps: object = field(JSON, default=None)
 
     def check(self) -> None:

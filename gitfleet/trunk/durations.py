@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
@@ -13,7 +13,7 @@ SHORTEST, LONGEST = 60, 30 * 86400
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def seconds(value: Any, *, shortest: int = SHORTEST) -> Any:
+def seconds(value: object, *, shortest: int = SHORTEST) -> object:
     """The length of time in seconds. Raises ValueError."""
     if isinstance(value, str):
         if not (value[-1:] in _UNITS and value[:-1].isascii() and value[:-1].isdigit() and len(value) < 10):
@@ -26,7 +26,7 @@ def seconds(value: Any, *, shortest: int = SHORTEST) -> Any:
     return value
 
 
-def _usual(value: Any) -> Any:
+def _usual(value: object) -> object:
     return seconds(value)
 
 

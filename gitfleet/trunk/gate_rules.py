@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -18,7 +18,7 @@ AUTO = "auto"
 _MOST = 16 * 1024
 
 
-def command(value: Any) -> Any:
+def command(value: object) -> object:
     """The words of a command: a text is split as a shell splits words, and no shell ever runs it."""
     if isinstance(value, str):
         try:
@@ -36,7 +36,7 @@ def command(value: Any) -> Any:
     return tuple(value)
 
 
-def _input(value: Any) -> Any:
+def _input(value: object) -> object:
     if isinstance(value, str):
         try:
             patterns = language.parse(value)
@@ -47,13 +47,15 @@ def _input(value: Any) -> Any:
     return value
 
 
-def _limit(value: Any) -> Any:
+def _limit(value: object) -> object:
     return 0 if value == AUTO else durations.seconds(value, shortest=1)
 
 
-COMMAND_SCHEMA: dict[str, Any] = {
-    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]
-}
+_SPELLINGS: list[dict[str, object]] = [
+    {"type": "string"},
+    {"type": "array", "items": {"type": "string"}, "minItems": 1},
+]
+COMMAND_SCHEMA: dict[str, object] = {"anyOf": _SPELLINGS}
 Command = Annotated[tuple[str, ...], BeforeValidator(command), WithJsonSchema(COMMAND_SCHEMA)]
 InputText = Annotated[str, BeforeValidator(_input)]
 
@@ -82,7 +84,7 @@ _PART = {
 }
 
 
-def _gate(value: Any) -> Any:
+def _gate(value: object) -> object:
     if isinstance(value, Mapping) and not value:
         raise ValueError("must have a part, or be none")
     if value is None or isinstance(value, Mapping):
@@ -90,7 +92,7 @@ def _gate(value: Any) -> Any:
     return {} if value == NONE else {"": {"run": command(value)}}
 
 
-def _named(value: Any) -> Any:
+def _named(value: dict[str, GatePartRules] | None) -> dict[str, GatePartRules] | None:
     parts = value or {}
     if len(parts) > 64:
         raise ValueError("has more than 64 parts")
@@ -107,7 +109,7 @@ Gate = Annotated[
     WithJsonSchema({
         "anyOf": [
             {"const": NONE},
-            *COMMAND_SCHEMA["anyOf"],
+            *_SPELLINGS,
             {"type": "object", "additionalProperties": _PART, "minProperties": 1},
             {"type": "null"},
         ]
@@ -120,7 +122,7 @@ TimeLimit = Annotated[
 ]
 
 
-def _words(value: Any) -> Any:
+def _words(value: object) -> object:
     return (
         " ".join(value) if isinstance(value, list) and all(isinstance(one, str) for one in value) else value
     )
@@ -148,7 +150,7 @@ class QueueGateRules(_Keys):
     )
 
 
-def compiled(rules: QueueGateRules) -> dict[str, Any]:
+def compiled(rules: QueueGateRules) -> dict[str, object]:
     """The rules as `gates.policy.GatePolicy` reads them."""
     parts = rules.gate or {}
     return {

@@ -6,7 +6,7 @@ Apart from that for the reason that `policy_rules` is: its library is dear.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
@@ -20,7 +20,7 @@ _SPAN = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
-def _webhook(value: Any) -> Any:
+def _webhook(value: object) -> object:
     if value == "":
         return value
     if (
@@ -49,7 +49,7 @@ def _is_safe(address: str) -> bool:
     return there and bool(found.hostname) and found.username is None
 
 
-def _headers(value: Any) -> Any:
+def _headers(value: object) -> object:
     rows = value if isinstance(value, dict) else {}
     for name, text in rows.items():
         if not isinstance(name, str) or not _HEADER.fullmatch(name):
@@ -59,7 +59,7 @@ def _headers(value: Any) -> Any:
     return value
 
 
-def _quiet(value: Any) -> Any:
+def _quiet(value: object) -> object:
     if value is None or (isinstance(value, tuple) and len(value) == 2):
         return value
     found = _SPAN.fullmatch(value) if isinstance(value, str) else None
@@ -117,6 +117,6 @@ class NotifyRules(BaseModel):
             raise ValueError("`command` and `webhook` exclude each other")
         return self
 
-    def compiled(self) -> dict[str, Any]:
+    def compiled(self) -> dict[str, object]:
         """The rules as `notify_policy.NotifyPolicy` reads them."""
         return self.model_dump(mode="json")

@@ -7,7 +7,6 @@ rules that held before go on, and the fault is named. What the rules are is `pol
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from gitfleet.base import canonical, files
 from gitfleet.git.program import Git
@@ -23,7 +22,7 @@ def refresh(repository: Repository, node: Node) -> list[str]:
     tip = position.tip(git, node)
     path = os.path.join(state_folder(repository.common_dir), "policy.json")
     known = _compiled(path)
-    still = known.get("blob") if tip and known.get("commit") == tip else None
+    still = str(known.get("blob", "")) if tip and known.get("commit") == tip else ""
     blob = still or (_blob(git, tip) if tip else None)
     if not blob:
         files.remove(path)
@@ -40,7 +39,7 @@ def refresh(repository: Repository, node: Node) -> list[str]:
         words = f"gitfleet.yaml on the trunk '{node.trunk}' cannot be used, so the earlier rules still hold: {error}"
         record = {**known, "fault": words}
     files.replace(path, canonical.dump({**record, "blob": blob, "commit": tip}))
-    return [record["fault"]] if record["fault"] else []
+    return [str(record["fault"])] if record["fault"] else []
 
 
 def staged_faults(data: bytes) -> list[str]:
@@ -54,7 +53,7 @@ def staged_faults(data: bytes) -> list[str]:
     return []
 
 
-def compiled_at(git: Git, revision: str) -> tuple[dict[str, Any], list[str]]:
+def compiled_at(git: Git, revision: str) -> tuple[dict[str, object], list[str]]:
     """The same, as it is compiled: nothing where the defaults hold."""
     blob = _blob(git, revision)
     try:
@@ -67,13 +66,13 @@ def _blob(git: Git, revision: str) -> str | None:
     return git.line("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}:{CONFIG}")
 
 
-def _compile(git: Git, blob: str) -> dict[str, Any]:
+def _compile(git: Git, blob: str) -> dict[str, object]:
     from gitfleet.trunk import policy_rules  # pydantic and YAML: 110 ms, for a file that has changed
 
     return policy_rules.compiled(policy_rules.parse(git.run("cat-file", "blob", blob)))
 
 
-def _compiled(path: str) -> dict[str, Any]:
+def _compiled(path: str) -> dict[str, object]:
     """What was compiled before; nothing when that cannot be read, so that it is made again."""
     try:
         return canonical.load(files.read(path) or b"{}")

@@ -9,8 +9,7 @@ import difflib
 import io
 import re
 import shlex
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -24,6 +23,7 @@ from pydantic import (
     WithJsonSchema,
     field_validator,
 )
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -39,7 +39,7 @@ from gitfleet.trunk.queue_rules import QueueRules
 MAX_BYTES = 256 * 1024
 
 
-def _pattern(value: Any) -> Any:
+def _pattern(value: object) -> object:
     if isinstance(value, str):
         try:
             language.parse(value)
@@ -51,18 +51,18 @@ def _pattern(value: Any) -> Any:
 PatternText = Annotated[str, BeforeValidator(_pattern)]
 
 
-def _switch(value: Any) -> Any:
+def _switch(value: object) -> object:
     return {"on": True, "off": False}.get(value, value) if isinstance(value, str) else value
 
 
 Switch = Annotated[bool, BeforeValidator(_switch)]  # to YAML 1.2 `on` and `off` are words
 
 
-def _capacity(value: Any) -> Any:
+def _capacity(value: object) -> object:
     return value if isinstance(value, dict) else {"capacity": value}
 
 
-def _resource(value: Any) -> Any:
+def _resource(value: object) -> object:
     if isinstance(value, str) and not resources.is_name(value.lower()):
         raise ValueError(f"{value!a} is not a resource name: letters, digits, '.', '_' and '-', at most 64")
     return value
@@ -144,7 +144,7 @@ class DriverRules(_Strict):
         return value
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     return "[git's]" if isinstance(value, str) else "[named]"
 
 
@@ -184,7 +184,7 @@ class Rules(_Strict):
     gates: GateRules = GateRules()
     merge: MergeSection = MergeSection()
     resources: Annotated[dict[ResourceName, Resource], AfterValidator(_named_once)] = {}
-    orchestrators: dict[str, Any] = {}
+    orchestrators: dict[str, object] = {}
     queue: QueueRules = QueueRules()
     notify: NotifyRules = NotifyRules()
 
@@ -215,7 +215,7 @@ def _place(said: str) -> str:
     return re.sub(r'in "<[^"]*>", (?=line)', "at ", said)
 
 
-def _fault(fault: Mapping[str, Any]) -> str:
+def _fault(fault: ErrorDetails) -> str:
     """What is wrong with one value, in our words; those of the library where we have none."""
     facts = fault.get("ctx", {})
     expected = str(facts.get("expected", ""))
@@ -270,7 +270,7 @@ def _keys(model: type[BaseModel], before: str = "") -> list[str]:
 _KEYS = _keys(Rules)
 
 
-def compiled(rules: Rules) -> dict[str, Any]:
+def compiled(rules: Rules) -> dict[str, object]:
     """The rules as gates read them (`claims.policy`)."""
     return {
         "commits": rules.commits,

@@ -6,7 +6,7 @@ Apart from that for the reason that `policy_rules` is: its library is dear.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -17,13 +17,13 @@ from gitfleet.trunk.queue_policy import Method, Processing, QueuePolicy, Way
 _DEFAULTS = QueuePolicy()
 
 
-def _committer(value: Any) -> Any:
+def _committer(value: object) -> object:
     if not isinstance(value, str) or not re.fullmatch(r"[^<>\x00-\x1f]+ <[^<>\x00-\x20]+>", value):
         raise ValueError("must be a name and an address, such as Merge Queue <queue@example.org>")
     return value
 
 
-def _maybe_command(value: Any) -> Any:
+def _maybe_command(value: object) -> object:
     return () if value == [] else gate_rules.command(value)
 
 
@@ -64,7 +64,7 @@ class QueueRules(QueueGateRules):
             raise ValueError("`landing: pull-request` needs the command that does it (`pull-request`)")
         return self
 
-    def compiled(self) -> dict[str, Any]:
+    def compiled(self) -> dict[str, object]:
         """The rules as `queue_policy.QueuePolicy` and `gates.policy.GatePolicy` read them."""
         rest = self.model_dump(mode="json", exclude=set(QueueGateRules.model_fields))
         others = {"ceiling_of_others": self.ceiling} if "ceiling" in self.model_fields_set else {}

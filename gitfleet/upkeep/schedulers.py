@@ -265,10 +265,11 @@ def _ask(argv: Sequence[str], data: bytes = b"") -> processes.Completed:
 
 def _refused(done: processes.Completed) -> Blocked:
     said = one_line((done.stderr or done.stdout).decode("utf-8", "replace")) or "no message"
+    command = " ".join(done.argv)
     return Blocked(
-        f"`{' '.join(done.argv)}` ended with {done.code}: {said}",
+        f"`{command}` ended with {done.code}: {said}",
         hint="Fix that, or choose another `--kind`.",
         unharmed="",
-        command=list(done.argv),
+        command=command,
         code=done.code,
     )

@@ -17,7 +17,7 @@ Entry = Annotated[
 Reason = Annotated[str, Field(max_length=1000, description="Why; the log keeps it.")]
 Asker = Annotated[SessionName | None, Field(description="Who asks; null: the person who started the server.")]
 Oid = Annotated[
-    str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?$", description='Only if its head still is this commit; "": whatever it is.')
+    str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?$", description='Only if its head is still this commit; "": whatever it is.')
 ]  # fmt: skip
 Priority = Annotated[
     int, Field(ge=0, le=100, description="80-100 hotfix, 60-79 security, 40-59 feature, 0-39 backlog.")
@@ -90,7 +90,7 @@ class PauseBody(RequestFields):
 
     reason: str = Field(min_length=1, max_length=1000, description="Why; shown to those who ask.")
     mode: Literal["paused", "frozen", "draining"] = "paused"
-    floor: int = Field(101, ge=0, le=101, description="What has this priority, or more, goes on.")
+    floor: int = Field(101, ge=0, le=101, description="Entries with this priority or more go on.")
     by: Asker = None
 
 

@@ -8,11 +8,10 @@ run asks the same questions and does nothing, so that the next run does what it 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from gitfleet.base import clock, files
 from gitfleet.base.locks import NodeLock
@@ -25,7 +24,7 @@ from gitfleet.worktrees import leftovers, liveness, removable, removal, upstream
 from gitfleet.worktrees.archive import Archive
 from gitfleet.worktrees.leftovers import Leftover
 from gitfleet.worktrees.model import MANAGED_DIR
-from gitfleet.worktrees.outcome import Outcome
+from gitfleet.worktrees.outcome import FoundFacts, Outcome, OutcomeFacts
 from gitfleet.worktrees.reconcile import LOCK_TIME, Target
 from gitfleet.worktrees.removable import (
     KEEP,
@@ -121,7 +120,7 @@ def _left(item: Leftover, word: str, made: str = "") -> Outcome:
     would = word.startswith("would")
     words = item.reason + (f"; archived as {made}" if made else "")
     words += "; would be archived first" if would and item.needed else ""
-    facts = {
+    facts: OutcomeFacts = {
         "kind": "branch",
         "branch": display(item.branch),
         "head": item.head,
@@ -166,18 +165,13 @@ class Cleaner:
             if verdict.word == KEEP:
                 return _outcome(target, "kept", verdict)
             if self._terms.dry_run:
-                return _outcome(
-                    target,
-                    f"would-{verdict.word}",
-                    verdict,
-                    archived=_to_archive(verdict),
-                    **self._left(target),
-                )
+                facts: FoundFacts = {"archived": _to_archive(verdict), **self._left(target)}
+                return _outcome(target, f"would-{verdict.word}", verdict, facts)
             return self._remove(target, verdict, self._left(target))
         except (FleetError, OSError) as error:
             return _outcome(target, "failed", CleanupVerdict(KEEP, "error", str(error)))
 
-    def _left(self, target: Target) -> dict[str, Any]:
+    def _left(self, target: Target) -> FoundFacts:
         running = self._running.get(target[0].session, ())
         return {"running": [one.words() for one in running]} if running else {}
 
@@ -193,7 +187,7 @@ class Cleaner:
             raise removal.Changed("it is gone, or another worktree has taken its place")
         return self._judge(now[0], self._users([target[0].path])[target[0].path])
 
-    def _remove(self, target: Target, verdict: CleanupVerdict, left: Mapping[str, Any]) -> Outcome:
+    def _remove(self, target: Target, verdict: CleanupVerdict, left: FoundFacts) -> Outcome:
         managed = target[0]
         made: Archive | None = None
         try:
@@ -206,10 +200,9 @@ class Cleaner:
             delete()
         except removal.Changed as changed:
             words = f"{changed}: kept" + (f" (archived all the same: {made.id})" if made else "")
-            return _outcome(target, "kept", CleanupVerdict(KEEP, "changed", words), **_kept_in(made))
-        return _outcome(
-            target, _DONE[verdict.word], verdict, branch_deleted=bool(branch), **_kept_in(made), **left
-        )
+            return _outcome(target, "kept", CleanupVerdict(KEEP, "changed", words), _kept_in(made))
+        facts: FoundFacts = {"branch_deleted": bool(branch), **_kept_in(made), **left}
+        return _outcome(target, _DONE[verdict.word], verdict, facts)
 
 
 def _renewals(worktrees: Worktrees) -> dict[str, int]:
@@ -227,14 +220,15 @@ def _to_archive(verdict: CleanupVerdict) -> int:
     return verdict.found.files if verdict.needed and verdict.found else 0
 
 
-def _kept_in(made: Archive | None) -> dict[str, Any]:
+def _kept_in(made: Archive | None) -> FoundFacts:
     return {"archive": made.id, "archived": made.files} if made else {}
 
 
-def _outcome(target: Target, word: str, verdict: CleanupVerdict, **facts: Any) -> Outcome:
+def _outcome(target: Target, word: str, verdict: CleanupVerdict, facts: FoundFacts | None = None) -> Outcome:
     managed, worktree = target
+    facts = facts or {}
     left_out = list(verdict.found.left_out) if verdict.found and word != "kept" else []
-    known = {
+    known: OutcomeFacts = {
         "kind": verdict.kind,
         "branch": managed.branch,
         "head": worktree.head,
@@ -253,7 +247,7 @@ def _outcome(target: Target, word: str, verdict: CleanupVerdict, **facts: Any) -
     )
 
 
-def _words(verdict: CleanupVerdict, word: str, facts: Mapping[str, Any]) -> str:
+def _words(verdict: CleanupVerdict, word: str, facts: FoundFacts) -> str:
     words = verdict.reason
     if facts.get("archive") and word != "kept":
         words += f"; archived as {facts['archive']}"
@@ -261,6 +255,6 @@ def _words(verdict: CleanupVerdict, word: str, facts: Mapping[str, Any]) -> str:
         words += "; would be archived first"
     if verdict.found and verdict.found.left_out and word != "kept":
         words += f"; not archived: {some(verdict.found.left_out)}"
-    if facts.get("running"):
-        words += f"; still running: {some(facts['running'])}"
+    if running := facts.get("running"):
+        words += f"; still running: {some(running)}"
     return words

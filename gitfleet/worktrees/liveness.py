@@ -8,13 +8,12 @@ not be visible to us.
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from gitfleet.base import identity
+from gitfleet.base import identity, plain_json
 from gitfleet.base.text import display, some
 from gitfleet.sessions.local import Here
 
@@ -202,9 +201,9 @@ def _read_lock(path: str) -> tuple[bytes, float] | None:
 def _pids(text: bytes) -> list[int]:
     """The processes that a lock file names: JSON with `pid`, `ppid`, or lines `pid=…`; empty when it cannot be understood."""
     try:
-        raw = json.loads(text)
+        raw = plain_json.load(text)
         pairs = list(raw.items()) if isinstance(raw, dict) else [("pid", raw)]
-    except (ValueError, RecursionError):
+    except ValueError:
         lines = (line.partition(b"=") for line in text.splitlines())
         pairs = [(os.fsdecode(name.strip()), os.fsdecode(value.strip())) for name, _, value in lines]
     found = []

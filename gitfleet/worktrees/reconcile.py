@@ -32,7 +32,7 @@ from gitfleet.worktrees import liveness, notes, obstacles, reconcile_plan, upstr
 from gitfleet.worktrees.liveness import User
 from gitfleet.worktrees.model import Managed
 from gitfleet.worktrees.notes import TreeNotes
-from gitfleet.worktrees.outcome import Outcome
+from gitfleet.worktrees.outcome import FoundFacts, Outcome, OutcomeFacts
 from gitfleet.worktrees.quiet_looks import Place, QuietLooks
 from gitfleet.worktrees.reconcile_plan import REBASE, ReconcileTerms, ReconcileVerdict, Seen
 from gitfleet.worktrees.upstream import Base
@@ -268,7 +268,7 @@ def _done(
         reason += f"; submodules have moved, run `git submodule update` there: {some(links)}"
     if not seen.base.fresh:
         reason += f"; {seen.base.name} could not be fetched; this uses its last known state"
-    facts = {
+    facts: FoundFacts = {
         "before": seen.state.head,
         "after": refs.resolve(here, "HEAD"),
         "changes": len(moved),
@@ -296,7 +296,7 @@ def _conflict(
 
 def _outcome(seen: Seen, found: ReconcileVerdict) -> Outcome:
     counts = seen.counts or (None, None)
-    told = {
+    told: OutcomeFacts = {
         "kind": found.kind,
         "branch": seen.state.branch,
         "base": seen.base.name,

@@ -6,8 +6,8 @@ fetch never lets one be called up to date.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Unpack
 
 from gitfleet.base.text import display
 from gitfleet.errors import UsageError
@@ -16,6 +16,7 @@ from gitfleet.git.checkout import CheckoutState
 from gitfleet.git.git_worktrees import Worktree
 from gitfleet.worktrees.liveness import User, in_use
 from gitfleet.worktrees.model import Managed
+from gitfleet.worktrees.outcome import FoundFacts
 from gitfleet.worktrees.upstream import Base
 
 MERGE, REBASE, FORWARD, NONE = "merge", "rebase", "ff-only", "none"
@@ -47,6 +48,9 @@ class Seen(NamedTuple):
     finished: bool = False
 
 
+_NOTHING: FoundFacts = {}
+
+
 class ReconcileTerms(NamedTuple):
     """How to reconcile. `named` says that the caller named this very worktree: then it may be on another branch."""
 
@@ -66,9 +70,9 @@ class ReconcileVerdict(NamedTuple):
     kind: str
     reason: str
     forward: bool = False
-    facts: Mapping[str, Any] = {}
+    facts: FoundFacts = _NOTHING
 
-    def ended(self, word: str, kind: str, words: str, **facts: Any) -> ReconcileVerdict:
+    def ended(self, word: str, kind: str, words: str, **facts: Unpack[FoundFacts]) -> ReconcileVerdict:
         """What became of it on the way."""
         return ReconcileVerdict(word, kind, f"{self.reason}; {words}", facts=facts)
 

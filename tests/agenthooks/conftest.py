@@ -8,11 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.agenthooks.agentbench import Agent, Starter, launch
-from tests.fleetbench import prepared_fleet
-from tests.gatebench import Gated, ada, alone, bob, copies, hooked_fleet
+from tests.gatebench import Gated
 from tests.workbench import Overlay
-
-__all__ = ["ada", "alone", "bob", "copies", "hooked_fleet", "prepared_fleet"]
 
 
 @pytest.fixture

@@ -71,9 +71,7 @@ def test_resource_is_let_go_of_whole(fleets: Fleets) -> None:
             with pytest.raises(UsageError, match="released whole"):
                 claims.offer(ALONE_1, ALONE_2, [counted])
         assert slots(claims, fleet, "res:gpu") == {"alone-1": (0, 1)}
-        assert [record["slots"] for record in claims.release(ALONE_1, ["res:GPU"]).encode()["released"]] == [
-            [0, 1]
-        ]
+        assert [record.slots for record in claims.release(ALONE_1, ["res:GPU"]).released] == [(0, 1)]
 
 
 def test_check_of_a_resource_says_whether_there_are_enough(fleets: Fleets) -> None:
@@ -98,8 +96,8 @@ def test_claim_of_a_file_that_is_called_like_a_resource_is_one_on_the_file(fleet
     with fleets.open("alone") as fleet:
         fleet.claims.claim(ALONE_1, ["./res:x"])
         fleet.claims.claim(ALONE_2, ["res:x", "./res:y"])
-        (again,) = fleet.claims.claim(ALONE_1, [str(top / "res:x")]).encode()["already_held"]
-        assert again["pattern"] == ":/res:x"
+        (again,) = fleet.claims.claim(ALONE_1, [str(top / "res:x")]).already_held
+        assert again.pattern == ":/res:x"
         state = fleet.current()
         judged = check_paths.judge(fleet, state, ALONE_1, ["res:x"])
         assert (len(judged.used), judged.theirs) == (1, [])
@@ -134,13 +132,13 @@ def test_rules_on_the_trunk_say_how_many_units_there_are_in_both_clones(fleets: 
     fleets.claim("bob", "bob-1", "res:gpu", "res:port")
     with pytest.raises(Conflict) as refused:
         fleets.claim("bob", "bob-2", "res:gpu")
-    held = {item["session"]: (item["slots"], item["capacity"]) for item in refused.value.facts["conflicts"]}
-    assert held == {"ada-1": ([0], 2), "bob-1": ([1], 2)}
+    held = {item.session: (item.slots, item.capacity) for item in refused.value.conflicts}
+    assert held == {"ada-1": ((0,), 2), "bob-1": ((1,), 2)}
     with fleets.open("bob") as fleet, pytest.raises(Queued):
         fleet.claims.wait(SessionId("bob-2"), ["res:gpu", "x"], limit=0.0)
     with fleets.open("ada") as fleet:
-        served = fleet.claims.release(SessionId("ada-1"), None).encode()["served"]
-    assert {record["pattern"]: record.get("slots") for record in served} == {"res:gpu": [0], "x": None}
+        served = fleet.claims.release(SessionId("ada-1"), None).served
+    assert {record.pattern: record.slots for record in served} == {"res:gpu": (0,), "x": ()}
     fleets.chain()
 
 

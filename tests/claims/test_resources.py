@@ -111,9 +111,9 @@ def test_acquire_units_are_granted_up_to_the_capacity_with_the_lowest_free_numbe
     world.take("a-2", "claim.acquire", **asked("res:gpu"))
     refused = world.refuse("b-1", "claim.acquire", **asked("res:gpu"))
     assert isinstance(refused, Conflict)
-    assert [(item["session"], item["slots"], item["capacity"]) for item in refused.facts["conflicts"]] == [
-        ("a-1", [0], 2),
-        ("a-2", [1], 2),
+    assert [(item.session, item.slots, item.capacity) for item in refused.conflicts] == [
+        ("a-1", (0,), 2),
+        ("a-2", (1,), 2),
     ]
     world.take("a-1", "claim.release", patterns=["res:gpu"])
     world.take("b-1", "claim.acquire", **asked("res:gpu"))
@@ -270,7 +270,8 @@ def test_line_request_for_which_there_is_enough_passes_an_earlier_one_that_waits
     world.take("b-1", "claim.acquire", **asked("f", "res:gpu", wait=True))
     world.take("c-1", "claim.acquire", **asked("res:gpu"))
     refused = world.refuse("c-2", "claim.acquire", **asked("res:gpu"))
-    assert {(item["session"], item["waiting"]) for item in refused.facts["conflicts"]} == {
+    assert isinstance(refused, Conflict)
+    assert {(item.session, item.waiting) for item in refused.conflicts} == {
         ("c-1", False),
         ("b-1", True),
     }
@@ -309,7 +310,7 @@ def test_deadlock_two_holders_who_both_want_one_more_is_refused() -> None:
     world.take("a-1", "claim.acquire", **asked("res:gpu:2", wait=True))
     refused = world.refuse("b-1", "claim.acquire", **asked("res:gpu:2", wait=True))
     assert isinstance(refused, Deadlock)
-    assert {step["session"] for step in refused.facts["cycle"]} == {"a-1", "b-1"}
+    assert {step.session for step in refused.cycle} == {"a-1", "b-1"}
     assert refused.message.startswith("Waiting would never end: b-1 waits for res:gpu")
 
 
@@ -322,7 +323,7 @@ def test_deadlock_through_a_path_and_a_resource_is_refused() -> None:
     world.take("a-1", "claim.acquire", **asked("res:port", capacity=1, wait=True))
     refused = world.refuse("c-1", "claim.acquire", **wanted("f", wait=True, ticket=ulid()))
     assert isinstance(refused, Deadlock)
-    assert [step["session"] for step in refused.facts["cycle"]] == ["c-1", "b-1", "a-1"]
+    assert [step.session for step in refused.cycle] == ["c-1", "b-1", "a-1"]
 
 
 def test_deadlock_is_none_while_one_holder_can_go_on() -> None:

@@ -87,7 +87,7 @@ def test_session_that_ends_leaves_what_its_branch_changed_and_releases_the_rest(
     assert isinstance(error, Conflict)
     assert "session n-1 has left with branch feature: src/, which" in error.message
     assert HEAD[:12] in error.hint
-    assert [item["retained"] for item in error.facts["conflicts"]] == [[branch_at()]]
+    assert [item.retained for item in error.conflicts] == [(branch_at(),)]
 
 
 def test_session_that_ends_gives_the_rest_to_who_waits_and_not_what_is_retained(world: World) -> None:

@@ -67,12 +67,12 @@ def test_claim_of_what_another_holds_is_refused_with_a_path_that_both_match(
     world.take("n-1", ACQUIRE, **wanted(held, reason="mine"))
     error = world.refuse(session, ACQUIRE, **wanted("free", asked))
     assert isinstance(error, Conflict)
-    (item,) = error.facts["conflicts"]
-    met = model.parsed(held), model.parsed(asked), item["witness"]
+    (item,) = error.conflicts
+    met = model.parsed(held), model.parsed(asked), item.witness
     assert matches(met[0], met[2])
     assert matches(met[1], met[2])
-    assert key(item["witness"]) == key(witness) or "*" in held
-    assert (item["path"], item["held"], item["session"], item["reason"]) == (asked, held, "n-1", "mine")
+    assert key(item.witness) == key(witness) or "*" in held
+    assert (item.path, item.held, item.session, item.reason) == (asked, held, "n-1", "mine")
     assert world.claims(session) == {}
     for word in ("n-1", "work of n-1", held):
         assert word in error.message
@@ -88,7 +88,8 @@ def test_conflicts_are_listed_once_each_by_holder(world: World) -> None:
     world.take("n-1", ACQUIRE, **wanted("a", "b"))
     world.take("m-1", ACQUIRE, **wanted("c"))
     error = world.refuse("n-2", ACQUIRE, **wanted("a", "b", "c", "."))
-    pairs = [(item["path"], item["held"]) for item in error.facts["conflicts"]]
+    assert isinstance(error, Conflict)
+    pairs = [(item.path, item.held) for item in error.conflicts]
     assert sorted(pairs) == [("**", "a"), ("**", "b"), ("**", "c"), ("a", "a"), ("b", "b"), ("c", "c")]
     assert error.message.count("session n-1") == error.message.count("session m-1") == 1
 
@@ -135,7 +136,8 @@ def test_upgrade_to_exclusive_while_others_share_is_refused_and_keeps_the_shared
     world.take("n-1", ACQUIRE, **wanted("docs/", mode=SHARED))
     world.take("m-1", ACQUIRE, **wanted("docs/x", mode=SHARED))
     error = world.refuse("n-1", ACQUIRE, **wanted("docs/"))
-    assert [item["session"] for item in error.facts["conflicts"]] == ["m-1"]
+    assert isinstance(error, Conflict)
+    assert [item.session for item in error.conflicts] == ["m-1"]
     assert world.claims("n-1")["docs/"].mode == SHARED
 
 
@@ -293,7 +295,8 @@ def test_lapse_of_one_claim_says_nothing_about_another(world: World) -> None:
     world.take("n-1", ACQUIRE, **wanted("a", "b"))
     seen = lapsed(world, "n-1", "a")
     error = world.refuse("m-1", ACQUIRE, **wanted("a", "b", lapsed=seen))
-    assert [item["held"] for item in error.facts["conflicts"]] == ["b"]
+    assert isinstance(error, Conflict)
+    assert [item.held for item in error.conflicts] == ["b"]
     assert set(world.claims("n-1")) == {"a", "b"}
 
 

@@ -66,9 +66,9 @@ def test_path_with_more_parts_than_a_tree_can_hold_is_refused_and_leaves_the_clo
             fleet.claims.claim(ALONE_1, ["README.md", given])
         with pytest.raises(BadPath, match="more than 256 parts"):
             fleet.claims.release(ALONE_1, [given])
-    assert fleet.claims.claim(ALONE_1, ["d/" * DEEPEST]).encode()["granted"]
+    assert fleet.claims.claim(ALONE_1, ["d/" * DEEPEST]).granted
     assert states(fleet.claims, fleet, SessionId("alone-1"), "d/" * DEEPEST, "README.md") == [MINE, FREE]
-    assert fleet.claims.release(ALONE_1, ["d/" * DEEPEST]).encode()["released"]
+    assert fleet.claims.release(ALONE_1, ["d/" * DEEPEST]).released
 
 
 def test_wait_for_what_the_session_has_says_so(fleet: Fleet) -> None:
@@ -100,9 +100,7 @@ def test_break_and_offer_leave_a_name_in_another_case_alone_where_case_makes_nam
         claims.break_(BEN, ["README"], "release day")
     with pytest.raises(Conflict, match="no claim on README"):
         claims.offer(ALONE_2, ALONE_1, ["README"])
-    assert [claim["pattern"] for claim in claims.break_(BEN, ["readme"], "why").encode()["broken"]] == [
-        "readme"
-    ]
+    assert [claim.pattern for claim in claims.break_(BEN, ["readme"], "why").broken] == ["readme"]
 
 
 def test_claim_of_what_the_line_has_given_takes_it_up(fleet: Fleet) -> None:
@@ -111,7 +109,7 @@ def test_claim_of_what_the_line_has_given_takes_it_up(fleet: Fleet) -> None:
         fleet.claims.wait(ALONE_2, ["x"], limit=0.0)
     fleet.claims.release(ALONE_1, ["x"])
     assert states(fleet.claims, fleet, SessionId("alone-2"), "x") == [FREE]
-    assert [record["pattern"] for record in fleet.claims.claim(ALONE_2, ["x"]).encode()["granted"]] == ["x"]
+    assert [record.pattern for record in fleet.claims.claim(ALONE_2, ["x"]).granted] == ["x"]
     assert states(fleet.claims, fleet, SessionId("alone-2"), "x") == [MINE]
 
 
@@ -122,7 +120,7 @@ def test_claim_of_everything_needs_policy(fleet: Fleet) -> None:
         assert caught.value.exit_code == 16
     assert states(fleet.claims, fleet, SessionId("alone-1"), "README.md") == [FREE]
     allowed = with_rules(fleet, everything=True)
-    assert allowed.claim(ALONE_1, ["."]).encode()["granted"][0]["pattern"] == "**"
+    assert allowed.claim(ALONE_1, ["."]).granted[0].pattern == "**"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +128,7 @@ def test_claim_of_everything_needs_policy(fleet: Fleet) -> None:
 )
 def test_time_to_live_has_bounds(fleet: Fleet, ttl: int, *, good: bool) -> None:
     if good:
-        assert fleet.claims.claim(ALONE_1, ["a"], Terms(ttl=ttl)).encode()["granted"][0]["ttl"] == ttl
+        assert fleet.claims.claim(ALONE_1, ["a"], Terms(ttl=ttl)).granted[0].ttl == ttl
         return
     with pytest.raises(UsageError):
         fleet.claims.claim(ALONE_1, ["a"], Terms(ttl=ttl))
@@ -138,15 +136,13 @@ def test_time_to_live_has_bounds(fleet: Fleet, ttl: int, *, good: bool) -> None:
 
 def test_time_to_live_and_modes_come_from_policy(fleet: Fleet) -> None:
     claims = with_rules(fleet, ttl=600, max_age=1000, shared=("docs/", "*.{md,txt}"))
-    granted = claims.claim(ALONE_1, ["docs/a", "notes.txt", "src/a", "doc*"]).encode()["granted"]
-    assert [(g["mode"], g["ttl"]) for g in granted] == [
+    granted = claims.claim(ALONE_1, ["docs/a", "notes.txt", "src/a", "doc*"]).granted
+    assert [(g.mode, g.ttl) for g in granted] == [
         ("shared", 600), ("shared", 600), ("exclusive", 600), ("exclusive", 600),
     ]  # fmt: skip
     with pytest.raises(UsageError):
         claims.claim(ALONE_1, ["x"], Terms(ttl=1001))
-    assert (
-        claims.claim(ALONE_1, ["docs/b"], Terms(shared=False)).encode()["granted"][0]["mode"] == "exclusive"
-    )
+    assert claims.claim(ALONE_1, ["docs/b"], Terms(shared=False)).granted[0].mode == "exclusive"
 
 
 def test_requests_beyond_measure_are_refused_before_anything_is_left(fleets: Fleets, fleet: Fleet) -> None:
@@ -163,7 +159,7 @@ def test_requests_beyond_measure_are_refused_before_anything_is_left(fleets: Fle
             refused()
     assert fleets.waiting("alone") == []
     assert fleets.chain("alone").claims == []
-    assert len(fleet.claims.claim(ALONE_1, [f"f{n}" for n in range(1000)]).encode()["granted"]) == 1000
+    assert len(fleet.claims.claim(ALONE_1, [f"f{n}" for n in range(1000)]).granted) == 1000
 
 
 @pytest.mark.parametrize(
@@ -258,8 +254,8 @@ def test_lapsed_claim_is_taken_over_only_after_this_node_has_watched_it(fleet: F
     with pytest.raises(Conflict):
         fleet.claims.claim(ALONE_2, ["src/api/a.py"])
     as_if_seen_earlier(fleet, 90)
-    answer = fleet.claims.claim(ALONE_2, ["src/api/a.py"]).encode()
-    assert [claim["session"] for claim in answer["taken_over"]] == ["alone-1"]
+    answer = fleet.claims.claim(ALONE_2, ["src/api/a.py"])
+    assert [claim.session for claim in answer.taken_over] == ["alone-1"]
     with pytest.raises(Conflict):
         fleet.claims.claim(ALONE_1, ["src/api/a.py"])
 
@@ -274,15 +270,15 @@ def test_lapsed_claim_that_was_renewed_meanwhile_is_not_taken_over(fleet: Fleet)
         with pytest.raises(Conflict):
             fleet.claims.claim(ALONE_2, ["src/"])
     as_if_seen_earlier(fleet, 781)
-    assert fleet.claims.claim(ALONE_2, ["src/"]).encode()["taken_over"]
+    assert fleet.claims.claim(ALONE_2, ["src/"]).taken_over
 
 
 def test_lapsed_claim_is_watched_by_partial_requests_too(fleet: Fleet) -> None:
     fleet.claims.claim(ALONE_1, ["src/"], Terms(ttl=600))
-    answer = fleet.claims.claim(ALONE_2, ["src/", "docs/"], Terms(partial=True)).encode()
-    assert [item["path"] for item in answer["refused"]] == ["src/"]
+    answer = fleet.claims.claim(ALONE_2, ["src/", "docs/"], Terms(partial=True))
+    assert [item.path for item in answer.refused] == ["src/"]
     as_if_seen_earlier(fleet, 781)
-    assert fleet.claims.claim(ALONE_2, ["src/"]).encode()["taken_over"]
+    assert fleet.claims.claim(ALONE_2, ["src/"]).taken_over
 
 
 def test_lapsed_claim_of_another_node_is_watched_by_our_own_clock(opened: Callable[[str], Fleet]) -> None:
@@ -291,7 +287,7 @@ def test_lapsed_claim_of_another_node_is_watched_by_our_own_clock(opened: Callab
     with pytest.raises(Conflict):
         bob.claims.claim(BOB_1, ["src/"])
     as_if_seen_earlier(bob, 781)
-    assert bob.claims.claim(BOB_1, ["src/"]).encode()["taken_over"]
+    assert bob.claims.claim(BOB_1, ["src/"]).taken_over
     with pytest.raises(Conflict):
         ada.claims.claim(ADA_1, ["src/api/a.py"])
 

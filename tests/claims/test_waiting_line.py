@@ -354,7 +354,7 @@ def test_line_cycle_is_refused_and_spelled_out(length: int) -> None:
     closing = simulation.claim(names[-1], "p0")
     assert isinstance(closing, Refused)
     assert isinstance(closing.error, Deadlock)
-    assert {step["session"] for step in closing.error.facts["cycle"]} == set(names)
+    assert {step.session for step in closing.error.cycle} == set(names)
     assert len(simulation.line()) == length - 1
 
 
@@ -477,7 +477,7 @@ def test_line_offer_whose_acceptance_would_make_two_wait_for_each_other_is_refus
     closing = hand_over(simulation, "c", "a", "h")
     assert isinstance(closing, Refused)
     assert isinstance(closing.error, Deadlock)
-    assert {step["session"] for step in closing.error.facts["cycle"]} == {"a", "b"}
+    assert {step.session for step in closing.error.cycle} == {"a", "b"}
     assert simulation.holders("h") == {"c"}
 
 

@@ -6,11 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.fleetbench import fleets, prepared_fleet, process
-from tests.gatebench import Gated, ada, alone, bob, copies, hooked_fleet
+from tests.gatebench import Gated
 from tests.workbench import Gitfleet, Overlay, Ran
-
-__all__ = ["ada", "alone", "bob", "copies", "fleets", "hooked_fleet", "prepared_fleet", "process"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,7 @@ def test_work_that_has_moved_since_it_was_looked_at_is_refused_and_nothing_is_ch
     head = work(ada)
     more(ada, "feat")
     ran = ada("queue", "accept", ada.clone.session, "--head", head, "--session", "mira").ended(10)
-    assert f"and no more at {head[:12]}" in ran.stderr
+    assert f"and no longer at {head[:12]}" in ran.stderr
     assert ada("queue", "list", "--json").ok().json()["data"]["entries"] == []
 
 

@@ -24,7 +24,7 @@ def test_agent_is_installed_shown_and_uninstalled(cli: Cli) -> None:
     path = cli.clone.path / ".claude/settings.local.json"
     said = cli("agent", "install", "claude").ok().stdout
     assert f"created: {path}" in said
-    assert "start it anew" in said
+    assert "restart it" in said
     assert cli("agent", "install", "claude").ok().stdout == "the hooks of claude are in place\n"
     rows = [line.split() for line in cli("agent").ok().stdout.splitlines()]
     assert rows[1] == ["claude", "project", "hooks", "in", "place", str(path)]

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from gitfleet.cli import git_completion
 from tests.workbench import PATIENCE, ROOT, Gitfleet
 
 PROMPT = "READY> "
+GIT_FOR_BASH = "/usr/share/bash-completion/completions/git"
 SHELLS = {
     "bash": (["bash", "--noprofile", "--rcfile", "{rc}", "-i"], f"PS1='{PROMPT}'; bind 'set bell-style none'"),
     "zsh": (["zsh", "-d", "-i"], f"PS1='{PROMPT}'; unsetopt prompt_sp"),
@@ -50,18 +52,59 @@ def typed(argv: list[str], home: Path, keys: str, until: str) -> str:
         os.close(handle)
 
 
-@pytest.mark.parametrize("shell", SHELLS)
-def test_shell_completes_a_command(shell: str, tmp_path: Path, gitfleet: Gitfleet) -> None:
-    if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed")
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with our program on PATH, as itself and as git's."""
     program = tmp_path / "bin/gitfleet"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -P -m gitfleet "$@"\n')
     program.chmod(0o700)
-    script = gitfleet(tmp_path, "--show-completion", shell).ok().stdout
+    (program.parent / "git-fleet").symlink_to("gitfleet")
+    return tmp_path
+
+
+def completed(shell: str, home: Path, script: str, keys: str, until: str) -> str:
+    """What a shell shows after keys, with the completion that `script` says."""
     argv, settings = SHELLS[shell]
-    rc = tmp_path / (".zshrc" if shell == "zsh" else "rc")
+    rc = home / (".zshrc" if shell == "zsh" else "rc")
     before = "autoload -Uz compinit; compinit -u -D\n" if shell == "zsh" else ""
+    if shell == "bash" and os.path.exists(GIT_FOR_BASH):
+        before = f"source {GIT_FOR_BASH}\n"
     rc.write_text(f"{before}{script}\n{settings}\n")
-    shown = typed([word.format(rc=rc) for word in argv], tmp_path, "gitfleet maint\t", "gitfleet maintainer")
-    assert PROMPT in shown
+    return typed([word.format(rc=rc) for word in argv], home, keys, until)
+
+
+@pytest.mark.parametrize(
+    ("keys", "until"),
+    [
+        ("gitfleet maint\t", "gitfleet maintainer"),
+        ("git fleet inbox --kind dead\t", "--kind dead-session"),
+    ],
+)
+@pytest.mark.parametrize("shell", SHELLS)
+def test_shell_completes_a_command(shell: str, keys: str, until: str, home: Path, gitfleet: Gitfleet) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    if shell == "bash" and keys.startswith("git ") and not os.path.exists(GIT_FOR_BASH):
+        pytest.skip("git's completion for bash is not installed")
+    script = gitfleet(home, "--show-completion", shell).ok().stdout
+    assert PROMPT in completed(shell, home, script, keys, until)
+
+
+def test_completion_of_git_fleet_is_put_beside_that_of_gitfleet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    places = [".bash_completions/gitfleet.sh", ".zfunc/_gitfleet", ".config/fish/completions/gitfleet.fish"]
+    git_completion.install()
+    assert not list(tmp_path.iterdir())
+    for place in places:
+        (tmp_path / place).parent.mkdir(parents=True)
+        (tmp_path / place).write_text("theirs")
+    git_completion.install()
+    before = {file: file.read_text() for file in tmp_path.rglob("*") if file.is_file()}
+    git_completion.install()
+    assert {file: file.read_text() for file in tmp_path.rglob("*") if file.is_file()} == before
+    found = {str(file.relative_to(tmp_path)) for file in before}
+    assert found == {*places, ".zfunc/_git-fleet", ".config/fish/conf.d/gitfleet.fish"}
+    assert "theirs\n_git_fleet()" in (tmp_path / places[0]).read_text()

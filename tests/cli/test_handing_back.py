@@ -315,7 +315,7 @@ def test_branch_upon_a_version_that_was_rewritten_comes_back_to_its_session(pair
     clone.out("push", "--quiet", "--force", "origin", "s3")
     pair.process(21)
     assert pair.states()["s4"] == ("conflicted", "restack")
-    assert "Rebase it onto what that is now" in pair.why("s4")["why"]
+    assert "Rebase it onto the present one" in pair.why("s4")["why"]
 
 
 def test_dropping_one_of_a_stack_holds_those_above_until_they_do_without_it(pair: Pair) -> None:

@@ -116,16 +116,33 @@ def test_manual_page_is_sound_roff(tmp_path: Path) -> None:
 def test_shell_completes_sessions_and_claimed_paths(cli: Cli, words: str, found: list[str]) -> None:
     cli("claim", "src/").ok()
     cli("claim", "docs/", env=cli.other).ok()
+    cli("claim", "docs/$(id)", "docs/`id`", "docs/a b", "docs/a'b", "docs/a;b", env=cli.other).ok()
     with cli.clone.open() as fleet:  # started here, as far as the clone knows
         for name in (cli.clone.session, cli.clone.other):
             fleet.sessions.local.remember(Here(name, str(cli.clone.path), False, None))
+    assert cli(env=completing(words)).ok().stdout.split() == found
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("inbox --kind d", ["dead-session"]), ("inbox list --kind h", ["hub", "held"]), ("log --kind claim.r", ["claim.release", "claim.retain"]),
+        ("worktree ensure --strategy r", ["rebase"]), ("agent install c", ["claude", "codex"]), ("cost --by d", ["day"]),
+        ("job list --status f", ["failed"]), ("logs --level w", ["warning"]), ("scan --profile s", ["safe"]), ("trigger ", ["one", "two"]),
+    ],
+)  # fmt: skip
+def test_shell_completes_values_of_which_there_are_few(cli: Cli, words: str, found: list[str]) -> None:
+    for name in ("agents/one.yaml", "agents/two.yaml", "agents/readme.md", "agents/$(id).yaml"):
+        cli.clone.write(name)
+    assert cli(env=completing(words)).ok().stdout.split() == found
+
+
+def completing(words: str) -> dict[str, str]:
+    """The environment in which bash asks what completes the last of some words."""
     line = f"gitfleet {words}"
-    env = {
-        "_GITFLEET_COMPLETE": "complete_bash",
-        "COMP_WORDS": line,
-        "COMP_CWORD": str(len(line.split(" ")) - 1),
-    }
-    assert cli(env=env).ok().stdout.split() == found
+    return {
+        "_GITFLEET_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1),
+    }  # fmt: skip
 
 
 def test_completion_outside_of_a_fleet_is_silent(gitfleet: Gitfleet, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -94,7 +95,7 @@ def rewritten(cli: Cli, text: str) -> None:
         objects, tip = fleet.ledger.objects, fleet.ledger.tip()
         assert tip is not None
         view = Snapshot(objects, tip.tree)
-        raw = canonical.load(view.get(TRANSACTION) or b"")
+        raw = json.loads(view.get(TRANSACTION) or b"")
         raw["operations"][0]["body"]["text"] = text
         view.put(TRANSACTION, canonical.dump(raw))
         oid = objects.write(

@@ -68,6 +68,6 @@ def test_words_of_others_never_make_a_line_of_ours(cli: Cli) -> None:
     assert refused.returncode == 10
     lines = [line for line in refused.stderr.splitlines() if line.startswith(("next:", "src/x"))]
     assert lines == [
-        "next: Wait in line, at place 1: the same command with `--wait`. Or work on other paths."
+        "next: Wait in line (you would be number 1): run the same command with `--wait`. Or work on other paths."
     ]
     assert "done next: delete everything src/x: held by nobody" in refused.stderr

@@ -257,10 +257,10 @@ def test_entry_that_is_dropped_has_its_pull_request_closed_and_another_one_when_
 ) -> None:
     handed_over(github)
     github.cli("queue", "drop", "one").ok()
-    assert "may land it yet" in github.entry("one")["why"]
+    assert "may still land it" in github.entry("one")["why"]
     github.process(0)
     assert (github.requests[0]["state"], github.requests[0]["autoMergeRequest"]) == ("CLOSED", None)
-    assert "may land it yet" not in github.entry("one")["why"]
+    assert "may still land it" not in github.entry("one")["why"]
     github.process(0)
     assert len(github.calls("close")) == 1
     github.rules()
@@ -287,7 +287,7 @@ def test_host_that_does_not_let_go_is_asked_again(github: GitHub) -> None:
     github.process(0)
     github.rules(broken="HTTP 500")
     assert "could not be asked to let go of one" in github.run().ended(0).stderr
-    assert "may land it yet" in github.entry("one")["why"]
+    assert "may still land it" in github.entry("one")["why"]
     github.rules()
     github.process(0)
     assert github.requests[0]["state"] == "CLOSED"

@@ -89,7 +89,7 @@ def test_work_is_shown_safely_and_accepted_by_queueing_its_branch(
     assert r"worker (codex, alive): Fix \x1b[2Jit" in lines
     assert r"+       b\x1b[31m" in lines
     assert lines[-2:] == [
-        "To accept it is to queue its branch. What it has not committed stays out.",
+        "Accepting it queues its branch. What it has not committed stays out.",
         "next: `gitfleet queue accept worker`",
     ]
     assert "\x1b" not in shown

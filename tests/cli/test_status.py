@@ -29,10 +29,8 @@ from gitfleet.fleet.views import status
 from gitfleet.git import fleetrefs
 from gitfleet.ledger.model import View
 from gitfleet.sessions.service import Start
-from tests.fleetbench import Fleets, fleets, prepared_fleet
+from tests.fleetbench import Fleets
 from tests.workbench import PATIENCE, Git, Gitfleet, Overlay, overlaid
-
-__all__ = ["fleets", "prepared_fleet"]
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ class OnWatch:
 
 def content(found: Reply) -> Mapping[str, Any]:
     """What does not move with the clock alone."""
-    data = dict(found.told)
+    data: dict[str, Any] = dict(found.told)
     data["sessions"] = [{**row, "idle": 0, "quiet_for": 0} for row in data["sessions"]]
     data["ledger"] = {**data["ledger"], "age": 0}
     return {**data, "warnings": list(found.warnings)}

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.bench import Bench, Steering
-from tests.fleetbench import Fleets, fleets, prepared_fleet
+from tests.fleetbench import Fleets
 from tests.workbench import Git, Gitfleet
-
-__all__ = ["fleets", "prepared_fleet"]
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 from gitfleet.base import canonical
 from gitfleet.base.ids import ulid
+from gitfleet.base.names import BranchName
 from gitfleet.codec import replace
 from gitfleet.errors import FleetError
 from gitfleet.ledger.model import Who
@@ -50,7 +51,7 @@ def test_name_of_a_branch_that_no_git_would_have_stops_nobody(bench: Bench, name
         pass
     else:
         assert name in {"HEAD", "refs/fleet/coord", "+a"}  # which are branches, if somebody makes them
-    record = replace(good, id=ulid(), branch=name, seq=0)
+    record = replace(good, id=ulid(), branch=BranchName(name), seq=0)
     plant(bench.fleets, {model.live(record.id): record.as_bytes()})
     _lands(bench, good)
     shown = bench("ada", "queue", "list")
@@ -60,7 +61,7 @@ def test_name_of_a_branch_that_no_git_would_have_stops_nobody(bench: Bench, name
 def test_entry_for_another_target_or_of_the_target_itself_stops_nobody(bench: Bench) -> None:
     (good,) = bench.queue(Branch("good", {"good.txt": "1\n"}))
     for branch, target in (("good", "release"), ("main", "main")):
-        record = replace(good, id=ulid(), branch=branch, target=target, seq=0)
+        record = replace(good, id=ulid(), branch=BranchName(branch), target=BranchName(target), seq=0)
         plant(bench.fleets, {model.live(record.id): record.as_bytes()})
     bench.rules("delete-branches: true")
     _lands(bench, good)
@@ -154,7 +155,7 @@ def test_entry_with_ten_thousand_needs_stops_nobody(bench: Bench) -> None:
     (good,) = bench.queue(Branch("good", {"good.txt": "1\n"}))
     record = json.loads(good.as_bytes())
     record |= {"id": ulid(), "branch": "many", "needs": [ulid() for _ in range(10_000)]}
-    circle = [replace(good, id=ulid(), branch=f"round{number}", seq=0) for number in range(50)]
+    circle = [replace(good, id=ulid(), branch=BranchName(f"round{number}"), seq=0) for number in range(50)]
     rows = [
         replace(one, needs=(other.id,), stack=other.id)
         for one, other in zip(circle, [*circle[1:], circle[0]], strict=True)

@@ -2,10 +2,9 @@
 
 import pytest
 
-from tests.fleetbench import fleets, prepared_fleet
 from tests.races.crowd import Crowd
 
-__all__ = ["crowd", "fleets", "prepared_fleet"]
+__all__ = ["crowd"]
 
 
 @pytest.fixture

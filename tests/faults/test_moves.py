@@ -11,6 +11,7 @@ from gitfleet.base.ids import ulid
 from gitfleet.errors import Damaged, FleetError, HubRefused, HubUnreachable, RefMoved, UsageError
 from gitfleet.git.objects import open_objects
 from gitfleet.ledger import commits, replay
+from gitfleet.ledger.contention import MOST_STALLS
 from gitfleet.ledger.ledger import Ledger
 from gitfleet.ledger.model import Status
 from tests.faults import test_uncertain_push as pushes
@@ -254,6 +255,20 @@ def test_branch_that_cannot_move_on_the_hub_ends_its_own_landing_and_no_other(
     assert git(fleets.hub, "for-each-ref", "--format=%(objectname)", OTHER) == there
     assert (at(git, fleets.hub), landed(fleets), fleets.waiting()) == (other, 1, [])
     assert not (fleets.state() / "outbox/attempt").exists()
+
+
+def test_branch_that_stays_locked_on_the_hub_is_given_up_after_few_pushes(
+    fleets: Fleets, book: Ledger, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new, old = work(git, fleets.clone("ada"))
+    (fleets.hub / f"{MAIN}.lock").touch()
+    declines("pre-receive", "echo . >>pushes")(fleets.hub, git)
+    waits: list[float] = []
+    monkeypatch.setattr("gitfleet.base.clock.wait", waits.append)
+    with pytest.raises(HubUnreachable, match="cannot lock ref"):
+        book.request(land, book.itself, Land(MAIN, new, old))
+    assert len((fleets.hub / "pushes").read_text().splitlines()) == MOST_STALLS + 1
+    assert (landed(fleets), fleets.waiting()) == (0, [])
 
 
 @pytest.mark.parametrize("lock", [True, False])

@@ -64,7 +64,7 @@ def test_claim_whose_push_lost_its_answer_is_confirmed_once(fleets: Fleets, faul
     arm(faults, FAULTS[fault])
     result = fleets.claim("ada", "ada-1", "src/a.py")
     assert result.status is Status.CONFIRMED
-    assert [record["pattern"] for record in result.encode()["granted"]] == ["src/a.py"]
+    assert [record.pattern for record in result.granted] == ["src/a.py"]
     chain = fleets.chain()
     assert chain.operations[result.receipt.operation].oid == result.commit
     assert chain.holders("src/a.py") == ["ada-1"]
@@ -81,7 +81,7 @@ def test_release_whose_push_lost_its_answer_is_told_as_it_was(
     with fleets.open() as fleet:
         result = fleet.claims.release(ADA_1, ["src/a.py"])
     assert result.status is Status.CONFIRMED
-    assert [record["pattern"] for record in result.encode()["released"]] == ["src/a.py"]
+    assert [record.pattern for record in result.released] == ["src/a.py"]
     assert fleets.chain().holders("src/a.py") == []
 
 

@@ -15,6 +15,7 @@ from gitfleet.gates.model import CI, PROCESSOR, GateResult, GateSubject, Publish
 from gitfleet.gates.standing import Known
 from gitfleet.gates.verdicts import PublishVerdict
 from gitfleet.ledger.model import NODE, Accepted
+from gitfleet.obstacles import RunAhead
 from tests.claims.world import World
 
 TREE = "a" * 40
@@ -188,7 +189,7 @@ def test_same_subject_is_run_by_one_and_known_to_the_other_afterwards() -> None:
     lease = world.take_gate()
     with pytest.raises(Queued, match="The same is being run by the processor on node ann") as caught:
         world.take_gate(node="bob")
-    assert caught.value.blocked_by[0]["lease"] == lease
+    assert [isinstance(one, RunAhead) and one.lease for one in caught.value.blocked_by] == [lease]
     world.publish("passed", PROCESSOR, lease=lease)
     assert list(leases.running(world.view)) == []
     assert world.take_gate(node="bob", trust=TRUST) == ""

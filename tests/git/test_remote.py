@@ -15,6 +15,7 @@ import pytest
 from gitfleet.base.processes import Completed
 from gitfleet.errors import FleetError, HubError, HubRefused, HubUnreachable, LocalStorage
 from gitfleet.git import refs
+from gitfleet.git.answers import of_push
 from gitfleet.git.objects import BulkObjects, PlumbingObjects
 from gitfleet.git.program import Git as Program
 from gitfleet.git.program import GitFailed
@@ -95,6 +96,30 @@ def test_push_while_the_ref_is_locked_there_is_lost(remote: Remote, hub: Path, n
     assert re.search(LOCKED, answer.output)
 
 
+@pytest.mark.parametrize(
+    ("why", "outcome"),
+    [
+        ("Unable to create '/hub/./{ref}.lock': File exists.", Push.LOST),
+        ("Unable to create '/hub/./{ref}.lock': No space left on device", Push.LOST),
+        ("is at {one} but expected {two}", Push.LOST),
+        ("Unable to create '/hub/./{ref}.lock': Permission denied", Push.REFUSED),
+        ("Unable to create '/hub/./{ref}.lock': Read-only file system", Push.REFUSED),
+        ("'{ref}/sub' exists; cannot create '{ref}'", Push.REFUSED),
+    ],
+)
+@pytest.mark.parametrize("pair", [False, True])
+def test_push_that_cannot_lock_a_ref_there_is_refused_only_where_it_never_could(
+    why: str, outcome: Push, pair: bool
+) -> None:
+    words = why.format(ref=B, one="1" * 40, two="2" * 40)
+    said = "atomic transaction failed" if pair else "failed to update ref"
+    rows = [f"!\t{'3' * 40}:{ref}\t[remote rejected] ({said})" for ref in ([A, B] if pair else [B])]
+    error = f"remote: error: cannot lock ref '{B}': {words}        \n"
+    answer = of_push(Completed(("git", "push"), 1, "\n".join([*rows, "Done", ""]).encode(), error.encode()))
+    assert (answer.outcome, answer.refs[B]) == (outcome, outcome)
+    assert answer.refs.get(A, Push.HELD) is Push.HELD
+
+
 @pytest.mark.parametrize("name", ["pre-receive", "update"])
 def test_push_that_a_hook_declines_is_refused_in_its_words(
     remote: Remote, hub: Path, news: list[str], name: str
@@ -125,10 +150,29 @@ def test_hint_about_a_refusal_is_about_the_branch_where_that_was_refused(
     hook(hub, "update", f"case $1 in {branch}) exit 1;; esac")
     answer = remote.push([Update(A, news[0], None), Update(branch, news[0], None)])
     hint = hub_error("origin", answer.output, what="write to", refused=True).hint
-    assert hint == "This user may not move that branch there: have somebody do it who may."
+    assert hint == "This user may not move that branch there: ask someone who may."
     hook(hub, "update", f"case $1 in {A}) exit 1;; esac")
     answer = remote.push([Update(A, news[0], None), Update(branch, news[0], None)])
     assert "refs/fleet/*" in (hub_error("origin", answer.output, what="write to", refused=True).hint or "")
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        (("receive.advertiseAtomic", "false"), "receive.advertiseAtomic"),
+        (("core.bare", "false"), "receive.denyCurrentBranch"),
+        (("receive.denyNonFastForwards", "true"), "receive.denyNonFastForwards"),
+    ],
+)
+def test_hint_about_a_setting_of_the_hub_names_it(
+    remote: Remote, hub: Path, git: Git, news: list[str], setting: tuple[str, str], words: str
+) -> None:
+    git(hub, "config", *setting)
+    main = git(hub, "rev-parse", "main")
+    answer = remote.push([Update(A, news[0], None), Update("refs/heads/main", news[1], main)])
+    assert answer.outcome is Push.REFUSED
+    assert words in (hub_error("origin", answer.output, what="write to", refused=True).hint or "")
+    assert remote.look(A, "refs/heads/main") == {"refs/heads/main": main}
 
 
 def test_hint_where_the_server_lets_nobody_in_is_about_keys() -> None:

@@ -6,12 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleetbench import prepared_fleet
-from tests.gatebench import ada, alone, bob, copies, hooked_fleet
 from tests.githooks.hookbench import Bench
 from tests.workbench import Git
-
-__all__ = ["ada", "alone", "bob", "copies", "hooked_fleet", "prepared_fleet"]
 
 
 @pytest.fixture

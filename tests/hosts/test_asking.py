@@ -176,7 +176,7 @@ def test_host_that_refuses_one_thing_can_be_asked_another(hosts: Hosts) -> None:
             with pytest.raises(HostRefused) as refused:
                 await connection.request({"op": "denied"})
             body = await connection.request({"op": "check"})
-            return refused.value.problem.status, body["op"]
+            return refused.value.problem.status, str(body["op"])
 
     assert asyncio.run(run()) == ("blocked", "check")
 
@@ -189,7 +189,7 @@ def test_events_come_before_the_answer_that_they_belong_to(hosts: Hosts) -> None
         async with Reach(os.environ) as reach:
             spec = inventory.spec("one")
             await reach.ask(
-                spec, [{"op": "a"}, {"op": "b"}], on_event=lambda _, body: told.append(body["noticed"])
+                spec, [{"op": "a"}, {"op": "b"}], on_event=lambda _, body: told.append(str(body["noticed"]))
             )
 
     asyncio.run(run())

@@ -26,7 +26,7 @@ SHELL, READY, ENDED = (
 )
 ALL = [
     Frame("shell", {}),
-    Frame("ready", {"major": 3, "minor": 11}),
+    Frame("ready", {}, python=(3, 11)),
     Frame("hello", {"a": 1}),
     Frame("answer", {"b": "ü"}),
     Frame("end", {}),
@@ -63,7 +63,7 @@ def test_frames_are_the_same_however_they_are_cut() -> None:
 def test_line_ends_of_a_terminal_are_taken_off_marks() -> None:
     assert read(SHELL.replace(b"\n", b"\r\n") + ENDED.replace(b"\n", b"\r\n")) == [
         Frame("shell", {}),
-        Frame("ended", {"code": 137}),
+        Frame("ended", {}, code=137),
     ]
 
 

@@ -13,16 +13,20 @@ from gitfleet.base.names import SessionId
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger import log, replay
 from gitfleet.ledger.model import SESSION, Actor, Operation
-from tests.fleetbench import Fleets
+from tests.fleetbench import Fleets, unlogged
 
 ONE, TWO = SessionId("alone-1"), SessionId("alone-2")
 
 
-def _claims(fleet: Fleet, session: SessionId, paths: Sequence[str], *, partial: bool = False) -> Operation:
+def _claims(
+    fleet: Fleet, session: SessionId, paths: Sequence[str], *, partial: bool = False, wait: bool = False
+) -> Operation:
     rows = [{"pattern": path, "claim": ulid(), "mode": "exclusive"} for path in paths]
     body: dict[str, Any] = {
         "paths": rows, "ttl": 3600, "reason": "", "branch": "", "partial": partial, "case_sensitive": False,
     }  # fmt: skip
+    if wait:
+        body |= {"wait": True, "ticket": ulid()}
     actor = Actor(SESSION, session)
     return Operation("claim.acquire", ulid(), fleet.ledger.node.id, actor, int(time.time()), body, ulid())
 
@@ -75,3 +79,43 @@ def test_log_decides_so_many_changes_anew_and_no_more_unless_paths_are_asked_for
             ("alone-2 claims c/", ())
         ]
         assert [line.paths for line in fleet.log("c/deep", session=TWO, limit=1)] == [("c/",)]
+
+
+def test_log_of_a_path_has_the_operation_that_freed_another_one_for_who_waits_for_both(
+    fleets: Fleets,
+) -> None:
+    with fleets.open("alone") as fleet:
+        fleet.claims.claim(ONE, ["a/"])
+        fleet.ledger.submit([_claims(fleet, TWO, ["a/", "b/"], wait=True)], timeout=60)
+        fleet.claims.release(ONE, ["a/"])
+        (given,) = fleet.log("b/deep", kind="claim.release")
+        assert given.paths == ("a/", "b/")
+        assert [line.paths for line in fleet.log("a/deep", kind="claim.release")] == [("a/",)]
+        assert fleet.log("c/", kind="claim.release") == []
+
+
+def test_log_of_a_session_has_what_others_did_to_it(fleets: Fleets) -> None:
+    with fleets.open("alone") as fleet:
+        fleet.claims.tell(ONE, TWO, "hello")
+        fleet.claims.claim(ONE, ["a/"])
+        fleet.claims.offer(ONE, TWO, ["a/"])
+        fleet.claims.accept(TWO)
+        assert [line.kind for line in fleet.log(session=TWO)][:3] == [
+            "offer.accept",
+            "offer.make",
+            "message.send",
+        ]
+        assert [line.kind for line in fleet.log(session=ONE)][:3] == [
+            "offer.accept",
+            "offer.make",
+            "claim.acquire",
+        ]
+        assert [line.kind for line in fleet.log("a/", session=TWO)] == ["offer.accept", "offer.make"]
+
+
+def test_log_of_each_record_that_a_commit_changed_has_an_operation_of_that_commit(together: Fleets) -> None:
+    with together.open("alone") as fleet:
+        fleet.claims.claim(TWO, ["e/"])
+        fleet.claims.release(ONE, None)
+        fleet.end_session(TWO)
+        assert unlogged(fleet, [ONE, TWO]) == []

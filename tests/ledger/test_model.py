@@ -97,8 +97,8 @@ def test_error_of_an_unknown_class_reads_back_as_internal(name: str) -> None:
 
 
 def test_facts_that_are_no_json_become_text() -> None:
-    record = ErrorRecord.of(errors.Queued("m", blocked_by=[1.5, {"a": (1, b"x")}])).encode()
-    assert record["facts"] == {"blocked_by": ["1.5", {"a": [1, "b'x'"]}]}
+    record = ErrorRecord.of(errors.Queued("m", ticket={"a": 1.5, "b": {"c": (1, b"x")}})).encode()
+    assert record["facts"] == {"ticket": {"a": "1.5", "b": {"c": [1, "b'x'"]}}}
 
 
 @pytest.mark.parametrize("status", Status)

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from gitfleet.git.program import Git as Program
 from gitfleet.ledger.model import Status
 from gitfleet.sessions.left_running import left_running
 from tests.fleetbench import Fleets
-from tests.places import needs_sshd, ssh_command
+from tests.places import file_system, make_read_only, needs_sshd, ssh_command
 from tests.workbench import Git
 
 
@@ -61,6 +61,11 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             subprocess.run(
                 ["/usr/bin/ssh", "-F", "none", "-S", socket, "-O", "exit", "x"], capture_output=True
             )
+
+
+def variables(git: Program, place: str) -> Mapping[str, str | None]:
+    found = ssh_sharing.connection(git, place)
+    return found.variables() if found else {}
 
 
 def sockets(runtime: Path) -> list[Path]:
@@ -201,7 +206,8 @@ def test_connection_that_stays_open_is_of_no_session(
 def test_connection_whose_server_is_silent_is_given_up_and_the_next_is_another(
     fleets: Fleets, server: Server, runtime: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ssh_sharing, "_ALIVE", ("ServerAliveInterval=1", "ServerAliveCountMax=1"))
+    soon = {"serveraliveinterval 0": ("ServerAliveInterval=1", "ServerAliveCountMax=1")}
+    monkeypatch.setattr(ssh_sharing, "_WHERE_UNSAID", soon)
     work(fleets)
     (pid,) = server.pids()
     os.kill(pid, signal.SIGSTOP)
@@ -217,23 +223,58 @@ def test_shared_connection_keeps_to_what_the_user_says_of_silence_and_leaves_his
     fleets: Fleets, server: Server
 ) -> None:
     git = Program(str(fleets.clone("ada") / ".git"))
-    said = str(ssh_sharing.variables(git, "loop:x")["GIT_SSH_COMMAND"])
+    said = str(variables(git, "loop:x"))
     assert "ServerAliveInterval=" in said
+    assert "ConnectTimeout=" in said
     assert "ClearAllForwardings=yes" in said
     server.configure("ServerAliveInterval=77")
-    assert "ServerAlive" not in str(ssh_sharing.variables(git, "loop:x")["GIT_SSH_COMMAND"])
+    server.configure("ConnectTimeout=88")
+    said = str(variables(git, "loop:x"))
+    assert "ServerAlive" not in said
+    assert "ConnectTimeout" not in said
+
+
+@needs_sshd
+def test_folder_of_the_socket_may_be_taken_away_while_a_process_goes_on(
+    fleets: Fleets, server: Server, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(private_folders, "_TEMPORARY", str(runtime))
+    gone = runtime / "r"
+    gone.mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(gone))
+    with fleets.open() as fleet:
+        fleet.ledger.sync()
+        (socket,) = sockets(gone)
+        os.kill(master(socket), signal.SIGKILL)
+        shutil.rmtree(gone)
+        fleet.ledger.sync()
+    assert server.take() == 2
+    (left,) = (runtime / f"gitfleet-ssh-{os.getuid()}").iterdir()
+    os.kill(master(left), signal.SIGKILL)
+
+
+@needs_sshd
+def test_folder_in_which_no_socket_can_be_made_keeps_nobody_from_the_hub(
+    fleets: Fleets, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="gf", dir="/tmp") as above,
+        file_system(Path(above) / "r", size="1m") as place,
+    ):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
+        (place / "gitfleet-ssh").mkdir(mode=0o700)
+        make_read_only(place)
+        work(fleets)
+        assert sockets(place) == []
 
 
 @needs_sshd
 def test_hosts_that_ssh_reaches_otherwise_share_nothing(fleets: Fleets, server: Server) -> None:
     git = Program(str(fleets.clone("ada") / ".git"))
-    said = {
-        place: ssh_sharing.variables(git, f"{place}:x")["GIT_SSH_COMMAND"]
-        for place in ("loop", "root@loop", "two")
-    }
+    said = {place: variables(git, f"{place}:x")["GIT_SSH_COMMAND"] for place in ("loop", "root@loop", "two")}
     assert len(set(said.values())) == len(said)
     server.configure("IdentityFile=/another")
-    assert ssh_sharing.variables(git, "loop:x")["GIT_SSH_COMMAND"] != said["loop"]
+    assert variables(git, "loop:x")["GIT_SSH_COMMAND"] != said["loop"]
 
 
 def test_place_that_is_not_reached_by_ssh_costs_no_process(
@@ -241,7 +282,7 @@ def test_place_that_is_not_reached_by_ssh_costs_no_process(
 ) -> None:
     git = Program(str(repository / ".git"))
     monkeypatch.setenv("PATH", "")
-    assert ssh_sharing.variables(git, "../hub.git") == {}
+    assert variables(git, "../hub.git") == {}
 
 
 def test_ssh_that_is_not_openssh_shares_nothing(
@@ -254,4 +295,4 @@ def test_ssh_that_is_not_openssh_shares_nothing(
     (tools / "ssh").chmod(0o755)
     (tools / "git").symlink_to(shutil.which("git") or "git")
     monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
-    assert ssh_sharing.variables(Program(str(repository / ".git")), "host:x") == {}
+    assert variables(Program(str(repository / ".git")), "host:x") == {}

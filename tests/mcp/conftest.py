@@ -13,23 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import (
-    Cli,
-    ada,
-    alone,
-    bob,
-    cli,
-    copies,
-    fleets,
-    hooked_fleet,
-    hub_cli,
-    prepared_fleet,
-)
+from tests.cli.conftest import Cli, cli, hub_cli
 from tests.workbench import PATIENCE, ROOT, Overlay, overlaid
 
-__all__ = [
-    "ada", "alone", "bob", "cli", "copies", "fleets", "hooked_fleet", "hub_cli", "prepared_fleet",
-]  # fmt: skip
+__all__ = ["cli", "hub_cli"]
 
 PROGRAM = [sys.executable, "-I", "-S", str(ROOT / "gitfleet/mcp/run.py")]
 HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}

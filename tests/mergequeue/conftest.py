@@ -7,12 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleetbench import fleets, prepared_fleet
 from tests.mergequeue.branches import edited
 from tests.mergequeue.queues import Queues
 from tests.workbench import Git
-
-__all__ = ["fleets", "prepared_fleet"]
 
 
 @pytest.fixture

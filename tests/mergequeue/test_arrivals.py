@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gitfleet.base.names import Oid
 from gitfleet.codec import replace
 from gitfleet.errors import PolicyRefused
 from gitfleet.git import refs
@@ -117,7 +118,7 @@ def test_tree_that_the_host_was_handed_is_landed_before_the_ledger_knows(main: T
     entry = main.world.add("one")
     commit = main.commit("one")
     tree = main.git(main.path, "rev-parse", f"{commit}^{{tree}}")
-    evidence = replace(entry.evidence, tree=tree)
+    evidence = replace(entry.evidence, tree=Oid(tree))
     main.world.put(entry, "queued", reason="host", evidence=evidence)
     assert main.judge(commit).landed
     assert not main.judge(main.commit("two")).landed

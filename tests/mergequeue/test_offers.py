@@ -87,7 +87,9 @@ def test_entry_that_was_handed_over_anew_is_not_let_go(world: Queues) -> None:
 def test_command_that_hangs_is_ended_with_what_it_started(tmp_path: Path) -> None:
     script = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
     with pytest.raises(HubUnreachable, match="did not answer within"):
-        host_hook.ask([sys.executable, "-c", script], {"entries": []}, str(tmp_path), limit=0.5)
+        host_hook.ask(
+            [sys.executable, "-c", script], host_hook.recall("main", [], []), str(tmp_path), limit=0.5
+        )
 
 
 def test_answer_is_freed_of_escapes_and_cut(world: Queues, tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ CASES: dict[str, tuple[Next, Next]] = {
     "all that can be cut is cut": (told("a b", running=("a b", "a")), Await()),
     "without a verdict: the same again": (
         told("a b", run("a b", "unclear")),
-        ToTry(("a", "b"), again=1),
+        attempt("a b"),
     ),
     "without a verdict twice: its first half": (
         told("a b", run("a b", "unclear"), run("a b", "unclear")),
@@ -178,7 +178,7 @@ CASES: dict[str, tuple[Next, Next]] = {
     ),
     "without a verdict again and again: never rejected": (
         told("a", GREEN, *[run("a", "unclear")] * 9),
-        ToTry(("a",), again=9),
+        attempt("a"),
     ),
     "riders failed with all others: they without others": (
         told("a b c d e", GREEN, passed("a b", exact=False), run("a b c"), run("a b d"), run("a b e")),

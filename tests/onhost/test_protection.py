@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.onhost.judging import candidates
 from gitfleet.onhost.protection import UNREADABLE, files, protected, reason
 from gitfleet.onhost.records import KEEP, ProcessGroup, ScanRequest
+from gitfleet.onhost.scanning import candidates
 from tests.onhost.tables import host, judged, of_session, process
 
 

@@ -2,11 +2,9 @@
 
 import pytest
 
-from tests.fleetbench import fleets, prepared_fleet
-from tests.gatebench import copies, hooked_fleet
 from tests.races.crowd import Crowd
 
-__all__ = ["copies", "crowd", "fleets", "hooked_fleet", "prepared_fleet"]
+__all__ = ["crowd"]
 
 
 @pytest.fixture

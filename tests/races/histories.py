@@ -3,7 +3,8 @@
 `python -m tests.races.histories SEED COUNT [JOBS]` plays COUNT histories from SEED on and prints one line for each that broke a
 promise; `scripts/soak` is that, with words around it. Promised is: at no commit of the chain two sessions hold what overlaps;
 each operation is in it at most once; what a caller was told (confirmed, refused) is what the chain says; what was tentative
-is agreed or reported lost in the end; nothing stays in an outbox. One seed is one history, but for how those at once meet.
+is agreed or reported lost in the end; nothing stays in an outbox; the log
+of a path, and of a session, has each commit that changed it. One seed is one history, but for how those at once meet.
 
 Every operation is a process of its own, forked from one that has imported everything. The hub's hooks kill the push or the
 process that leads, before a ref moves or just after it has: which, the process itself says in its environment.
@@ -30,7 +31,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.model import Answer
 from gitfleet.ledger.notices import LOST
 from tests import memory
-from tests.fleetbench import Chain, Fleets, join, prepare
+from tests.fleetbench import Chain, Fleets, join, prepare, unlogged
 from tests.workbench import Git
 
 NODES = {
@@ -222,6 +223,9 @@ def judge(fleets: Fleets, told: Sequence[Told]) -> None:
     for one in told:
         if one.operation:
             _check(fleets, chain, one)
+    with fleets.open(next(iter(NODES))) as fleet:
+        if silent := unlogged(fleet, [SessionId(one) for some in NODES.values() for one in some]):
+            raise Broken(f"the log of {silent} does not say what changed it")
 
 
 def _check(fleets: Fleets, chain: Chain, one: Told) -> None:

@@ -7,10 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from gitfleet.radar.standing import standing
-from tests.fleetbench import prepared_fleet
-from tests.gatebench import Gated, alone, copies, hooked_fleet
-
-__all__ = ["alone", "copies", "hooked_fleet", "prepared_fleet"]
+from tests.gatebench import Gated
 
 
 @pytest.mark.parametrize(

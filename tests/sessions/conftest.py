@@ -9,10 +9,8 @@ from contextlib import ExitStack
 import pytest
 
 from gitfleet.fleet.fleet import Fleet
-from tests.fleetbench import Fleets, fleets, prepared_fleet
+from tests.fleetbench import Fleets
 from tests.workbench import shown
-
-__all__ = ["fleets", "prepared_fleet"]
 
 Agent = Callable[[], "subprocess.Popen[bytes]"]
 

@@ -145,7 +145,7 @@ def test_two_agents_in_one_worktree_are_never_guessed_apart(
     with pytest.raises(NoSession) as caught:
         place.who()
     assert caught.value.exit_code == 2
-    assert sorted(caught.value.facts["candidates"]) == ["one-1", "two-2"]
+    assert sorted(caught.value.candidates) == ["one-1", "two-2"]
     for word in ("one-1", "two-2"):
         assert word in caught.value.message
     assert VARIABLE in caught.value.hint

@@ -40,8 +40,8 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 def test_start_registers_what_is_known_of_process_and_worktree(opened: Open, agent: Agent, git: Git) -> None:
     fleet, process = opened("alone"), agent()
     start = Start(agent="codex", title="do it", orchestrator="crewai", log="out.log", pid=process.pid)
-    told = fleet.sessions.start(start).encode()["session"]
-    session = record(fleet, told["id"])
+    told = fleet.sessions.start(start).session
+    session = record(fleet, told.id)
     top = fleet.repository.worktree or ""
     assert session.id.startswith("codex-")
     assert (session.worktree, session.branch, session.base) == (
@@ -69,9 +69,9 @@ def test_command_that_the_fleet_may_read_has_no_secrets(typed: str, kept: str) -
 
 
 def test_start_takes_the_caller_for_the_process_and_its_program_for_the_agent(opened: Open) -> None:
-    session = opened("alone").sessions.start(Start()).encode()["session"]
-    assert session["pid"] > 0
-    assert session["agent"]
+    session = opened("alone").sessions.start(Start()).session
+    assert session.pid > 0
+    assert session.agent
 
 
 @pytest.mark.parametrize("pid", [-1, 2**31 - 1, 2**40])
@@ -106,8 +106,8 @@ def test_start_again_by_the_same_process_goes_on_where_it_was_killed_before_that
     fleet, process = opened("alone"), agent()
     fleet.sessions.start(Start(id="mine-1", pid=process.pid, title="first"))
     fleet.sessions.local.forget(SessionId("mine-1"))
-    told = fleet.sessions.start(Start(id="mine-1", pid=process.pid)).encode()["session"]
-    assert told["title"] == "first"
+    told = fleet.sessions.start(Start(id="mine-1", pid=process.pid)).session
+    assert told.title == "first"
     assert fleet.sessions.local.get(SessionId("mine-1")) is not None
 
 
@@ -115,8 +115,8 @@ def test_start_again_by_the_same_process_goes_on(opened: Open, agent: Agent) -> 
     fleet, process = opened("alone"), agent()
     fleet.sessions.start(Start(id="mine-1", pid=process.pid, title="first"))
     fleet.claims.claim(MINE_1, ["src/"])
-    told = fleet.sessions.start(Start(id="mine-1", pid=process.pid)).encode()["session"]
-    assert told["title"] == "first"  # what is not said anew stays
+    told = fleet.sessions.start(Start(id="mine-1", pid=process.pid)).session
+    assert told.title == "first"  # what is not said anew stays
     assert len(list(fleet.claims.find(fleet.current(), session=MINE_1))) == 1
 
 
@@ -125,8 +125,8 @@ def test_start_with_the_id_of_a_dead_session_goes_on_with_its_claims(opened: Ope
     fleet.sessions.start(Start(id="mine-1", pid=first.pid))
     fleet.claims.claim(MINE_1, ["src/"])
     kill(first)
-    told = fleet.sessions.start(Start(id="mine-1", pid=second.pid)).encode()["session"]
-    assert told["pid"] == second.pid
+    told = fleet.sessions.start(Start(id="mine-1", pid=second.pid)).session
+    assert told.pid == second.pid
     assert [c.pattern for c in fleet.claims.find(fleet.current(), session=MINE_1)] == ["src/"]
     assert fleet.whoami() == "mine-1"
 
@@ -155,12 +155,12 @@ def test_start_with_the_id_of_another_node_is_refused(opened: Open, agent: Agent
 
 def test_agent_never_becomes_the_person_whose_worktree_it_is(opened: Open, agent: Agent) -> None:
     fleet = opened("alone")
-    person = fleet.sessions.start(Start(id="ann-1", agent="ann", person=True)).encode()["session"]
-    assert (person["person"], person["pid"]) == (True, 0)
+    person = fleet.sessions.start(Start(id="ann-1", agent="ann", person=True)).session
+    assert (person.person, person.pid) == (True, 0)
     fleet.claims.claim(SessionId("ann-1"), ["src/"])
     with pytest.raises(Conflict):
         fleet.sessions.start(Start(id="ann-1", pid=agent().pid))
-    assert fleet.sessions.start(Start(id="ann-1", agent="ann", person=True)).encode()["session"]["person"]
+    assert fleet.sessions.start(Start(id="ann-1", agent="ann", person=True)).session.person
 
 
 def test_resuming_in_another_worktree_leaves_no_mark_in_the_first(
@@ -184,10 +184,10 @@ def test_sessions_of_linked_worktrees_are_their_own_and_claims_are_shared(
 ) -> None:
     git(fleets.clone("alone"), "worktree", "add", "--quiet", "-b", "two", tmp_path / "two")
     fleet = opened("alone")
-    one = fleet.sessions.start(Start(pid=agent().pid)).encode()["session"]["id"]
+    one = fleet.sessions.start(Start(pid=agent().pid)).session.id
     fleet.claims.claim(one, ["src/"])
     with Fleet.open(str(tmp_path / "two")) as there:
-        two = there.sessions.start(Start(pid=agent().pid)).encode()["session"]["id"]
+        two = there.sessions.start(Start(pid=agent().pid)).session.id
         assert there.whoami() == two
         with pytest.raises(Conflict):
             there.claims.claim(two, ["src/api/a.py"])
@@ -201,8 +201,8 @@ def test_end_releases_forgets_and_marks_again(opened: Open, fleets: Fleets, agen
         fleet.sessions.start(Start(id=name, pid=agent().pid))
     assert [other.id for other in fleet.sessions.others_here(ONE_1)] == ["two-2"]
     fleet.claims.claim(ONE_1, ["src/", "README.md"])
-    answer = fleet.sessions.end(ONE_1).encode()
-    assert {claim["pattern"] for claim in answer["released"]} == {"src/", "README.md"}
+    answer = fleet.sessions.end(ONE_1)
+    assert {claim.pattern for claim in answer.released} == {"src/", "README.md"}
     assert fleet.whoami() == "two-2"
     assert (fleets.clone("alone") / ".git/gitfleet-session").read_text() == "two-2\n"
     with pytest.raises(NoSession):
@@ -223,6 +223,6 @@ def test_end_of_a_session_whose_worktree_is_gone_works(
 def test_names_that_are_made_up_are_names(opened: Open, agent: Agent) -> None:
     fleet = opened("alone")
     for given in ("codex", "/usr/bin/Claude Code", "é\x1b[31m", "x" * 500, "---"):
-        told = fleet.sessions.start(Start(agent=given, pid=agent().pid)).encode()["session"]
-        assert is_name(told["id"])
-        assert told["agent"] == given[:4096]
+        told = fleet.sessions.start(Start(agent=given, pid=agent().pid)).session
+        assert is_name(told.id)
+        assert told.agent == given[:4096]

@@ -49,8 +49,8 @@ class Ada:
     def end(self, session: str = "own") -> dict[str, list[str]]:
         """What each claim stays with, by its pattern."""
         with self.fleets.open("ada") as fleet:
-            answer = fleet.sessions.end(SessionId(session)).encode()
-        return {claim["pattern"]: names(claim) for claim in (*answer["retained"], *answer["released"])}
+            answer = fleet.sessions.end(SessionId(session))
+        return {claim.pattern: names(claim.encode()) for claim in (*answer.retained, *answer.released)}
 
     def sync(self) -> list[str]:
         with self.fleets.open("ada") as fleet:
@@ -293,8 +293,8 @@ def test_next_session_in_the_worktree_is_told_and_may_have_it_and_no_other(ada: 
     with Fleet.open(str(ada.tree)) as fleet:
         (words,) = succession.told(fleet)
         assert all(part in words for part in ("own", "src/", advice.CLAIM.of("PATH")))
-        answer = fleet.claims.claim(SessionId("next"), ["src/api/a.py"]).encode()
-        assert [c["pattern"] for c in answer["granted"]] == ["src/"]
+        answer = fleet.claims.claim(SessionId("next"), ["src/api/a.py"])
+        assert [c.pattern for c in answer.granted] == ["src/"]
         assert succession.told(fleet) == []
 
 
@@ -334,8 +334,8 @@ def test_squash_merge_that_is_staged_may_have_the_claims_of_what_it_merges(ada: 
             fleet.claims.claim(ADA_1, ["src/api/a.py"])
         ada.git(ada.main, "reset", "--quiet", "--hard")
         ada.git(ada.main, "merge", "--quiet", "--squash", "start")
-        answer = fleet.claims.claim(ADA_1, ["src/api/a.py"]).encode()
-    assert [c["pattern"] for c in answer["granted"]] == ["src/"]
+        answer = fleet.claims.claim(ADA_1, ["src/api/a.py"])
+    assert [c.pattern for c in answer.granted] == ["src/"]
 
 
 def test_clone_that_leaves_the_fleet_lets_go_what_its_worktrees_keep(ada: Ada) -> None:

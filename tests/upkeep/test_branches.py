@@ -338,7 +338,7 @@ def test_clone_that_is_its_own_hub_retains_until_its_trunk_has_it(fleets: Fleets
     fleets.claim("alone", "alone-1", "src/")
     git.commit(alone, {"src/api/a.py": "changed\n"})
     with fleets.open("alone") as fleet:
-        assert fleet.sessions.end(SessionId("alone-1")).encode()["retained"]
+        assert fleet.sessions.end(SessionId("alone-1")).retained
         assert exchange.sync(fleet).settled == []
         git(alone, "switch", "--quiet", "main")
         git(alone, "merge", "--quiet", "feature")
@@ -356,9 +356,9 @@ def test_worktree_that_is_gone_leaves_its_branch_retaining(fleets: Fleets, git: 
     git.commit(side, {"src/api/a.py": "changed\n"})
     shutil.rmtree(side)
     with fleets.open("ada") as fleet:
-        answer = fleet.sessions.end(SIDE_1).encode()
-    (claim,) = answer["retained"]
-    assert (claim["pattern"], [one["branch"] for one in claim["retained"]]) == ("src/", ["side"])
+        answer = fleet.sessions.end(SIDE_1)
+    (claim,) = answer.retained
+    assert (claim.pattern, [one.branch for one in claim.retained]) == ("src/", ["side"])
 
 
 # Who may have it.
@@ -376,8 +376,8 @@ def test_who_builds_on_the_branch_gets_the_claim_and_nobody_else(left: Hubbed, g
         with pytest.raises(Conflict):
             fleet.claims.claim(BOB_1, ["src/api/a.py"])
         git(bob, "merge", "--quiet", "origin/feature")
-        answer = fleet.claims.claim(BOB_1, ["src/api/a.py"]).encode()
-        assert [(c["pattern"], c["session"]) for c in answer["granted"]] == [("src/", "bob-1")]
+        answer = fleet.claims.claim(BOB_1, ["src/api/a.py"])
+        assert [(c.pattern, c.session) for c in answer.granted] == [("src/", "bob-1")]
     assert left.standing("bob") == {"src/": ""}
     left.fleets.chain()
 
@@ -388,9 +388,9 @@ def test_partial_request_of_who_builds_on_the_branch_gets_it_too(left: Hubbed, g
     git(left.at("bob"), "switch", "--quiet", "--create", "on-top", "origin/feature")
     with left.fleets.open("bob") as fleet:
         fleet.ledger.sync()
-        answer = fleet.claims.claim(BOB_1, ["src/", "docs/"], Terms(partial=True)).encode()
-    assert [c["pattern"] for c in answer["granted"]] == ["src/"]
-    assert [item["path"] for item in answer["refused"]] == ["docs/"]
+        answer = fleet.claims.claim(BOB_1, ["src/", "docs/"], Terms(partial=True))
+    assert [c.pattern for c in answer.granted] == ["src/"]
+    assert [item.path for item in answer.refused] == ["docs/"]
 
 
 # Landed or not.

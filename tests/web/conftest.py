@@ -13,23 +13,10 @@ from typing import Any
 import pytest
 
 from gitfleet.web.routes import API
-from tests.cli.conftest import (
-    Cli,
-    ada,
-    alone,
-    bob,
-    cli,
-    copies,
-    fleets,
-    hooked_fleet,
-    hub_cli,
-    prepared_fleet,
-)
+from tests.cli.conftest import Cli, cli, hub_cli
 from tests.workbench import PATIENCE, overlaid
 
-__all__ = [
-    "ada", "alone", "bob", "cli", "copies", "fleets", "hooked_fleet", "hub_cli", "prepared_fleet",
-]  # fmt: skip
+__all__ = ["cli", "hub_cli"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleetbench import Fleets, fleets, prepared_fleet
+from tests.fleetbench import Fleets
 from tests.workbench import Git, shown
 from tests.worktrees.yard import Yard
 
-__all__ = ["at_work", "fleets", "prepared_fleet", "yard"]
+__all__ = ["at_work", "yard"]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -98,7 +99,7 @@ def test_worktree_whose_session_has_come_and_gone_is_free_for_the_next_of_the_sa
 def test_reservation_of_a_process_that_is_gone_or_of_long_ago_holds_nobody_up(yard: Yard) -> None:
     gone = subprocess.Popen(["true"])
     first = yard.ensure("codex").managed
-    record = canonical.load(Path(first.git_dir, notes.TAKEN).read_bytes())
+    record = json.loads(Path(first.git_dir, notes.TAKEN).read_bytes())
     gone.wait()
     for change in (
         {"process": {**record["process"], "pid": gone.pid}},

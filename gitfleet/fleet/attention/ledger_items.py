@@ -29,9 +29,10 @@ def conflicts(clone: Clone, state: State) -> Iterator[AttentionItem]:
         paths = ", ".join(told.paths[:3]) + (
             f" and {len(told.paths) - 3} more" if len(told.paths) > 3 else ""
         )
+        both = f"two versions of {one} will conflict" if one == two else f"{one} will conflict with {two}"
         yield item(
             "conflict", (told.pair, *sorted(told.paths)), who=" and ".join(dict.fromkeys(owners)),
-            what=f"{one} will conflict with {two} in {paths}", since=told.at, step=advice.RADAR, urgent=False, node=told.node,
+            what=f"{both} in {paths}", since=told.at, step=advice.RADAR, urgent=False, node=told.node,
         )  # fmt: skip
 
 

@@ -11,7 +11,6 @@ import os
 import re
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from gitfleet.base import popen, processes
 from gitfleet.base.text import one_line
@@ -30,7 +29,7 @@ class PeopleMessage(Struct):
 
     title: str
     text: str
-    rows: Sequence[Mapping[str, Any]] = ()
+    rows: Sequence[Mapping[str, object]] = ()
 
 
 class NotSent(Exception):
@@ -114,7 +113,7 @@ def _request(url: str, data: bytes, headers: Mapping[str, str]) -> None:
     from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
     class Stay(HTTPRedirectHandler):
-        def redirect_request(self, *_: Any) -> None:
+        def redirect_request(self, *_: object) -> None:
             return None
 
     try:

@@ -53,8 +53,8 @@ def html(report: FleetReportAnswer) -> str:
         curves=None if report["host"] else charts.selection(report["candidates"], report["fleet_fdr"]),
         sections=[
             ("Selected", "Both rules select these: nobody seems to need them.", shown[SELECTED][:MOST_CARDS]),
-            ("Offered", "For somebody to decide: what would be done can be taken back.", shown[OFFERED][:MOST_CARDS]),
-            ("Left alone", "Neither sure enough to be selected nor offered.", shown[LEFT][:MOST_CARDS]),
+            ("Offered", "A person decides these: what would be done can be undone.", shown[OFFERED][:MOST_CARDS]),
+            ("Left alone", "Not sure enough to be selected or offered.", shown[LEFT][:MOST_CARDS]),
         ],
         rest=rest,
         left_out=sum(max(0, len(found) - MOST_CARDS) for found in shown.values()) + max(0, len(rest) - MOST_ROWS),

@@ -11,8 +11,8 @@ import hashlib
 import math
 import os
 import re
+from collections.abc import Iterable
 from functools import cache
-from typing import Any
 
 import jinja2
 
@@ -23,7 +23,7 @@ _MARK = b"<!doctype html>\n<!-- gitfleet report -->\n"
 _WORD = re.compile(r"[a-z][a-z-]{0,31}")
 
 
-def render(template: str, **values: Any) -> str:
+def render(template: str, **values: object) -> str:
     """The page of that template (`plan.html`, `scan.html`). Raises LocalStorage where the installation lacks it."""
     style = resources.read("templates", "report/style.css").decode()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -66,7 +66,7 @@ def _slug(word: str) -> str:
     return word if _WORD.fullmatch(word) else "other"
 
 
-def _some(items: Any) -> str:
+def _some(items: Iterable[object]) -> str:
     return text.some([str(one) for one in items], 8)
 
 

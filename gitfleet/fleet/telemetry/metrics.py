@@ -153,7 +153,7 @@ def _queue(state: State) -> Iterator[MetricFamily]:
     words = "Entries of the merge queue that may still move, by state."
     yield _by("gitfleet_queue_entries", words, "state", Counter(str(one.state) for one in live), states.LIVE)
     waits = [max(0, clock.now() - one.at) for one in live if one.state in states.GOING]
-    words = "How long the entry waits that has waited longest; 0 if none does."
+    words = "How long the longest-waiting entry has waited; 0 if none waits."
     yield _one("gitfleet_queue_oldest_wait_seconds", words, max(waits, default=0))
     recent = estimates.waits(islice(queue.finished(state.view), FINISHED_OF))
     samples = tuple(
@@ -161,7 +161,7 @@ def _queue(state: State) -> Iterator[MetricFamily]:
         for band, (_, took) in recent.items()
         for percentile, value in (("50", took.p50), ("90", took.p90))
     )
-    words = "How long entries waited that landed lately."
+    words = "How long entries that landed lately had waited."
     yield MetricFamily("gitfleet_queue_landed_wait_seconds", "gauge", words, samples)
     landed = counts.get(states.LANDED, 0)
     yield _one("gitfleet_queue_landings_total", "Entries that have landed.", landed, kind="counter")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.jobs.definitions import shown
@@ -41,7 +41,7 @@ class AgentShowAnswer(TypedDict):
     agent: AgentRow
     file: str
     """Where it is written."""
-    configuration: dict[str, Any]
+    configuration: dict[str, object]
     """What its file and the defaults come to, with secrets masked."""
 
 
@@ -64,8 +64,8 @@ class ConfigCheckAnswer(TypedDict):
 class ConfigShowAnswer(TypedDict):
     """`config show`: what the files and the defaults come to, with secrets masked."""
 
-    agents: dict[str, dict[str, Any]]
-    fleet: dict[str, Any]
+    agents: dict[str, dict[str, object]]
+    fleet: dict[str, object]
 
 
 def agent_row(agent: Agent, info: AgentInfo) -> AgentRow:

@@ -1,7 +1,7 @@
 """Claims as rows: as they stand, and what a change to a path would meet."""
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, NotRequired, TypedDict, cast, final
+from typing import Literal, NotRequired, TypedDict, final
 
 from gitfleet.base.names import RepoPath, SessionId
 from gitfleet.claims.conflict_text import time_left
@@ -11,6 +11,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import records
 from gitfleet.fleet.views.knowledge import Knowledge, knowledge
 from gitfleet.fleet.views.records import ClaimRecord, KeeperRecord
+from gitfleet.fleet.views.rows import encoded
 from gitfleet.ledger.ledger import State
 from gitfleet.obstacles import Obstacle
 from gitfleet.sessions import session_records
@@ -139,7 +140,7 @@ def check(fleet: Fleet, session: SessionId | None, paths: Sequence[str]) -> Chec
 
 def holders(found: Iterable[Obstacle]) -> list[HolderRow]:
     """What stands in the way."""
-    return [cast(HolderRow, one.encode()) for one in found]
+    return [encoded(HolderRow, one) for one in found]
 
 
 def _path(verdict: PathVerdict) -> PathRow:

@@ -6,7 +6,7 @@ fields that they do not know. Times are seconds, moments are seconds since 1970 
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, TypedDict, cast
+from typing import Literal, TypedDict, cast
 
 
 class Envelope(TypedDict):
@@ -18,7 +18,7 @@ class Envelope(TypedDict):
     """Which command answers, e.g. `session start`."""
     status: str
     """`ok`, or what else is true of the answer; the name of the error when the command failed."""
-    data: dict[str, Any]
+    data: dict[str, object]
     """The command's own data; `{"error": ...}` when it failed."""
     warnings: list[str]
     """What people should know besides."""
@@ -46,7 +46,7 @@ _OVER_HOSTS = "fleet "
 SUCCESS, PARTIAL, ERROR = "success", "partial", "error"
 
 
-def envelope(command: str, status: str, data: Mapping[str, Any], warnings: Iterable[str] = ()) -> Envelope:
+def envelope(command: str, status: str, data: Mapping[str, object], warnings: Iterable[str] = ()) -> Envelope:
     """An answer in the form that all have."""
     if command.startswith(_OVER_HOSTS):
         return _over_hosts(command, status, data, warnings)
@@ -55,11 +55,12 @@ def envelope(command: str, status: str, data: Mapping[str, Any], warnings: Itera
     }  # fmt: skip
 
 
-def _over_hosts(command: str, status: str, data: Mapping[str, Any], warnings: Iterable[str]) -> Envelope:
+def _over_hosts(command: str, status: str, data: Mapping[str, object], warnings: Iterable[str]) -> Envelope:
     """The same in the form of commands over hosts: which error it was is told in the error."""
     told = dict(data)
-    if "error" in told:
-        told["error"] = {**told["error"], "kind": status}
+    error = told.get("error")
+    if isinstance(error, dict):
+        told["error"] = {**error, "kind": status}
     word = {"ok": SUCCESS, "tentative": SUCCESS}.get(status, status)
     return {
         "schema_version": "1.0.0", "command": command, "status": word if word in {SUCCESS, PARTIAL} else ERROR,
@@ -68,7 +69,7 @@ def _over_hosts(command: str, status: str, data: Mapping[str, Any], warnings: It
 
 
 def failure(
-    message: str, hint: str = "", unharmed: str = "", facts: Mapping[str, Any] | None = None
+    message: str, hint: str = "", unharmed: str = "", facts: Mapping[str, object] | None = None
 ) -> FailureAnswer:
     """Why a request failed. Facts that JSON cannot say become text."""
     plain = json.loads(json.dumps(dict(facts or {}), default=str))

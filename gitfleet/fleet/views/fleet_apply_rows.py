@@ -7,22 +7,19 @@ from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
 from gitfleet.fleet.views import fleet_plan_rows
-from gitfleet.fleet.views.fleet_plan_rows import CrossHostPatternRow, FleetFdrRow, FleetSummaryRow
+from gitfleet.fleet.views.fleet_plan_rows import (
+    CrossHostPatternRow,
+    FleetFdrRow,
+    FleetGateRow,
+    FleetSummaryRow,
+)
 from gitfleet.fleet.views.rows import row_of
-from gitfleet.triage.acts_wire import NOT_ASKED, ActRow
+from gitfleet.triage.acts_wire import NOT_ASKED
 from gitfleet.triage.applications import ApplyReport, HostActs
 from gitfleet.triage.applying import ActResult
 from gitfleet.triage.choosing import PlannedAct
 
 LEFT_OUT = "left-out"
-
-
-class ApplyGateRow(TypedDict):
-    """A gate that forbade it: `blocked`, or `unknown`, which forbids, too."""
-
-    name: str
-    state: str
-    detail: str
 
 
 class ApplyActRow(TypedDict):
@@ -41,7 +38,8 @@ class ApplyActRow(TypedDict):
     """Processes that still run."""
     respawned: list[int]
     """Copies that came up afterwards."""
-    gates: list[ApplyGateRow]
+    gates: list[FleetGateRow]
+    """Those that forbade it: `blocked`, or `unknown`, which forbids, too."""
     reversible: bool
     """Whether it can be undone there."""
     paused_until: float | None
@@ -149,7 +147,7 @@ def act_row(one: ActResult) -> ApplyActRow:
     act, answer = one.act, one.answer
     return row_of(
         ApplyActRow, answer, host_id=act.host_id, category=act.candidate.category, pattern=act.candidate.pattern,
-        gates=[row_of(ApplyGateRow, gate) for gate in answer.gates], paused_until=answer.until,
+        gates=[row_of(FleetGateRow, gate) for gate in answer.gates], paused_until=answer.until,
         reversible=bool(act.candidate.reversible.get(act.action)),
     )  # fmt: skip
 
@@ -172,7 +170,7 @@ def acts_answer(fleet_session: str, oid: str, found: Iterable[HostActs]) -> Flee
         "hosts": [
             {
                 "host_id": one.host.host_id, "status": one.status, "problem": one.problem,
-                "actions": [_host_act(row) for row in one.rows],
+                "actions": [row_of(HostActRow, row) for row in one.rows],
             }
             for one in found
         ],
@@ -221,7 +219,3 @@ def _status(results: Sequence[ActResult]) -> str:
         return "applied"
     problem = next((one.problem for one in results if one.problem), "")
     return problem or ("partial" if any(one.fine for one in results) else "refused")
-
-
-def _host_act(row: ActRow) -> HostActRow:
-    return row_of(HostActRow, row)

@@ -81,7 +81,7 @@ class CrossHostPatternRow(TypedDict):
 
 
 class FleetEvidenceRow(TypedDict):
-    """What one feature says, in bits towards abandonment."""
+    """What one feature says, in bits towards abandonment; negative: away from it."""
 
     feature: str
     value: str
@@ -89,7 +89,7 @@ class FleetEvidenceRow(TypedDict):
 
 
 class FleetGateRow(TypedDict):
-    """A safety gate as it stood at the scan: `passed`, `blocked` or `unknown`."""
+    """A safety gate as it stood when it was asked: `passed`, `blocked` or `unknown`."""
 
     name: str
     state: str
@@ -137,19 +137,26 @@ class FleetCandidateRow(TypedDict):
     orphan: bool
 
 
-class FleetPlanAnswer(TypedDict):
-    """`fleet plan`, `fleet show`."""
+class FleetPlanHead(TypedDict):
+    """What every answer about one plan begins with."""
 
     fleet_session_id: str
     hosts: list[FleetHostRow]
     fleet_summary: FleetSummaryRow
+    """Of these hosts."""
     fleet_fdr: FleetFdrRow
+    """Of the whole plan."""
     cross_host_patterns: list[CrossHostPatternRow]
-    candidates: list[FleetCandidateRow]
     plan_oid: str
     """The commit that is the plan: it is applied by this, and as it stands."""
     made_at: int
     profile: str
+
+
+class FleetPlanAnswer(FleetPlanHead):
+    """`fleet plan`, `fleet show`."""
+
+    candidates: list[FleetCandidateRow]
 
 
 class RiskBudgetRow(TypedDict):
@@ -163,17 +170,9 @@ class RiskBudgetRow(TypedDict):
     """What mistakes have cost so far, as a share of it."""
 
 
-class FleetStatusAnswer(TypedDict):
+class FleetStatusAnswer(FleetPlanHead):
     """`fleet status`."""
 
-    fleet_session_id: str
-    hosts: list[FleetHostRow]
-    fleet_summary: FleetSummaryRow
-    fleet_fdr: FleetFdrRow
-    cross_host_patterns: list[CrossHostPatternRow]
-    plan_oid: str
-    made_at: int
-    profile: str
     made_here: bool
     """Whether this clone made it."""
     shown: bool
@@ -232,14 +231,19 @@ class FleetReviewAnswer(TypedDict):
 
 def plan_answer(whole: WholePlan) -> FleetPlanAnswer:
     """A plan with all its candidates, selected ones first."""
+    return {**head(whole), "candidates": candidates(whole)}
+
+
+def head(whole: WholePlan, host: str = "") -> FleetPlanHead:
+    """What is said of the plan, or of one of its hosts, in every answer."""
     plan = whole.plan
+    hosts = [one for one in plan.hosts if host in {"", one.host_id}]
     return {
         "fleet_session_id": plan.id,
-        "hosts": [host_row(host) for host in plan.hosts],
-        "fleet_summary": summary(plan.hosts),
+        "hosts": [host_row(one) for one in hosts],
+        "fleet_summary": summary(hosts),
         "fleet_fdr": fdr(plan),
-        "cross_host_patterns": patterns(plan),
-        "candidates": candidates(whole),
+        "cross_host_patterns": [one for one in patterns(plan) if not host or host in one["hosts"]],
         "plan_oid": whole.oid,
         "made_at": plan.at,
         "profile": plan.profile,
@@ -256,16 +260,8 @@ def status_answer(
     ended: Mapping[str, int],
 ) -> FleetStatusAnswer:
     """A plan without its candidates, and what has become of it."""
-    plan = whole.plan
     return {
-        "fleet_session_id": plan.id,
-        "hosts": [host_row(host) for host in plan.hosts],
-        "fleet_summary": summary(plan.hosts),
-        "fleet_fdr": fdr(plan),
-        "cross_host_patterns": patterns(plan),
-        "plan_oid": whole.oid,
-        "made_at": plan.at,
-        "profile": plan.profile,
+        **head(whole),
         "made_here": ours,
         "shown": shown,
         "mistakes": [one.candidate for one in staked.reports] if staked else [],

@@ -8,36 +8,18 @@ from typing import TypedDict
 from gitfleet.dispatch import risk
 from gitfleet.errors import UsageError
 from gitfleet.fleet.views import fleet_plan_rows
-from gitfleet.fleet.views.fleet_plan_rows import (
-    SELECTED,
-    CrossHostPatternRow,
-    FleetCandidateRow,
-    FleetFdrRow,
-    FleetHostRow,
-    FleetSummaryRow,
-    RiskBudgetRow,
-)
+from gitfleet.fleet.views.fleet_plan_rows import SELECTED, FleetCandidateRow, FleetPlanHead, RiskBudgetRow
 from gitfleet.fleet.views.rows import row_of
+from gitfleet.fleet.views.scan_rows import MachineRow
 from gitfleet.triage import outcomes
 from gitfleet.triage.plan_record import HostPart, WholePlan
 from gitfleet.triage.service import FleetPlans
 
 
-class ReportMachineRow(TypedDict):
-    """A host's machine at the time of its scan. Memory in bytes."""
+class ReportMachineRow(MachineRow):
+    """The machine of one host."""
 
     host_id: str
-    system: str
-    cores: int
-    memory_total: int
-    memory_available: int
-    swap_total: int
-    swap_free: int
-    load: list[float]
-    pressure: dict[str, float | None]
-    """By resource the percent of the last minute in which something waited for it; null where the kernel does not count."""
-    oom_kills: int | None
-    """Processes that the kernel has killed since the boot for want of memory."""
 
 
 class ReportActRow(TypedDict):
@@ -61,23 +43,13 @@ class ReportMistakeRow(TypedDict):
     reason: str
 
 
-class FleetReportAnswer(TypedDict):
+class FleetReportAnswer(FleetPlanHead):
     """`fleet report`: what the page says."""
 
-    fleet_session_id: str
     host: str
     """The host that it is about; empty: all of the plan."""
     file: str
     """Where the page was written."""
-    plan_oid: str
-    made_at: int
-    profile: str
-    hosts: list[FleetHostRow]
-    fleet_summary: FleetSummaryRow
-    """Of the hosts of this report."""
-    fleet_fdr: FleetFdrRow
-    """Of the whole plan, also where the report is about one host."""
-    cross_host_patterns: list[CrossHostPatternRow]
     candidates: list[FleetCandidateRow]
     machines: list[ReportMachineRow]
     actions: list[ReportActRow]
@@ -117,18 +89,9 @@ def report_answer(
         one["pss"] if one["pss"] is not None else one["rss"] for one in found if one["state"] == SELECTED
     ]
     return {
-        "fleet_session_id": whole.plan.id,
+        **fleet_plan_rows.head(whole, host),
         "host": host,
         "file": "",
-        "plan_oid": whole.oid,
-        "made_at": whole.plan.at,
-        "profile": whole.plan.profile,
-        "hosts": [fleet_plan_rows.host_row(one) for one in hosts],
-        "fleet_summary": fleet_plan_rows.summary(hosts),
-        "fleet_fdr": fleet_plan_rows.fdr(whole.plan),
-        "cross_host_patterns": [
-            one for one in fleet_plan_rows.patterns(whole.plan) if not host or host in one["hosts"]
-        ],
         "candidates": found,
         "machines": [_machine(whole.parts[one.host_id]) for one in hosts if one.host_id in whole.parts],
         "actions": _acts(whole, added, found),
@@ -136,7 +99,7 @@ def report_answer(
         "budget": fleet_plan_rows.budget_row(budget),
         "memory_selected": sum(weights),
         "expected_mistakes": round(sum(one["mistake"] for one in chosen), 6),
-    }  # fmt: skip
+    }
 
 
 def _machine(part: HostPart) -> ReportMachineRow:

@@ -1,6 +1,6 @@
 """What became of requests for claims, as rows: granted, released, offered, accepted, broken."""
 
-from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from gitfleet.base.names import BranchName, Oid, RepoPath, SessionId
 from gitfleet.claims.asking import Claimed, Released
@@ -9,7 +9,7 @@ from gitfleet.claims.retained_claims import LetGone
 from gitfleet.fleet.views import records
 from gitfleet.fleet.views.claim_rows import HolderRow
 from gitfleet.fleet.views.records import ClaimRecord, TicketRecord
-from gitfleet.fleet.views.rows import row_of
+from gitfleet.fleet.views.rows import encoded, row_of
 from gitfleet.ledger.model import Answer
 from gitfleet.telling.remarks import Remarks
 
@@ -153,12 +153,12 @@ class BreakAnswer(TypedDict):
 
 def how_far(answer: Answer) -> HowFar:
     """How far an operation came."""
-    return {"outcome": cast(OutcomeWord, answer.status.value), "generation": answer.generation}
+    return {"outcome": "tentative" if answer.tentative else "confirmed", "generation": answer.generation}
 
 
 def claimed(session: SessionId, answer: Claimed, said: Remarks) -> ClaimAnswer:
     """What `Claims.claim` came to."""
-    return cast(ClaimAnswer, {**_decided(session, answer), **answer.encode(), **remarks(said)})
+    return encoded(ClaimAnswer, answer, **_decided(session, answer), **remarks(said))
 
 
 def waited(session: SessionId, got: "Waited", said: Remarks) -> WaitAnswer:
@@ -174,7 +174,7 @@ def waited(session: SessionId, got: "Waited", said: Remarks) -> WaitAnswer:
 
 def released(session: SessionId, answer: Released | LetGone) -> ReleaseAnswer:
     """What `Claims.release` or `Claims.let_go` came to."""
-    return cast(ReleaseAnswer, {"not_held": [], **_decided(session, answer), **answer.encode()})
+    return encoded(ReleaseAnswer, answer, not_held=[], **_decided(session, answer))
 
 
 def offered(session: SessionId, answer: Offered) -> OfferAnswer:
@@ -194,7 +194,7 @@ def accepted(session: SessionId, answer: Taken, said: Remarks) -> AcceptAnswer:
 
 def broken(session: SessionId, answer: Broke) -> BreakAnswer:
     """What `Claims.break_` came to."""
-    return cast(BreakAnswer, {"session": session, **answer.encode()})
+    return encoded(BreakAnswer, answer, session=session)
 
 
 def remarks(said: Remarks) -> RemarksRow:

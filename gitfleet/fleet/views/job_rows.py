@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.jobs.present import JobNow
@@ -174,7 +174,7 @@ class StreamLineRow(TypedDict):
     type: str
     """What it means, e.g. `message` or `result`; `raw`: nothing that is known."""
     text: str
-    event: dict[str, Any] | None
+    event: dict[str, object] | None
 
 
 class HistoryAnswer(TypedDict):
@@ -229,7 +229,7 @@ def history(job: JobRecord, found: Iterable[tuple[int, StreamLine]]) -> HistoryA
 
 
 def _line(number: int, line: StreamLine) -> StreamLineRow:
-    event: Mapping[str, Any] | None = line.event
+    event: Mapping[str, object] | None = line.event
     return row_of(StreamLineRow, line, attempt=number, event=None if event is None else dict(event))
 
 

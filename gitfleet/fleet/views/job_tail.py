@@ -5,11 +5,10 @@ A line of an agent is JSON for the most part; `history` replays it as it was wri
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from gitfleet.base import plain_json
 from gitfleet.base.text import one_line
 from gitfleet.codec import Struct
 from gitfleet.jobs.records.store import JobStore
@@ -84,7 +83,7 @@ def _said(line: StreamLine) -> Iterator[tuple[str, str, int]]:
             return
 
 
-def _text(event: Mapping[str, Any], name: str) -> str:
+def _text(event: Mapping[str, object], name: str) -> str:
     found = event.get(name)
     return found if isinstance(found, str) else ""
 
@@ -92,21 +91,21 @@ def _text(event: Mapping[str, Any], name: str) -> str:
 def _called(given: str) -> str:
     """What a tool was given, in one line: the field that says most, where it is an object."""
     try:
-        read = json.loads(given)
-    except (ValueError, RecursionError):
+        read = plain_json.load(given)
+    except ValueError:
         read = None
     told = read if isinstance(read, dict) else {}
     return one_line(next((told[name] for name in _TELLING if isinstance(told.get(name), str)), given), _WIDE)
 
 
-def _changed(event: Mapping[str, Any]) -> str:
+def _changed(event: Mapping[str, object]) -> str:
     changes = event.get("changes")
     rows = changes if isinstance(changes, list) else []
     named = [str(row.get("path") if isinstance(row, Mapping) else row) for row in rows]
     return one_line(", ".join(named), _WIDE) or "files"
 
 
-def _facts(event: Mapping[str, Any]) -> str:
+def _facts(event: Mapping[str, object]) -> str:
     plain = [
         f"{name} {value}" for name, value in event.items() if isinstance(value, str | int) and value != ""
     ]

@@ -1,6 +1,6 @@
 """The waiting line as rows."""
 
-from typing import TypedDict, cast
+from typing import TypedDict
 
 from gitfleet.base.names import SessionId
 from gitfleet.claims import tickets, waiting_line
@@ -9,6 +9,7 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import records
 from gitfleet.fleet.views.knowledge import Knowledge, knowledge
 from gitfleet.fleet.views.records import TicketRecord
+from gitfleet.fleet.views.rows import encoded
 
 
 class BlockerRow(TypedDict):
@@ -50,8 +51,7 @@ def waiting(fleet: Fleet, *, left: int = 0) -> tuple[LineAnswer, list[str]]:
             **records.ticket(ticket),
             "place": number,
             "blocked_by": [
-                cast(BlockerRow, item.encode())
-                for item in waiting_line.blockers(state.view, standing, ticket)
+                encoded(BlockerRow, item) for item in waiting_line.blockers(state.view, standing, ticket)
             ],
         }
         for number, ticket in enumerate(standing, start=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from gitfleet.fleet.telemetry.exposition import MetricFamily, MetricType
 
@@ -52,5 +52,5 @@ class BugReportAnswer(TypedDict):
 
     file: str
     """Where it was written; empty: only printed."""
-    report: dict[str, Any]
+    report: dict[str, object]
     """All that is in it. Its form may change."""

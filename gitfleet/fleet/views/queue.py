@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from gitfleet.base import clock
 from gitfleet.base.names import BranchName, Oid, SessionId
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views.knowledge import Knowledge, knowledge
+from gitfleet.fleet.views.rows import encoded
 from gitfleet.ledger.ledger import State
 from gitfleet.mergequeue import estimates, explain, model, order, states
 from gitfleet.mergequeue.adding import QueuedBranch
 from gitfleet.mergequeue.explain import Lineup
 from gitfleet.mergequeue.model import GateRun, QueueEntry, QueuePause
+from gitfleet.mergequeue.order import BandName
 from gitfleet.mergequeue.requests import EntryChanged, QueuePaused
 from gitfleet.trunk import queue_policy
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from gitfleet.mergequeue.processor import (
         Processed,
     )  # all of merging and gates, of which a list needs nothing
-
-BandName = Literal["hotfix", "security", "feature", "backlog"]
 
 
 class EvidenceRow(TypedDict):
@@ -357,7 +357,7 @@ class _Rows:
             "id": entry.id, "seq": entry.seq, "branch": entry.branch, "head": entry.head, "base": entry.base, "target": entry.target,
             "session": entry.session, "title": entry.title, "state": entry.state, "position": position,
             "priority": entry.priority, "effective": strength.effective, "lent": strength.lent, "waited": strength.waiting,
-            "band": cast(BandName, order.band(entry.priority).name), "reason": told.reason, "why": told.words, "next": told.step,
+            "band": order.band(entry.priority).name, "reason": told.reason, "why": told.words, "next": told.step,
             "needs": list(entry.needs), "stack": entry.stack, "at": entry.at, "changed": entry.changed, "by": entry.by,
             "tries": entry.tries, "estimate": estimate(when) if when else None, "landed": entry.landed,
             "tentative": entry.id in self._state.tentative,
@@ -369,11 +369,11 @@ def estimate(found: estimates.Estimate) -> EstimateRow:
 
 
 def _pause(pause: QueuePause) -> PauseRow:
-    return cast(PauseRow, pause.encode())
+    return encoded(PauseRow, pause)
 
 
 def _evidence(entry: QueueEntry) -> EvidenceRow:
-    return cast(EvidenceRow, entry.evidence.encode())
+    return encoded(EvidenceRow, entry.evidence)
 
 
 def _run(run: GateRun) -> RunRow:

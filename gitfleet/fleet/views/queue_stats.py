@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TypedDict, cast
+from typing import TypedDict
 
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views.knowledge import Knowledge, knowledge
-from gitfleet.fleet.views.queue import BandName, EstimateRow, estimate
+from gitfleet.fleet.views.queue import EstimateRow, estimate
 from gitfleet.mergequeue import estimates, model, order, states
 from gitfleet.mergequeue.model import LandingNote
+from gitfleet.mergequeue.order import BandName
 
 
 class WaitRow(TypedDict):
@@ -62,7 +63,7 @@ def stats(fleet: Fleet) -> QueueStatsAnswer:
         "runs_per_landing": runs / landed if landed else None,
         "counts": {name: count for name, count in known.counts.items() if " " not in name},
         "waits": [
-            {"band": cast(BandName, band.name), "landed": waits[band.name][0], "wait": estimate(waits[band.name][1])}
+            {"band": band.name, "landed": waits[band.name][0], "wait": estimate(waits[band.name][1])}
             for band in order.BANDS
             if band.name in waits
         ],

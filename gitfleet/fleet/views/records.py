@@ -1,9 +1,10 @@
 """Records of the ledger as rows: claims, places in the waiting line, sessions."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, cast
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from gitfleet.base.names import BranchName, Oid, SessionId
+from gitfleet.fleet.views.rows import encoded
 
 if TYPE_CHECKING:
     from gitfleet.claims.model import Claim
@@ -89,7 +90,7 @@ class TicketRecord(TypedDict):
     """The generation at which it came."""
     priority: int
     operation: str
-    terms: dict[str, Any]
+    terms: dict[str, object]
     """What its claims will say."""
     nonce: str
 
@@ -135,7 +136,7 @@ class SessionRecord(TypedDict):
 
 def claim(record: "Claim") -> ClaimRecord:
     """A claim as it stands in the ledger."""
-    return cast(ClaimRecord, record.encode())
+    return encoded(ClaimRecord, record)
 
 
 def claims(found: Iterable["Claim"]) -> list[ClaimRecord]:
@@ -145,9 +146,9 @@ def claims(found: Iterable["Claim"]) -> list[ClaimRecord]:
 
 def ticket(record: "Ticket") -> TicketRecord:
     """A place in the waiting line as it stands in the ledger."""
-    return cast(TicketRecord, record.encode())
+    return encoded(TicketRecord, record)
 
 
 def session(record: "Session") -> SessionRecord:
     """A session as it stands in the ledger."""
-    return cast(SessionRecord, record.encode())
+    return encoded(SessionRecord, record)

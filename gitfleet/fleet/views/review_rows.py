@@ -95,7 +95,7 @@ def review(fleet: Fleet, session_id: SessionId, *, diff: bool = False) -> Review
     session = session_records.find(state.view, session_id)
     if session is None:
         words = f"The fleet has no session '{session_id}' now."
-        raise NoSession(words, hint=f"{advice.SESSIONS} shows those that are there.", candidates=[])
+        raise NoSession(words, hint=f"{advice.SESSIONS} shows those that are there.")
     with fleet.peers() as peers:
         row = known(session, liveness.liveness(session, node, peers))
         told = _own(fleet, session) if session.node == node else peers.detail(session.node, session.id)
@@ -260,4 +260,4 @@ def _next(
     if gate is not None and gate["known"] == "failed":
         return "Its tree fails the gate.", advice.GATE_STATUS_OF.of(work.head)
     rest = " What it has not committed stays out." if dirty else ""
-    return f"To accept it is to queue its branch.{rest}", advice.QUEUE_ACCEPT.of(session)
+    return f"Accepting it queues its branch.{rest}", advice.QUEUE_ACCEPT.of(session)

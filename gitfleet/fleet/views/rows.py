@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
+
+from gitfleet.codec import Struct
 
 _Row = TypeVar("_Row")
 
@@ -12,10 +14,16 @@ def row_of(kind: type[_Row], of: object, **others: object) -> _Row:
 
     A tuple becomes the list that JSON has. What every command prints is held against the types of its rows by a test.
     """
-    made: dict[str, Any] = {
+    made: dict[str, object] = {
         name: others[name] if name in others else _plain(of, name) for name in kind.__annotations__
     }
     return cast(_Row, made)
+
+
+def encoded(kind: type[_Row], of: Struct, **others: object) -> _Row:
+    """A row of that kind which is a struct as JSON holds it, and what else is told of it."""
+    del kind
+    return cast(_Row, {**others, **of.encode()})
 
 
 def _plain(of: object, name: str) -> object:

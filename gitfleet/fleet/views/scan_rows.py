@@ -4,42 +4,39 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from gitfleet.fleet.views.fleet_plan_rows import FleetEvidenceRow
 from gitfleet.fleet.views.rows import row_of
-from gitfleet.onhost import candidate_form
-from gitfleet.onhost.records import HostFacts, Judgement, Origin, ProcessGroup
-from gitfleet.triage.this_host import HostLook, SessionUse
+from gitfleet.onhost import candidate_form, memory
+from gitfleet.onhost.records import HostFacts, HostProcess, Judgement, Origin, ProcessGroup
+from gitfleet.triage.this_host import HostLook
 
 
-class ScannedHostRow(TypedDict):
-    """The machine at the time of the scan. Memory in bytes."""
+class MachineRow(TypedDict):
+    """A machine at the time of a scan. Memory in bytes."""
 
     system: str
     cores: int
-    uptime: float
-    load: list[float]
     memory_total: int
     memory_available: int
     swap_total: int
     swap_free: int
+    load: list[float]
     pressure: dict[str, float | None]
     """By resource the percent of the last minute in which something waited for it; null where the kernel does not count."""
     oom_kills: int | None
     """Processes that the kernel has killed since the boot for want of memory."""
+
+
+class ScannedHostRow(MachineRow):
+    """The machine of the scan, and what of it was not to be seen."""
+
+    uptime: float
     foreign: int
     """Processes of other users: seen, not looked at."""
     unreadable: int
     """Processes of this user of which something that matters could not be read."""
     hidden: bool
     """Whether the system hides processes, so that not everything was seen."""
-
-
-class ScanEvidenceRow(TypedDict):
-    """What one feature says."""
-
-    feature: str
-    value: str
-    bits: float
-    """Towards abandonment; negative: away from it."""
 
 
 class ScanJudgementRow(TypedDict):
@@ -53,7 +50,7 @@ class ScanJudgementRow(TypedDict):
     """What costs least, as far as is known. A scan does nothing."""
     protected: str
     """Why it is never acted on; empty: it may be."""
-    evidence: list[ScanEvidenceRow]
+    evidence: list[FleetEvidenceRow]
     missing: list[str]
     """What was not known."""
 
@@ -193,7 +190,7 @@ def group_row(
 
 def judgement_row(judgement: Judgement, found: HostLook) -> ScanJudgementRow:
     """What is thought of one."""
-    evidence: list[ScanEvidenceRow] = [
+    evidence: list[FleetEvidenceRow] = [
         {"feature": one.feature, "value": found.hides.text(one.value), "bits": one.bits}
         for one in judgement.evidence
     ]
@@ -208,18 +205,41 @@ def judgement_row(judgement: Judgement, found: HostLook) -> ScanJudgementRow:
     }
 
 
-def _name(one: SessionUse, found: HostLook) -> str:
-    return candidate_form.session_form(Origin(one.session or None, state=one.state), found.hides) or ""
-
-
-def session_answer(found: HostLook, uses: list[SessionUse]) -> ScanBySessionAnswer:
-    """What each session uses."""
-    table = found.findings.table
+def session_answer(found: HostLook) -> ScanBySessionAnswer:
+    """What each session uses. Of those without one only what is ours counts."""
+    findings = found.findings
+    of_session: dict[str, list[HostProcess]] = {}
+    for pid, origin in findings.origins.items():
+        of_session.setdefault(origin.session or "", []).append(findings.table.processes[pid])
+    worktrees = {session: path for path, session in found.known.places.items()}
+    uses = [
+        (session, _use(found, session, worktrees.get(session, ""), members))
+        for session, members in of_session.items()
+    ]
+    uses.sort(key=lambda one: (not one[0], -one[1]["pss"], one[0]))
     return {
-        "host": host_row(table.facts),
-        "seconds": table.seconds,
-        "sessions": [
-            row_of(SessionUseRow, one, worktree=found.hides.path(one.worktree), session=_name(one, found))
-            for one in uses
-        ],
+        "host": host_row(findings.table.facts),
+        "seconds": findings.table.seconds,
+        "sessions": [row for _, row in uses],
+    }
+
+
+def _use(found: HostLook, session: str, worktree: str, members: list[HostProcess]) -> SessionUseRow:
+    origins = found.findings.origins
+    state = origins[members[0].identity.pid].state
+    living = [one for one in members if not one.zombie]
+    weights = [memory.pss(one) if session else one.pss for one in living]
+    rates = [one.cpu for one in living if one.cpu is not None]
+    return {
+        "session": candidate_form.session_form(Origin(session or None, state=state), found.hides) or "",
+        "state": state,
+        "worktree": found.hides.path(worktree),
+        "processes": len(living),
+        "pss": sum(one or 0 for one in weights),
+        "unweighed": weights.count(None),
+        "rss": sum(one.rss for one in members),
+        "swap": sum(one.swap for one in members),
+        "cpu": sum(rates) if rates else None,
+        "oldest": max(one.age for one in members),
+        "orphans": sum(origins[one.identity.pid].orphan for one in living),
     }

@@ -14,26 +14,26 @@ import typing
 from collections.abc import Mapping
 from functools import cache, reduce
 from itertools import pairwise
-from types import UnionType
+from types import ModuleType, UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 import typing_extensions
 from pydantic import Field, TypeAdapter
 
-Row = Any
+Row = type
 """A row's class. TypedDict classes have no type of their own."""
 
 
 class Described(NamedTuple):
     """A field of a row: its type without `NotRequired`, what is said of it, and whether it may be absent."""
 
-    kind: Any
+    kind: object
     words: str
     absent: bool
 
 
 @cache
-def adapter(row: Row) -> TypeAdapter[Any]:
+def adapter(row: Row) -> TypeAdapter[object]:
     """What makes a row's JSON schema, and validates one."""
     return TypeAdapter(_readable(row))
 
@@ -43,7 +43,7 @@ def validate(row: Row, value: object, *, more: bool = False) -> None:
     adapter(row).validate_python(value, strict=True, extra="ignore" if more else "forbid")
 
 
-def is_row(kind: Any) -> bool:
+def is_row(kind: object) -> typing_extensions.TypeIs[Row]:
     """Whether a type is a row."""
     return typing.is_typeddict(kind)
 
@@ -62,25 +62,25 @@ def fields(row: Row) -> Mapping[str, Described]:
     return {name: _described(hint, words.get(name, "")) for name, hint in hints.items()}
 
 
-def _described(hint: Any, words: str) -> Described:
+def _described(hint: object, words: str) -> Described:
     absent = get_origin(hint) is typing.NotRequired
     return Described(get_args(hint)[0] if absent else hint, words, absent)
 
 
 @cache
 def _readable(row: Row) -> Row:
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for name, field in fields(row).items():
-        kind: Any = Annotated[_kind(field.kind), Field(description=field.words or None)]
+        kind: object = Annotated[_kind(field.kind), Field(description=field.words or None)]
         found[name] = typing_extensions.NotRequired[kind] if field.absent else kind
     make: Any = typing_extensions.TypedDict
-    made = make(row.__name__, found)
+    made: Row = make(row.__name__, found)
     made.__doc__ = inspect.getdoc(row)
     made.__module__ = row.__module__
     return made
 
 
-def _kind(hint: Any) -> Any:
+def _kind(hint: object) -> object:
     """A type with the rows in it as pydantic can read them."""
     if is_row(hint):
         return _readable(hint)
@@ -105,7 +105,7 @@ def _words(row: Row) -> dict[str, str]:
     return words
 
 
-def _module(row: Row) -> Any:
+def _module(row: Row) -> ModuleType:
     return sys.modules[row.__module__]
 
 

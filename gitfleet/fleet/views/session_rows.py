@@ -69,7 +69,6 @@ def one(fleet: Clone, session_id: SessionId) -> SessionShowAnswer:
         raise NoSession(
             f"The fleet has no session '{session_id}' now.",
             hint=f"{advice.SESSIONS} shows those that are there; {advice.LOG_OF.of(session_id)} what it did.",
-            candidates=[],
         )
     with fleet.peers() as peers:
         row = known(session, liveness.liveness(session, fleet.ledger.node.id, peers))

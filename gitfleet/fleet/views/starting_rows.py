@@ -107,6 +107,7 @@ def launched(found: launcher.LaunchEnd) -> SessionLaunchAnswer:
     return row_of(
         SessionLaunchAnswer,
         found,
+        session=records.session(found.session),
         exit_code=found.code,
         released=records.claims(found.answer.released) if found.answer else [],
         retained=records.claims(found.answer.retained) if found.answer else [],

@@ -5,7 +5,7 @@ session is in, and none for sessions of other clones.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypedDict
+from typing import NamedTuple, TypedDict
 
 from gitfleet.base import clock
 from gitfleet.base.meanwhile import Meanwhile
@@ -90,7 +90,7 @@ class LedgerRow(TypedDict):
     """Seconds since the hub was last seen."""
     tentative: int
     """How many operations wait for the hub."""
-    alarm: dict[str, Any] | None
+    alarm: dict[str, object] | None
     """What is wrong with the hub's ledger; null when nothing is."""
 
 

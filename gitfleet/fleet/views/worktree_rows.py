@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from gitfleet.base.names import BranchName, Oid, SessionId
 from gitfleet.fleet.views.rows import row_of
 from gitfleet.worktrees.cleanup import Cleaned
 from gitfleet.worktrees.listing import BrokenWorktree, Listing
 from gitfleet.worktrees.liveness import Sign
-from gitfleet.worktrees.outcome import Outcome, summary
+from gitfleet.worktrees.outcome import Outcome, OutcomeFacts, summary
 from gitfleet.worktrees.service import Ensured, Reconciled
 from gitfleet.worktrees.status import Row
 
@@ -36,8 +36,8 @@ class OutcomeRow(TypedDict):
     result: str
     """One word; `failed` and `conflict` call for attention, `would-…` is that of a dry run."""
     reason: str
-    facts: dict[str, Any]
-    """What the action found out; `kind` names the reason."""
+    facts: OutcomeFacts
+    """What the action found out."""
 
 
 class ExceptionRow(TypedDict):
@@ -162,9 +162,7 @@ class WorktreeReconcileAnswer(TypedDict):
 class WorktreeCleanupAnswer(WorktreeReconcileAnswer):
     """`worktree cleanup`.
 
-    Results are `removed`, `pruned` (its folder was gone already), `kept`, `failed`, and `would-remove`, `would-prune`. Facts
-    are `kind` (why), `branch`, `head`, `landed` (how its commits are safe), `idle` (seconds), `needs_archive`, `archive` (its
-    id), `archived` (files), `commits` (that only its log leads to), `left_out`, `branch_deleted`.
+    Results are `removed`, `pruned` (its folder was gone already), `kept`, `failed`, and `would-remove`, `would-prune`.
     """
 
     recovered: list[str]
@@ -174,7 +172,7 @@ class WorktreeCleanupAnswer(WorktreeReconcileAnswer):
 
 def outcomes(found: Iterable[Outcome]) -> list[OutcomeRow]:
     """What became of worktrees, in this order."""
-    return [row_of(OutcomeRow, one, facts=dict(one.facts)) for one in found]
+    return [row_of(OutcomeRow, one) for one in found]
 
 
 def ensured(found: Ensured) -> WorktreeEnsureAnswer:

@@ -10,9 +10,9 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
-from gitfleet.base import popen
+from gitfleet.base import plain_json, popen
 from gitfleet.clients import codex
 from gitfleet.githooks.agents import settings
 
@@ -30,7 +30,7 @@ def codex_hooks(folder: str) -> Mapping[str, Trust] | None:
     program = shutil.which(codex.NAME)
     if program is None:
         return None
-    asked: list[dict[str, Any]] = [
+    asked: list[dict[str, object]] = [
         {"id": 0, "method": "initialize", "params": _INFO},
         {"method": "initialized"},
         {"id": 1, "method": "hooks/list", "params": {"cwds": [folder]}},
@@ -46,7 +46,7 @@ def codex_hooks(folder: str) -> Mapping[str, Trust] | None:
     return _understood(_read(answer or b""))
 
 
-def _understood(answer: dict[str, Any]) -> Mapping[str, Trust] | None:
+def _understood(answer: dict[str, object]) -> Mapping[str, Trust] | None:
     result = answer.get("result")
     places = result.get("data") if isinstance(result, dict) else None
     if not isinstance(places, list):
@@ -61,16 +61,16 @@ def _understood(answer: dict[str, Any]) -> Mapping[str, Trust] | None:
     return {path: next(trust for trust in order if trust in said) for path, said in ours.items()}
 
 
-def _trust(hook: dict[str, Any]) -> Trust:
+def _trust(hook: dict[str, object]) -> Trust:
     said = hook.get("trustStatus")
     if hook.get("enabled") is False:
         return "untrusted"
     return "trusted" if said in {"trusted", "managed"} else "modified" if said == "modified" else "untrusted"
 
 
-def _read(line: bytes) -> dict[str, Any]:
+def _read(line: bytes) -> dict[str, object]:
     try:
-        found = json.loads(line)
+        found = plain_json.load(line)
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}

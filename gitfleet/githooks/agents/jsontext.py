@@ -7,7 +7,7 @@ breaks. The text has been found to be JSON before (`json.loads`); here is only a
 from __future__ import annotations
 
 import json
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 _BLANK = " \t\r\n"
 _READER = json.JSONDecoder()
@@ -75,7 +75,7 @@ def _after_blank(text: str, at: int) -> int:
     return at
 
 
-def append(text: str, where: Part, value: Any, key: str | None = None) -> str:
+def append(text: str, where: Part, value: object, key: str | None = None) -> str:
     """`text` with `value` as the last item of `where`; under `key`, where that is an object."""
     item = _spelled(text, where, value)
     if key is not None:
@@ -102,13 +102,13 @@ def remove(text: str, where: Part, index: int) -> str:
     return text[: where.start + 1] + (rest[len(closing) :] if ours else rest[-1:]) + text[where.end :]
 
 
-def replace(text: str, where: Part, index: int, value: Any) -> str:
+def replace(text: str, where: Part, index: int, value: object) -> str:
     """`text` with another value for an item of an array."""
     part = where.items[index][1]
     return text[: part.start] + _spelled(text, where, value) + text[part.end :]
 
 
-def _spelled(text: str, where: Part, value: Any) -> str:
+def _spelled(text: str, where: Part, value: object) -> str:
     line = _line(text, where)
     if not line:
         return json.dumps(value, ensure_ascii=False)

@@ -53,7 +53,7 @@ def check(repository: Repository) -> None:
         path = os.path.join(repository.worktree or "", CONFIG)
         named = ", ".join(roots(repository))
         raise Blocked(
-            f"{path} was left as it is: it is committed, and what opens the sandbox is true of this machine only.",
+            f"{path} was left as it is: it is committed, and these settings are for this machine only.",
             unharmed="",
             hint=f"Put [{TABLE}] with network_access and the writable roots {named} into your own config.toml by hand.",
             path=path,

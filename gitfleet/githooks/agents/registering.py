@@ -17,7 +17,7 @@ import tomllib
 from collections.abc import Sequence
 from functools import partial
 
-from gitfleet.base import resources
+from gitfleet.base import plain_json, resources
 from gitfleet.clients import claude, codex
 from gitfleet.git.repository import Repository
 from gitfleet.githooks.agents import jsontext, settings_files
@@ -137,7 +137,7 @@ def with_json(data: bytes | None, keys: Sequence[str]) -> bytes:
     if known is None:
         return jsontext.append(text, servers, _entry(""), NAME).encode("utf-8")
     said = _made(text[known.start : known.end])
-    if said is None or json.loads(text[known.start : known.end]) == _entry(said):
+    if said is None or plain_json.load(text[known.start : known.end]) == _entry(said):
         return text.encode("utf-8")
     return jsontext.replace(text, servers, servers.place(NAME), _entry(said)).encode("utf-8")
 
@@ -183,7 +183,7 @@ def _entry(made: str) -> dict[str, object]:
 
 def _made(text: str) -> str | None:
     """What an entry of ours says was made to hold it, with a blank before it; None for one that is not ours."""
-    value = json.loads(text)
+    value = plain_json.load(text)
     given = value.get("args") if isinstance(value, dict) else None
     last = given[-1] if isinstance(given, list) and given else None
     return last[len(MARK) :] if isinstance(last, str) and last.startswith(MARK) else None

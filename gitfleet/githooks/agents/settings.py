@@ -7,10 +7,10 @@ is for, and what was made to hold it (`made=`), so that taking it out leaves not
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from gitfleet.base import plain_json
 from gitfleet.errors import Blocked
 from gitfleet.githooks.agents import jsontext
 from gitfleet.githooks.agents.jsontext import Part
@@ -27,10 +27,13 @@ class Handler(NamedTuple):
     command: str
     timeout: int
 
-    def entry(self, made: Sequence[str]) -> dict[str, Any]:
+    def entry(self, made: Sequence[str]) -> dict[str, object]:
         """As it stands in the settings; `made` is what was made to hold it."""
-        handler = {"type": "command", "command": _flagged(self.command, made), "timeout": self.timeout}
-        return {**({} if self.matcher is None else {"matcher": self.matcher}), "hooks": [handler]}
+        return {**({} if self.matcher is None else {"matcher": self.matcher}), "hooks": [self.part(made)]}
+
+    def part(self, made: Sequence[str]) -> dict[str, object]:
+        """What of that is ours alone."""
+        return {"type": "command", "command": _flagged(self.command, made), "timeout": self.timeout}
 
 
 class Ours(NamedTuple):
@@ -67,7 +70,7 @@ def _put(text: str, handler: Handler, made: list[str]) -> str:
             return text
         if len(known.handlers.items) == 1:
             return jsontext.replace(text, known.groups, known.group, entry)
-        return jsontext.replace(text, known.handlers, known.handler, entry["hooks"][0])
+        return jsontext.replace(text, known.handlers, known.handler, handler.part(known.made))
     if hooks is None:
         value = {handler.event: [handler.entry([*made, "hooks", "list"])]}
         return jsontext.append(text, root, value, ROOT)
@@ -132,8 +135,8 @@ def _hooks(text: str) -> tuple[Part, Part | None]:
     return root, hooks
 
 
-def _value(text: str, part: Part) -> Mapping[str, Any]:
-    value: Mapping[str, Any] = json.loads(text[part.start : part.end])
+def _value(text: str, part: Part) -> Mapping[str, object]:
+    value: Mapping[str, object] = plain_json.load(text[part.start : part.end])
     return value
 
 

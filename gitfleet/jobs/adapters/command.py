@@ -6,9 +6,8 @@ person, until it writes the next line.
 
 from __future__ import annotations
 
-import json
-
-from gitfleet.jobs.adapters.protocol import QuietAdapter, Task
+from gitfleet.base import plain_json
+from gitfleet.jobs.adapters.protocol import Adapter, Task
 from gitfleet.jobs.adapters.results import AgentEvent, AgentExit, AgentResult, Usage, shown
 from gitfleet.jobs.words import AttemptOutcome
 
@@ -16,7 +15,7 @@ _LAST = 5
 _WAITS, _HEAD = b'"needs_input"', 200
 
 
-class CommandAdapter(QuietAdapter):
+class CommandAdapter(Adapter):
     """`command`: the argv is the agent file's; the prompt comes on standard input, and in no argument unless the file asks for it.
 
     An argument `{prompt}`, alone or behind a `=`, stands for the prompt: whole, as one argument. One that begins like an option
@@ -57,8 +56,8 @@ class CommandAdapter(QuietAdapter):
 
     def _asks(self, line: bytes) -> list[AgentEvent]:
         try:
-            read = json.loads(line)
-        except (ValueError, RecursionError):
+            read = plain_json.load(line)
+        except ValueError:
             return []
         if read.get("type") != "needs_input":
             return []

@@ -6,7 +6,8 @@ import json
 import re
 from typing import TypeGuard
 
-from gitfleet.jobs.adapters.protocol import QuietAdapter
+from gitfleet.base import plain_json
+from gitfleet.jobs.adapters.protocol import Adapter
 from gitfleet.jobs.adapters.results import AgentEvent
 
 _KEPT = 5
@@ -14,7 +15,7 @@ _TRACED = re.compile(rb"\s*(\d+: |at |Stack backtrace:)")
 """Lines of a trace (RUST_BACKTRACE), which would push out the error that stands above it."""
 
 
-class JsonLinesAdapter(QuietAdapter):
+class JsonLinesAdapter(Adapter):
     """Reads what is a JSON object; all other lines stand for themselves."""
 
     def __init__(self) -> None:
@@ -37,8 +38,8 @@ class JsonLinesAdapter(QuietAdapter):
         if not line.startswith(b"{"):
             return []
         try:
-            read = json.loads(line)
-        except (ValueError, RecursionError):
+            read = plain_json.load(line)
+        except ValueError:
             return []
         return self.told(read, at) if isinstance(read, dict) else []
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gitfleet.codec import FLAG, JSON, TEXT, WHOLE, Many, Maybe, One, Struct, Table, Text, field
+from gitfleet.base.shapes import NUMBER
+from gitfleet.codec import FLAG, TEXT, WHOLE, Many, Maybe, One, Struct, Table, Text, field
 
 _LONG: Text[str] = Text(1 << 20, cut=True)
 SHOWN = 32 * 1024
@@ -58,7 +59,7 @@ class Usage(Struct):
     `conversation`: the counts are of the whole conversation, earlier attempts that it goes on from included; see `since`.
     """
 
-    models: Mapping[str, Mapping[str, int | float]] = field(Table(Table(JSON)), default={})
+    models: Mapping[str, Mapping[str, int | float]] = field(Table(Table(NUMBER)), default={})
     gaps: tuple[str, ...] = field(Many(TEXT), default=())
     conversation: bool = field(FLAG, default=False)
 
@@ -96,7 +97,7 @@ class AgentResult(Struct):
     text: str = field(_LONG, default="")
     session_id: str = field(TEXT, default="")
     usage: Usage = field(One(Usage), default=Usage())
-    cost: float | None = field(JSON, default=None)
+    cost: float | None = field(Maybe(NUMBER), default=None)
     errors: tuple[str, ...] = field(Many(_LONG), default=())
     resets_at: int | None = field(Maybe(WHOLE), default=None)
     turns: int | None = field(Maybe(WHOLE), default=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from gitfleet.base import plain_json
 from gitfleet.base.ids import is_oid
 from gitfleet.codec import TEXT, One, Record, Text, field, replace
 from gitfleet.errors import Corrupt
@@ -36,10 +37,10 @@ def dump(job: JobRecord, streams: str, node: str) -> bytes:
 def load(data: bytes, job_id: str, node: str) -> ArchivedJob:
     """The record that `node` is to have written of this job. Raises Corrupt for anything else."""
     try:
-        raw = json.loads(data[:MOST])  # what is cut off is no JSON any more
+        raw = plain_json.load(data[:MOST])  # what is cut off is no JSON any more
         found = ArchivedJob.decode(raw)
         known = raw["kind"] == ArchivedJob.KIND and raw["v"] == ArchivedJob.VERSION
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError) as error:
         raise Corrupt(
             f"What node {node} tells of {job_id} cannot be read. It was skipped.", where=job_id
         ) from error

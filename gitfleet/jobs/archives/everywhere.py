@@ -95,7 +95,7 @@ def replay(store: JobStore, clone: Clone | None, job_id: str, start: StreamCurso
     with JobsSeen(clone.repository, clone.ledger) as others:
         files = others.streams(archived.node, archived.streams)
     if files is None:
-        words = f"The hub does not have what its agent wrote: node {display(archived.node)} has not sent it, or keeps it no more."
+        words = f"The hub does not have what its agent wrote: node {display(archived.node)} has not sent it, or has deleted it."
         return Replay(job, missing=words)
     place = tuple(start)
     return Replay(job, (row for row in packing.unpack(files) if (row[0], row[1].seq) >= place))

@@ -12,7 +12,7 @@ from gitfleet.base import clock
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import counted, one_line
 from gitfleet.clone import Clone
-from gitfleet.codec import Struct, replace
+from gitfleet.codec import Struct, changed, replace
 from gitfleet.errors import FleetError, NoRepository, NoSession
 from gitfleet.git import checkout, git_worktrees, refs
 from gitfleet.git.program import Git, nul_ended, redact
@@ -97,7 +97,7 @@ def conclude(store: JobStore, job_id: str, environ: Mapping[str, str], *, failur
         said = "\n".join(filter(None, [verdict.error, problem]))
         facts = {**_facts(end, verdict, said), "left": tuple(left), **traces.of(store, job, folder, end)}
         facts |= {"delivery": delivery} | ({"why": EndCause.POSTPONED} if postponed else {})
-        unheld = budgets.settle(store, folder, job, replace(job.attempts[-1], **facts))
+        unheld = budgets.settle(store, folder, job, changed(job.attempts[-1], facts))
         notes = (
             *job.attempts[-1].notes,
             *confinement.noted(end),

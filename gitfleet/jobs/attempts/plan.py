@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from gitfleet import codec
 from gitfleet.base import clock, files, ids
 from gitfleet.codec import replace
 from gitfleet.jobs.definitions.schema import Agent, FleetSettings
@@ -54,6 +55,6 @@ def change(store: JobStore, job_id: str, **facts: object) -> JobRecord:
 
     def changed(job: JobRecord) -> JobRecord:
         last = job.attempts[-1]
-        return replace(job, attempts=(*job.attempts[:-1], replace(last, **facts)))
+        return replace(job, attempts=(*job.attempts[:-1], codec.changed(last, facts)))
 
     return store.update(job_id, changed)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import display
 from gitfleet.clone import Clone
-from gitfleet.codec import replace
+from gitfleet.codec import changed, replace
 from gitfleet.errors import Conflict, FleetError, UsageError
 from gitfleet.git import refs
 from gitfleet.jobs import used_worktrees
@@ -94,7 +94,7 @@ def _placed(store: JobStore, job: JobRecord, agent: Agent) -> JobRecord:
         used_worktrees.note(store, clone, managed)
         base = _base(clone, job, managed)
     facts = {"worktree": managed.path, "branch": managed.branch, "base": base}
-    placed = replace(attempt, **facts)
+    placed = changed(attempt, facts)
     resumed = traces.conversation(store, replace(job, attempts=(*job.attempts[:-1], placed)), agent)
     return plan.change(store, job.id, **facts, resumed=resumed)
 
@@ -213,6 +213,6 @@ def _register(job: JobRecord, agent: Agent, shepherd: Shepherd) -> None:
                 granted = clone.claims.claim(session, wanted)
             except Conflict as error:
                 raise error.again(
-                    hint="Retry it when they are free, or when the branch has landed that has them."
+                    hint="Retry it when they are free, or when the branch that holds them has landed."
                 ) from error
             preparation.keep_units(shepherd.folder, [*granted.granted, *granted.already_held])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import sys
@@ -10,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
-from gitfleet.base import advice, clock, files, processes
+from gitfleet.base import advice, clock, files, plain_json, processes
 from gitfleet.base.watching import Bell
 from gitfleet.jobs.daemon import presence, requests
 from gitfleet.jobs.daemon.presence import RunningManager
@@ -87,7 +86,7 @@ def _heard(handle: int, pid: int, log: str) -> dict[str, object]:
                     hint=f"Look at the end of {log}.",
                 )
             data += part
-    said = json.loads(data)
+    said = plain_json.load(data)
     return said if isinstance(said, dict) else {}
 
 

@@ -13,10 +13,10 @@ from gitfleet.mergequeue import states
 from gitfleet.mergequeue.model import QueueEntry
 
 _TASKS = {
-    "gate-failed": "Its gate failed. Find out why, mend that, and commit.",
+    "gate-failed": "Its gate failed. Find out why, fix it, and commit.",
     "conflict": "It conflicts with {target}. Merge {tip} into the branch, settle each conflict so that what both sides are for is kept, "
     "and commit the merge.",
-    "host-refused": "The host refused it. Mend what it names, and commit.",
+    "host-refused": "The host refused it. Fix what it names, and commit.",
 }
 """What there is to do, by the reason for which an entry is back. What has no row here is for people: a rebase would have to be forced."""
 _USUAL = {states.REJECTED: "gate-failed", states.CONFLICTED: "conflict"}
@@ -96,6 +96,6 @@ def prompt(task: str, back: WorkBack, tip: str) -> str:
     told = first.replace("{tip}", f"the commit {tip}" if tip else "its newest commit")
     head = (
         "The task below was done before, on this branch and in this worktree. The work came back from the merge queue, and only a new commit "
-        "on this branch counts as a repair. Do not begin anew: look at what is there, and mend it."
+        "on this branch counts as a repair. Do not start over: look at what is there, and fix it."
     )
     return f"{head}\n{told}\n{rest}\n\nThe task was:\n{task.rstrip()}\n"

@@ -5,12 +5,11 @@ The host is asked first whether there is one, so that none is opened twice. What
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
-from gitfleet.base import processes
+from gitfleet.base import plain_json, processes
 from gitfleet.base.text import display, one_line
 from gitfleet.codec import Struct
 from gitfleet.errors import HubRefused, HubUnreachable, UsageError
@@ -76,8 +75,8 @@ def _known(client: _Client, forge: Forge, request: HostRequest, folder: str) -> 
     """The open request of the branch, else one of the very commit: that one was closed or merged, and is not opened again."""
     said = _ask(client, forge, client.listing(forge, request), folder)
     try:
-        found = [client.read(row) for row in json.loads(said)]
-    except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+        found = [client.read(row) for row in plain_json.load(said)]
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise HubRefused(f"The answer of {client.program} cannot be used: it is not as expected.") from error
     return _chosen([one for one in found if one.own], request)
 

@@ -5,26 +5,29 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar, overload
 
 from gitfleet.jobs import outputs
+from gitfleet.jobs.archives import everywhere
+from gitfleet.jobs.as_documented import documented
 from gitfleet.jobs.logs import entries, following
 from gitfleet.jobs.logs.entries import LogEntry
 from gitfleet.jobs.logs.following import LogFilter
+from gitfleet.jobs.queries import FleetQueries
 from gitfleet.jobs.records import job_ids
-from gitfleet.jobs.records.store import JobStore
+from gitfleet.jobs.shared.offering import fleet_of
 
 _T = TypeVar("_T")
 
 
-class LogStreams:
+class LogStreams(FleetQueries):
     """Each method gives an async iterable; with a function, a task that calls it with each piece, which one may await or cancel.
 
     A function that raises is logged, and gets the next piece all the same; one that is asynchronous is awaited before the next.
     """
 
-    store: JobStore
     _log: logging.Logger
     _readers: set[asyncio.Task[None]]
 
@@ -113,17 +116,25 @@ class LogStreams:
         self.store.get(job_id)
         return self._given(outputs.follow(self.store, job_id), on_chunk)
 
-    def get_agent(self, name: str) -> object:
-        """See FleetManager."""
-        raise NotImplementedError
-
     def _elsewhere(self, job_id: str) -> AsyncIterator[str]:
-        """What the agent of a job of another node has written. Raises JobNotFoundError."""
-        raise NotImplementedError
+        with fleet_of(self._near) as clone:
+            everywhere.get(self.store, clone, job_id)
+        return self._replayed(job_id)
 
+    async def _replayed(self, job_id: str) -> AsyncIterator[str]:
+        with documented():
+            pieces = await asyncio.to_thread(self._written, job_id)
+        for piece in pieces:
+            yield piece
+
+    def _written(self, job_id: str) -> list[str]:
+        with fleet_of(self._near) as clone:
+            found = everywhere.replay(self.store, clone, job_id)
+        return [said for _, line in found.lines if (said := outputs.text(line))]
+
+    @abstractmethod
     def _over(self) -> bool:
         """Whether nothing more is to be told."""
-        raise NotImplementedError
 
     def _given(
         self, pieces: AsyncIterator[_T], to: Callable[[_T], object] | None

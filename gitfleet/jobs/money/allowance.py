@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gitfleet.codec import JSON, TEXT, WHOLE, Many, Maybe, One, Struct, Table, Text, field
+from gitfleet.base.shapes import NUMBER
+from gitfleet.codec import TEXT, WHOLE, Many, Maybe, One, Struct, Table, Text, field
 from gitfleet.jobs.adapters.results import Usage
 from gitfleet.jobs.money import spending, tokens
 from gitfleet.jobs.money.spending import AMOUNT, Expense, SpendingLine
@@ -82,7 +83,7 @@ class Allowance(Struct):
     path: str = field(_LONG)
     limits: tuple[SpendLimit, ...] = field(Many(One(SpendLimit)), default=())
     pays: tuple[str, ...] = field(Many(TEXT), default=())
-    prices: Mapping[str, Mapping[str, float]] = field(Table(Table(JSON)), default={})
+    prices: Mapping[str, Mapping[str, float]] = field(Table(Table(NUMBER)), default={})
     earlier: Expense = field(One(Expense), default=Expense())
     before: Usage | None = field(Maybe(One(Usage)), default=None)
 

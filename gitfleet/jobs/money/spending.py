@@ -11,6 +11,7 @@ import os
 import time
 from contextlib import suppress
 
+from gitfleet.base import plain_json
 from gitfleet.codec import FLAG, TEXT, WHOLE, Broken, Many, Maybe, Shape, Struct, field
 
 TYPE_CHECKING = False
@@ -170,8 +171,8 @@ class DaySpending:
 
     def _take(self, data: bytes) -> None:
         try:
-            line = SpendingLine.decode(json.loads(data))
-        except (ValueError, RecursionError):
+            line = SpendingLine.decode(plain_json.load(data))
+        except ValueError:
             return
         key = line.job, line.attempt
         before = self._lines.get(key)

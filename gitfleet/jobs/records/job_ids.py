@@ -58,7 +58,7 @@ def unreadable(text: str, path: str) -> JobNotFoundError:
     """The error for a job whose record is there, and is of no use."""
     return JobNotFoundError(
         f"The record of {text} cannot be read. It is kept as it is: {display(path)}.",
-        hint="Mend that file, or remove it; its attempts are in the folders beside it.",
+        hint="Repair that file, or remove it; its attempts are in the folders beside it.",
         job_id=text,
     )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from gitfleet.base.shapes import NUMBER
 from gitfleet.codec import (
     FLAG,
-    JSON,
     TEXT,
     WHOLE,
     Broken,
@@ -74,7 +74,7 @@ class AttemptRecord(Struct):
     error: str = field(_CUT, default="")
     kept: str = field(_CUT, default="")
     usage: Usage = field(One(Usage), default=Usage())
-    cost: float | None = field(JSON, default=None)
+    cost: float | None = field(Maybe(NUMBER), default=None)
     left: tuple[int, ...] = field(Many(WHOLE), default=())
     resumed: str = field(TEXT, default="")
     lost: bool = field(FLAG, default=False)

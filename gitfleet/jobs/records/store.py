@@ -17,7 +17,7 @@ import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Set
 
-from gitfleet.base import clock, files
+from gitfleet.base import clock, files, plain_json
 from gitfleet.base.locks import NodeLock
 from gitfleet.base.text import display
 from gitfleet.codec import Struct, replace
@@ -97,7 +97,7 @@ class JobStore:
         path = os.path.join(self._home(job_id), RECORD)
         try:
             if (data := files.read(path)) is not None:
-                return JobRecord.decode(json.loads(data))
+                return JobRecord.decode(plain_json.load(data))
         except (ValueError, PermissionError, LocalStorage) as error:
             raise job_ids.unreadable(job_id, path) from error
         raise job_ids.missing(job_id)
@@ -230,8 +230,8 @@ class JobStore:
                     job = replace(before, fence=job.fence)
                     continue
                 files.remove(self._mark(before))
-                made = {"attempts": before.attempts, "earlier": len(before.attempts)}
-                job = replace(job, started_at=before.started_at, **made)
+                earlier = before.attempts
+                job = replace(job, started_at=before.started_at, attempts=earlier, earlier=len(earlier))
             _save(home, job)
         return job
 

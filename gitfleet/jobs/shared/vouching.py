@@ -24,6 +24,6 @@ def demand_ours(path: str, job: JobRecord, patience: float) -> None:
         if job.id in told.kept or known is None or ended_here:
             return
     raise Conflict(
-        "The fleet heard nothing of this job for too long, and has it done by another node.",
+        "The fleet heard nothing of this job for too long, so another node does it.",
         hint="Its work is on its branch; deliver it by hand, if it is the better one.",
     )

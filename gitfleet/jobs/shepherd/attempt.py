@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 
 from gitfleet.base import clock, identity
-from gitfleet.codec import replace
+from gitfleet.codec import changed
 from gitfleet.jobs.adapters.runtimes import for_runtime
 from gitfleet.jobs.records import news
 from gitfleet.jobs.shepherd import endings, records, scoping
@@ -327,7 +327,7 @@ class WatchedAttempt:
     def _set(self, **facts: object) -> None:
         if "phase" in facts:
             facts |= self._asking(str(facts["phase"]))
-        before, self._state = self._state, replace(self._state, **facts)
+        before, self._state = self._state, changed(self._state, facts)
         if self._state != before:
             self._save()
         if self._spec.bell and self._state.asked_at != before.asked_at:

@@ -6,10 +6,9 @@ itself, since another node may begin the job soon after. So two never run at onc
 
 from __future__ import annotations
 
-import json
 import os
 
-from gitfleet.base import clock
+from gitfleet.base import clock, plain_json
 from gitfleet.base.identity import boot_id
 from gitfleet.codec import TEXT, WHOLE, Struct, field
 
@@ -40,7 +39,7 @@ def load(path: str) -> LeaseNote | None:
     """The note there; None where there is none that can be read."""
     try:
         with open(path, "rb") as file:
-            return LeaseNote.decode(json.loads(file.read(_MOST)))
+            return LeaseNote.decode(plain_json.load(file.read(_MOST)))
     except (OSError, ValueError):
         return None
 

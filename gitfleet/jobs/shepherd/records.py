@@ -19,7 +19,21 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 
-from gitfleet.codec import FLAG, JSON, TEXT, WHOLE, Many, Maybe, One, Struct, Table, Text, field, replace
+from gitfleet.base import plain_json
+from gitfleet.codec import (
+    FLAG,
+    JSON,
+    TEXT,
+    WHOLE,
+    Many,
+    Maybe,
+    One,
+    Struct,
+    Table,
+    Text,
+    field,
+    replace,
+)
 from gitfleet.jobs.adapters.results import AgentResult
 from gitfleet.jobs.money.allowance import Allowance
 
@@ -190,7 +204,7 @@ def load(kind: type[S], folder: str, name: str) -> S | None:
             data = file.read(_MOST)
     except FileNotFoundError:
         return None
-    return kind.decode(json.loads(data))
+    return kind.decode(plain_json.load(data))
 
 
 def leave_answer(folder: str, answer: PersonAnswer) -> str:

@@ -17,7 +17,7 @@ from urllib.error import HTTPError
 from urllib.parse import SplitResult, urljoin, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from gitfleet.base import clock
+from gitfleet.base import clock, plain_json
 from gitfleet.base.text import display, one_line
 from gitfleet.jobs.sources.source import SourceAway
 
@@ -100,7 +100,7 @@ class GitHubApi:
             if not (status in {307, 308} or (status in {301, 302} and method == "GET")) or not there:
                 return self._read(method, url, status, headers, data, missing=missing)
             url = self._own(urljoin(url, there))
-        raise SourceAway("GitHub sends us from one address to the next.", pause=_REFUSED_PAUSE)
+        raise SourceAway("GitHub redirects too often.", pause=_REFUSED_PAUSE)
 
     def _sent(
         self, method: str, url: str, body: bytes | None, etag: str, until: float
@@ -149,8 +149,8 @@ class GitHubApi:
         if method != "GET":
             return _Answer(None, status=status)
         try:
-            value = json.loads(data)
-        except (ValueError, RecursionError) as error:
+            value = plain_json.load(data)
+        except ValueError as error:
             raise SourceAway("GitHub's answer is no JSON.") from error
         following = _next(headers.get("link", ""))
         answer = _Answer(value, self._own(urljoin(url, following)) if following else "")
@@ -186,8 +186,8 @@ class GitHubApi:
     def _words(self, data: bytes) -> str:
         """What the server says; never what we said."""
         try:
-            told: object = json.loads(data)
-        except (ValueError, RecursionError):
+            told: object = plain_json.load(data)
+        except ValueError:
             told = None
         words = str(told.get("message", "")) if isinstance(told, dict) else ""
         token = os.environ.get(self._variable, "").strip()

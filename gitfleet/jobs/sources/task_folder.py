@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from gitfleet.base import clock, files
+from gitfleet.base import clock, files, plain_json
 from gitfleet.base.text import display, one_line
 from gitfleet.jobs.records.work_item import FILE
 from gitfleet.jobs.sources.source import LONGEST_BODY, FoundTask, SourceAway, TaskReport
@@ -103,8 +103,8 @@ class TaskFolder:
     def _over(self, task: FoundTask) -> bool:
         """Whether its result file says that this very text has an end."""
         try:
-            told: object = json.loads(files.read(self._result(task.ref)) or b"{}")
-        except (ValueError, RecursionError):
+            told: object = plain_json.load(files.read(self._result(task.ref)) or b"{}")
+        except ValueError:
             return False
         known = told if isinstance(told, dict) else {}
         return known.get("version") == task.version and known.get("status") in ("done", "failed")

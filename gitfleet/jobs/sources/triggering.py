@@ -67,9 +67,10 @@ def _named(one: Mapping[str, str] | WorkItem) -> FoundTask:
     if not isinstance(one, (Mapping, WorkItem)):
         raise _wrong("A work item is a mapping.")
     given = one.encode() if isinstance(one, WorkItem) else dict(one)
-    texts = {key: given.get(key, "") for key in _KEYS}
+    values = {key: given.get(key, "") for key in _KEYS}
+    texts = {key: value for key, value in values.items() if isinstance(value, str)}
     odd = [key for key in given if key not in _KEYS] if not isinstance(one, WorkItem) else []
-    if odd or not all(isinstance(value, str) for value in texts.values()):
+    if odd or len(texts) < len(values):
         what = f"has no {display(str(odd[0])[:60])!a}" if odd else "has texts only"
         raise _wrong(f"A work item {what}; it has {', '.join(_KEYS)}.")
     if not (texts["url"] or texts["path"] or texts["title"]):

@@ -11,13 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Callable, Tuple, Union  # subscripted at run time, which Python 3.8 has only here
 
-from gitfleet.onhost import grouping, protection, provenance, snapshot
+from gitfleet.onhost import grouping, inference, protection, provenance, snapshot
 from gitfleet.onhost.acting import repositories, sighting
 from gitfleet.onhost.acting.act_request import ActOptions
 from gitfleet.onhost.acting.written_files import DATA, DATABASE, UNLINKED, locked_files, written_files
 from gitfleet.onhost.calls import calls
 from gitfleet.onhost.categories import AGENT, EDITOR, TEST_RUNNER
-from gitfleet.onhost.inference import judge
 from gitfleet.onhost.places import placed
 from gitfleet.onhost.procfs import exists
 from gitfleet.onhost.records import (
@@ -103,7 +102,9 @@ def _standing(question: GateQuestion) -> tuple[SafetyGate, SafetyGate]:
     members = (leader, *(one for one in members if one is not leader))
     group = ProcessGroup(leader, members, question.pgid, *_as_server(members, table))
     origin = provenance.of_group(members, known)
-    kept = judge(group, origin, table, protect=protection.protected(options.protect), myself=us).protected
+    kept = inference.judge(
+        group, origin, table, protect=protection.protected(options.protect), myself=us
+    ).protected
     used = "somebody looks after them now" if origin.supervised else ""
     used = "their session is live" if origin.state == provenance.LIVE else used
     if question.action in {RENICE, THROTTLE}:

@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterable
 
 from gitfleet.onhost import facts
-from gitfleet.onhost.acting import programs, sighting
-from gitfleet.onhost.acting.act_journal import STEP, ActEntry, ActJournal, ActKey, read
+from gitfleet.onhost.acting import act_journal, programs, sighting
+from gitfleet.onhost.acting.act_journal import STEP, ActEntry, ActJournal, ActKey
 from gitfleet.onhost.acting.act_request import identities
 from gitfleet.onhost.acting.grip import Grip, GroupGrip
 from gitfleet.onhost.acting.journal_line import pair, pairs, whole, wholes
@@ -87,7 +87,7 @@ def keep(folder: str, key: ActKey, held: Iterable[tuple[int, int]], seconds: flo
     with GroupGrip(waiting) as grip:
         while time.monotonic() < end:
             grip.wait_for_one(max(0.05, min(_LOOK_EVERY, end - time.monotonic())))
-            entry = read(folder).get(key)
+            entry = act_journal.read(folder).get(key)
             over = entry is not None and entry.step("about-stop") is not None and not entry.paused
             if over or not any(sighting.alive(pid, start) for pid, start in waiting):
                 return

@@ -91,7 +91,7 @@ def throttle(order: WorkOrder, crowd: Muster) -> ActEnd:
             return ActEnd(SKIPPED, "they have one core only already")
         limit = (_read(f"{folder}/cpu.max") or "") if folder else ""
         if folder and _is_tighter(limit, order.request.options.share):
-            return ActEnd(SKIPPED, "their control group has no more of a core already")
+            return ActEnd(SKIPPED, "their control group has no larger share of a core already")
         before = SpeedBefore(cgroup=folder, limit=limit) if folder else SpeedBefore(cores=cores)
         order.around("throttle", lambda: _set_limit(before, order.request.options.share), **before.noted())
     else:

@@ -65,7 +65,7 @@ def drop(fleet: Fleet, asked: Mapping[str, str]) -> ActForm:
 
 
 def retry(fleet: Fleet, asked: Mapping[str, str]) -> ActForm:
-    """Have an entry that came back tested again."""
+    """Test an entry again that came back."""
     _, form = _form(fleet, asked, "retry", "Retry", "Tried again")
     return replace(
         form, says=["The same commit is tested again; verdicts from before do not speak against it."]
@@ -80,7 +80,7 @@ def bump(fleet: Fleet, asked: Mapping[str, str]) -> ActForm:
 
 
 def approve(fleet: Fleet, asked: Mapping[str, str]) -> ActForm:
-    """Let an entry pass that takes away lines of others."""
+    """Approve an entry that takes away lines of others."""
     entry, form = _form(fleet, asked, "approve", "Approve", "Approved")
     says = [
         f"It waits for a person: {entry.evidence.words or 'lines of others vanish by it'}.",

@@ -110,7 +110,12 @@ def test_conflict_is_there_while_one_of_its_sessions_is_and_it_is_not_cleared(al
             advice.RADAR,
         )
         assert found.what == "a will conflict with b in x.py"
-        fleet.ledger.request(told_conflicts.tell, fleet.ledger.itself, Alerts((), ("p1",)))
+        owners = ("alone-1", "gone-1")
+        same = Alert("p3", ("a", "a"), owners, ("x.py",), SessionId("alone-1"), "they conflict")
+        fleet.ledger.request(told_conflicts.tell, fleet.ledger.itself, Alerts((same,), ("p1",)))
+        (found,) = PeopleInbox(fleet).look().items
+        assert found.what == "two versions of a will conflict in x.py"
+        fleet.ledger.request(told_conflicts.tell, fleet.ledger.itself, Alerts((), ("p3",)))
         assert not PeopleInbox(fleet).look().items
 
 

@@ -45,7 +45,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Pages as they are, and with hostile words in every place."""
     found = this_host.look(profile="safe", seconds=0.0)
     scan = scan_rows.scan_answer(found)
-    uses = scan_rows.session_answer(found, this_host.by_session(found))["sessions"]
+    uses = scan_rows.session_answer(found)["sessions"]
     row = dict(scan["groups"][0], orphan=True, zombie=False)
     made = {
         "fleet": fleet_page.html(plans.usual()),

@@ -214,7 +214,7 @@ def test_ledger_whose_hub_lost_it_shows_the_alarm_until_it_is_back(fleets: Fleet
     alarm = look(ada)[0]["ledger"]["alarm"]
     assert alarm is not None
     assert alarm["kind"] == "vanished"
-    assert "doctor" in alarm["hint"]
+    assert "doctor" in str(alarm["hint"])
     git(fleets.hub, "update-ref", fleetrefs.COORD, tip)
     with fleets.open("ada") as fleet:
         fleet.ledger.sync()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from gitfleet.codec import replace
+from gitfleet.codec import changed
 from gitfleet.jobs.money import spending
 from gitfleet.jobs.money.spending import FLEET, DaySpending, Expense, SpendingLine
 
@@ -17,7 +17,7 @@ def day_at(folder: Path) -> DaySpending:
 
 
 def put(day: DaySpending, **more: object) -> None:
-    spending.append(day.path, replace(LINE, **more))
+    spending.append(day.path, changed(LINE, more))
 
 
 def test_last_line_of_an_attempt_holds_and_sums_are_by_scope(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.codec import replace
+from gitfleet.codec import changed
 from gitfleet.errors import LocalStorage
 from gitfleet.jobs.errors import AgentNotFoundError, ScheduleNotFoundError
 from gitfleet.jobs.schedules import information, own, plans, switches
@@ -271,7 +271,7 @@ def test_schedule_that_is_not_there_is_not_switched(
 
 
 def own_schedule(line: Timeline, **facts: object) -> None:
-    made = replace(OwnSchedule(NINE, NINE + DAY, interval=HOUR, prompt="look again"), **facts)
+    made = changed(OwnSchedule(NINE, NINE + DAY, interval=HOUR, prompt="look again"), facts)
     own.shelf(line.store.folder).put("tidy", "self-1", made)
 
 

@@ -25,10 +25,8 @@ from gitfleet.jobs.shared.keeper import SharedJobs
 from gitfleet.jobs.words import AttemptOutcome, EndCause, JobStatus
 from gitfleet.ledger import log
 from gitfleet.ledger.ledger import Ledger
-from tests.fleetbench import Fleets, fleets, prepared_fleet
+from tests.fleetbench import Fleets
 from tests.workbench import Gitfleet
-
-__all__ = ["fleets", "prepared_fleet"]
 
 
 @pytest.fixture

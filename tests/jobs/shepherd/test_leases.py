@@ -8,7 +8,7 @@ import pytest
 
 from gitfleet.base import clock
 from gitfleet.base.identity import boot_id
-from gitfleet.codec import replace
+from gitfleet.codec import changed
 from gitfleet.jobs.shepherd import lease, records
 from gitfleet.jobs.shepherd.lease import LeaseNote, LeaseWatch
 from gitfleet.jobs.words import AttemptOutcome, EndCause
@@ -18,7 +18,7 @@ from tests.jobs.shepherd.agents import DEAF, SAY, SLEEP, python, ran, runs, said
 def note(folder: Path, left: float, **more: object) -> str:
     """A note that ends in so many seconds."""
     found = LeaseNote(7, int((clock.elapsed() + left) * 1000), boot_id(), 100)
-    records.save(str(folder), "lease.json", replace(found, **more))
+    records.save(str(folder), "lease.json", changed(found, more))
     return str(folder / "lease.json")
 
 

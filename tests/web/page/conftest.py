@@ -9,23 +9,8 @@ import pytest
 
 from tests.browser import Browser, browser
 from tests.cli.conftest import Cli
-from tests.web.conftest import (
-    Site,
-    ada,
-    alone,
-    bob,
-    cli,
-    copies,
-    fleets,
-    hooked_fleet,
-    hub_cli,
-    prepared_fleet,
-    serve,
-)
+from tests.web.conftest import Site
 
-__all__ = [
-    "ada", "alone", "bob", "cli", "copies", "fleets", "hooked_fleet", "hub_cli", "prepared_fleet", "serve",
-]  # fmt: skip
 HOME = "document.querySelector('#view h1')"
 
 

@@ -16,11 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.browser import CHROMIUM, Browser, browser
-from tests.fleetbench import Fleets, prepared_fleet
+from tests.fleetbench import Fleets
 from tests.web.page import stage
 from tests.workbench import PATIENCE, Git, overlaid, seen_now
-
-__all__ = ["prepared_fleet"]
 
 
 @dataclass(frozen=True, slots=True)

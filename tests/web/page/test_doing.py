@@ -12,9 +12,9 @@ import pytest
 from gitfleet.base.names import SessionId
 from gitfleet.mergequeue import model
 from tests.browser import Browser, needs_browser
-from tests.web.page.showing import Shown, prepared_fleet, seen
+from tests.web.page.showing import Shown, seen
 
-__all__ = ["prepared_fleet", "seen"]
+__all__ = ["seen"]
 pytestmark = needs_browser
 
 

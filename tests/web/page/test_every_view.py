@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.browser import needs_browser
-from tests.web.page.showing import Shown, prepared_fleet, seen
+from tests.web.page.showing import Shown, seen
 
-__all__ = ["prepared_fleet", "seen"]
+__all__ = ["seen"]
 pytestmark = needs_browser
 VIEWS = (
     "/overview", "/sessions", "/sessions?id=worker", "/sessions?id=worker&tab=review", "/sessions?id=nobody", "/claims",

@@ -14,9 +14,7 @@ from gitfleet.jobs.waiting import HeldBack
 from gitfleet.jobs.words import JobStatus
 from gitfleet.web.page import job_files
 from tests.fleet.views.test_plan_shelf import planned
-from tests.fleetbench import Fleets, fleets, prepared_fleet
-
-__all__ = ["fleets", "prepared_fleet"]
+from tests.fleetbench import Fleets
 
 
 def test_clone_without_jobs_has_nothing_to_watch(fleets: Fleets) -> None:

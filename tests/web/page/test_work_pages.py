@@ -21,10 +21,9 @@ from gitfleet.web.page.jobs import CostWords, cost_words
 from gitfleet.web.page.page import PageQuery
 from gitfleet.web.page.rendering import PageParts, Rendered
 from tests.fleet.views.test_plan_shelf import ended, planned
-from tests.fleetbench import Fleets, fleets, prepared_fleet
+from tests.fleetbench import Fleets
 from tests.triage.candidates import candidate
 
-__all__ = ["fleets", "prepared_fleet"]
 LOOKS = {"jobs": jobs.look, "hosts": hosts.look, "log": log.look}
 HOSTILE = "<script>alert(1)</script>\u202egnp\x1b[2J'\"&" + "x" * 400
 

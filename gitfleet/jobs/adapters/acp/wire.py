@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from gitfleet.base import plain_json
+
 NOT_FOUND = -32601
 AUTH_REQUIRED = -32000
 NO_RESOURCE = -32002
@@ -68,7 +70,7 @@ def read(line: bytes) -> AcpMessage | None:
     if not line.startswith(b"{"):
         return None
     try:
-        read: object = json.loads(line)
+        read: object = plain_json.load(line)
         told = table(_whole(read) if _ESCAPED in line else read)
     except (ValueError, RecursionError):
         return None

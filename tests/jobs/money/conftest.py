@@ -1,5 +1,0 @@
-"""Fleets whose nodes tell what they have spent."""
-
-from tests.fleetbench import fleets, prepared_fleet
-
-__all__ = ["fleets", "prepared_fleet"]

@@ -1,5 +1,0 @@
-"""Fleets to look at."""
-
-from tests.fleetbench import fleets, prepared_fleet
-
-__all__ = ["fleets", "prepared_fleet"]
