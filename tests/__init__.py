@@ -2,4 +2,4 @@
 
 import sys
 
-sys.dont_write_bytecode = False  # or else each worker compiles plugins and tests anew, which takes twenty seconds
+sys.dont_write_bytecode = False  # or else each worker compiles all anew, in twenty seconds
