@@ -67,12 +67,19 @@ def _asking_kinds() -> Iterable[AnyKind]:
 
 
 def _claim_kinds() -> Iterable[AnyKind]:
-    from gitfleet.claims import dismissals, ended_grants, handover, retained_claims, rules, turns  # as above
+    from gitfleet.claims import (  # as above
+        dismissals,
+        ended_grants,
+        handover,
+        retained_claims,
+        rules,
+        ticket_turns,
+    )
     from gitfleet.sessions import inbox, session_rules
 
     first = (*session_rules.KINDS, *inbox.KINDS)
     return (
-        *first, *rules.KINDS, *turns.KINDS, *handover.KINDS, *retained_claims.KINDS, *ended_grants.KINDS,
+        *first, *rules.KINDS, *ticket_turns.KINDS, *handover.KINDS, *retained_claims.KINDS, *ended_grants.KINDS,
         *dismissals.KINDS,
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from gitfleet.agenthooks import identity
 from gitfleet.agenthooks.hook_output import EditVerdict
-from gitfleet.agenthooks.turns import Turns, settle_before
+from gitfleet.agenthooks.turn_claims import Turns, settle_before
 from gitfleet.base import quotation
 from gitfleet.base.names import SessionId
 from gitfleet.base.text import display

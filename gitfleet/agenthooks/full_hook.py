@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from gitfleet.agenthooks import hook_input, hook_output, identity
 from gitfleet.agenthooks.hook_output import PATIENCE
-from gitfleet.agenthooks.turns import Turns
+from gitfleet.agenthooks.turn_claims import Turns
 from gitfleet.base import delivery, files
 from gitfleet.base.console import note, out
 from gitfleet.clients.notes import Notes

@@ -18,9 +18,9 @@ if __name__ == "__main__":
 
         sys.exit(fast_edit.main(sys.argv[1:]))
     if sys.argv[2] == "after":
-        from gitfleet.agenthooks import failed
+        from gitfleet.agenthooks import stopped_git
 
-        sys.exit(failed.main(sys.argv[1]))
+        sys.exit(stopped_git.main(sys.argv[1]))
     import site
 
     site.main()

@@ -113,15 +113,17 @@ def _escaped(name: str) -> str:
 
 def _ask_back(text: str, named: Sequence[Pattern], git: Git, top: str, here: Sequence[str]) -> None:
     """Refuse a name that is nothing at the root, while something in the current folder is called so. Raises BadPath."""
-    from gitfleet.claims import presence  # with what reads globs; at the root of a worktree it is of no use
+    from gitfleet.claims import (
+        existing_files,  # with what reads globs; at the root of a worktree it is of no use
+    )
 
-    new = presence.missing(git, top, named)
+    new = existing_files.missing(git, top, named)
     near = [
         pattern
         for one in new
         for pattern in language.parse(_from_here(f"./{'/'.join(one.components)}", here))
     ]
-    there = set(near) - set(presence.missing(git, top, near))
+    there = set(near) - set(existing_files.missing(git, top, near))
     if not there:
         return
     meant = ", ".join(sorted(one.text for one in there))

@@ -34,7 +34,7 @@ from gitfleet.sessions import session_records, session_rules
 from gitfleet.sessions.reading import Reading
 
 if TYPE_CHECKING:
-    from gitfleet.claims import handover, retained_claims, turns
+    from gitfleet.claims import handover, retained_claims, ticket_turns
     from gitfleet.claims.orphans import Orphans
     from gitfleet.claims.waiting import Waited
     from gitfleet.sessions import inbox
@@ -218,11 +218,11 @@ class Claims:
         sending_rate.count(self._ledger.state, session)
         return self._request(inbox.send, session, inbox.Send(to, text))
 
-    def leave_line(self, session: SessionId) -> turns.Left:
+    def leave_line(self, session: SessionId) -> ticket_turns.Left:
         """Give up every place of the session in the waiting line."""
-        from gitfleet.claims import turns  # as above
+        from gitfleet.claims import ticket_turns  # as above
 
-        return self._request(turns.leave, session, turns.Leave())
+        return self._request(ticket_turns.leave, session, ticket_turns.Leave())
 
     def release(self, session: SessionId, texts: Sequence[str] | None, *, timeout: float = 30.0) -> Released:
         """Release the session's claims on or below `texts`, or all of them (None).

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from gitfleet.base import advice, clock
 from gitfleet.base.names import SessionId
 from gitfleet.base.watching import Bell
-from gitfleet.claims import model, orphans, tickets, turns, waiting_line
+from gitfleet.claims import model, orphans, ticket_turns, tickets, waiting_line
 from gitfleet.claims.model import EXCLUSIVE, Claim
 from gitfleet.claims.observed_leases import Watch
 from gitfleet.claims.orphans import Orphans
@@ -101,7 +101,9 @@ class Waiter:
         """
         fresh = [claim.id for claim in mine if claim.accept_within]
         if fresh:
-            answer = self._ledger.request(turns.collect, Actor(SESSION, session), turns.Collect(tuple(fresh)))
+            answer = self._ledger.request(
+                ticket_turns.collect, Actor(SESSION, session), ticket_turns.Collect(tuple(fresh))
+            )
             if len(answer.accepted) != len(fresh):
                 words = "The claims that this session got from the waiting line went to another session."
                 raise Lost(words, hint=f"Ask again: {advice.WAIT} with the same paths.")

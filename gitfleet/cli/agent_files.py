@@ -14,7 +14,7 @@ from gitfleet.fleet.views import agent_file_rows
 from gitfleet.fleet.views.agent_file_rows import AgentRow
 from gitfleet.git.repository import discover
 from gitfleet.jobs import submission
-from gitfleet.jobs.definitions import documents, looked_at, ready_files, shown
+from gitfleet.jobs.definitions import documents, machine_checks, ready_files, shown_settings
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.errors import ConfigurationError
 from gitfleet.jobs.records.job_record import JobRecord
@@ -55,13 +55,14 @@ def show(agent: AgentName, config: Config = "", state_dir: StateDir = "") -> Rep
     found = submission.agent_of(known, agent)
     row = _row(known, store, agent, store.open_jobs())
     file = documents.place(known.trees[agent], ()).file
-    told = shown.agent(found)
+    told = shown_settings.agent(found)
     lines = [f"{agent}: {row['state']}, from {file}"]
     lines += [f"runs: {', '.join(row['running'])}"] if row["running"] else []
     lines += [f"queued: {', '.join(row['queued'])}"] if row["queued"] else []
     lines += [f"last job: {row['last_job']}"] if row["last_job"] else []
     return Reply(
-        {"agent": row, "file": file, "configuration": told}, [*lines, "", *shown.yaml(told).splitlines()]
+        {"agent": row, "file": file, "configuration": told},
+        [*lines, "", *shown_settings.yaml(told).splitlines()],
     )
 
 
@@ -78,7 +79,7 @@ def new(name: NewName, runtime: Runtime = "command", config: Config = "") -> Rep
 def check(config: Config = "") -> Reply:
     """Read the agent files as a manager would, and show every finding with its file, line and key."""
     known = loaded(config)
-    found = looked_at.look(known, os.environ)
+    found = machine_checks.look(known, os.environ)
     if found.flaws:
         said = [str(flaw) for flaw in found.flaws]
         raise ConfigurationError(
@@ -99,7 +100,9 @@ def config_show(agent: OneAgent = "", config: Config = "") -> Reply:
         *([] if agent or not told["fleet"] else [("fleet.yaml", told["fleet"])]),
         *told["agents"].items(),
     ]
-    lines = [line for head, value in parts for line in (f"# {head}", *shown.yaml(value).splitlines(), "")]
+    lines = [
+        line for head, value in parts for line in (f"# {head}", *shown_settings.yaml(value).splitlines(), "")
+    ]
     return Reply(told, lines[:-1])
 
 

@@ -8,7 +8,7 @@ from gitfleet.cli import jobs
 from gitfleet.cli.answer import Reply
 from gitfleet.cli.declaring import Option
 from gitfleet.fleet.views import job_rows
-from gitfleet.jobs.archives import not_here
+from gitfleet.jobs.archives import jobs_elsewhere
 from gitfleet.jobs.attempts import answering
 
 Allow = Annotated[
@@ -22,7 +22,7 @@ def answer(
 ) -> Reply:
     """Answer what the agent of a job asks: whether it may do something. Until then it waits, and its idle limit does not count."""
     store = jobs.store_at(state_dir)
-    not_here.own(store, ".", job, "answer_job")
+    jobs_elsewhere.own(store, ".", job, "answer_job")
     said = []
     if allow is not None:
         answering.answer(store, job, allow=allow, question=question)

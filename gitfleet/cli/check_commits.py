@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from gitfleet.base.text import counted, display
 from gitfleet.claims import fencing, model, orphans
-from gitfleet.cli import marks
+from gitfleet.cli import ci_annotations
 from gitfleet.cli.answer import Reply
 from gitfleet.errors import PolicyRefused, Unverifiable
 from gitfleet.fleet import hub_state
@@ -87,15 +87,15 @@ def _answer(
 ) -> Reply:
     code = commit_verdicts.worst(now.policy, rows) or (PolicyRefused.exit_code if arrival else 0)
     if report is not None:
-        marks.write_report(report, now.policy, rows)
+        ci_annotations.write_report(report, now.policy, rows)
     data = commit_rows.judged(now, rows, *ends, strange=arrival.strange if arrival else ())
     refused = (
         [arrivals.words(arrival), f"next: add your branch to the queue: {arrivals.NEXT}"] if arrival else []
     )
-    lines = marks.shielded([*_lines(now, rows), *"\n".join(refused).splitlines()])
-    lines += marks.for_github(now.policy, rows)
+    lines = ci_annotations.shielded([*_lines(now, rows), *"\n".join(refused).splitlines()])
+    lines += ci_annotations.for_github(now.policy, rows)
     status = _STATUS[code]
-    warnings = [marks.tame(text) for text in [*now.warnings, *_warned(now, rows), *more]]
+    warnings = [ci_annotations.tame(text) for text in [*now.warnings, *_warned(now, rows), *more]]
     return Reply(data, lines, status, code, warnings)
 
 

@@ -15,7 +15,7 @@ from gitfleet.cli.declaring import Option
 from gitfleet.cli.jobs import Config, StateDir, config_path, loaded, store_at
 from gitfleet.errors import UsageError
 from gitfleet.fleet.views import daemon_rows
-from gitfleet.jobs import durations, joined
+from gitfleet.jobs import durations, fleet_membership
 from gitfleet.jobs.daemon import background, presence, requests
 from gitfleet.jobs.daemon.presence import RunningManager
 from gitfleet.jobs.daemon.requests import ManagerRequest
@@ -47,7 +47,7 @@ def start(config: Config = "", state_dir: StateDir = "") -> Reply:
     store = store_at(state_dir)
     if there := presence.met(store.folder):
         return _running(store, there, started=False, words="runs already")
-    joined.demand_any(loaded(config))  # what is wrong is told here, as by every other command
+    fleet_membership.demand_any(loaded(config))  # what is wrong is told here, as by every other command
     found, ours = background.start(store, config_path(config), os.environ)
     return _running(store, found, started=ours, words="runs now" if ours else "runs already")
 
@@ -72,7 +72,7 @@ def restart(config: Config = "", state_dir: StateDir = "") -> Reply:
     store = store_at(state_dir)
     there = presence.met(store.folder)
     path = config_path(config) if config or there is None or not there.config_path else there.config_path
-    joined.demand_any(loaded(path))
+    fleet_membership.demand_any(loaded(path))
     if there is not None:
         _stop(store, there, ManagerRequest(there.instance, requests.STOP, leave=True))
     happened = "The former manager has ended; jobs that run go on."

@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Iterator
 
 from gitfleet.base import clock, text
-from gitfleet.jobs import present
+from gitfleet.jobs import job_now
 from gitfleet.jobs.delivery import reports
+from gitfleet.jobs.job_now import JobNow
 from gitfleet.jobs.money import tokens
 from gitfleet.jobs.money.allowance import dollars
-from gitfleet.jobs.present import JobNow
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.words import AttemptOutcome
 
 _GONE = {
-    present.OVER: "its attempt is over; how it ended is recorded when jobs run here again",
-    present.UNWATCHED: "the process that watched it was killed; what is left of it ends when jobs run here again, or at the next upkeep",
+    job_now.OVER: "its attempt is over; how it ended is recorded when jobs run here again",
+    job_now.UNWATCHED: "the process that watched it was killed; what is left of it ends when jobs run here again, or at the next upkeep",
 }
 
 

@@ -12,8 +12,8 @@ from gitfleet.cli.declaring import Argument, Option
 from gitfleet.errors import UsageError
 from gitfleet.fleet.views import job_rows
 from gitfleet.git.repository import discover
-from gitfleet.jobs import present, submission
-from gitfleet.jobs.archives import everywhere, not_here
+from gitfleet.jobs import job_now, submission
+from gitfleet.jobs.archives import everywhere, jobs_elsewhere
 from gitfleet.jobs.attempts import answering, cancelling, environment
 from gitfleet.jobs.daemon import presence
 from gitfleet.jobs.definitions.configuration import Configuration
@@ -130,7 +130,7 @@ def listing(agent: OfAgent = "", status: OfStatus = [], limit: Limit = 50, state
     with fleet_of(".") as clone:
         wanted = JobFilter(agent, tuple(status), limit=limit)
         found = everywhere.find(store, clone, wanted, open_first=True)
-    now = present.of(store, found)
+    now = job_now.of(store, found)
     rows = [job_text.cells(job, now[job.id]) for job in found]
     grid = Grid(
         ("JOB", "AGENT", "STATUS", "NODE", "SCHEDULE", "CREATED", "WHY"),
@@ -149,7 +149,7 @@ def show(job: JobId, state_dir: StateDir = "") -> Reply:
     store = store_at(state_dir)
     with fleet_of(".") as clone:
         found = everywhere.get(store, clone, job)
-    now = present.of(store, [found])[job]
+    now = job_now.of(store, [found])[job]
     asked = [
         f"it waits for an answer ({one}): {words}" for one, words in answering.questions(store, found).items()
     ]
@@ -163,7 +163,7 @@ def cancel(job: JobId, state_dir: StateDir = "") -> Reply:
     if there is not None:
         told = f"node {there.node} cancels it" if not there.ended else str(there.status)
         return Reply(job_rows.job_answer(there), [f"{there.id}: {told}"])
-    not_here.own(store, ".", job, "cancel_job")
+    jobs_elsewhere.own(store, ".", job, "cancel_job")
     ended = cancelling.cancel(store, job, os.environ)
     offering.settle(store, ".", ended)
     return Reply(job_rows.job_answer(ended), [f"{ended.id}: {ended.status}"])

@@ -12,7 +12,7 @@ from gitfleet.cli.answer import Reply
 from gitfleet.cli.declaring import Option
 from gitfleet.cli.options import seconds
 from gitfleet.errors import FleetError
-from gitfleet.fleet import maintenance
+from gitfleet.fleet import upkeep_facade
 from gitfleet.fleet.attention import notifying
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.views import maintainer_rows, upkeep_rows
@@ -90,7 +90,7 @@ def install(
     """Have the system run upkeep of this clone regularly. Run it again to change its options; twice is harmless."""
     options = Options(strategy, base, int(ttl_hours * 3600), reconcile_only, include_active, delete_branches)
     pause = seconds(every)
-    maintenance.check(options)
+    upkeep_facade.check(options)
     found = _clone()
     scheduler = schedulers.choose(kind)
     if not preview:

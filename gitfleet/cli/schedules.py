@@ -12,7 +12,7 @@ from gitfleet.cli.jobs import AgentName, Config, OfAgent, StateDir, loaded, stor
 from gitfleet.fleet.views import schedule_rows
 from gitfleet.jobs import submission
 from gitfleet.jobs.durations import words
-from gitfleet.jobs.schedules import crontab, information, own
+from gitfleet.jobs.schedules import crontab, information, self_schedules
 from gitfleet.jobs.schedules.information import ScheduleInfo
 from gitfleet.sessions.local import VARIABLE
 
@@ -62,8 +62,8 @@ def add(
     state_dir: StateDir = "",
 ) -> Reply:
     """Give yourself a schedule: for the agent of a job, within what `self_schedule` in its file allows."""
-    wish = own.wish(after=after, every=every, cron=cron, timezone=timezone, prompt=prompt)
-    added = own.add(store_at(state_dir), os.environ.get(VARIABLE, ""), wish, once=bool(after))
+    wish = self_schedules.wish(after=after, every=every, cron=cron, timezone=timezone, prompt=prompt)
+    added = self_schedules.add(store_at(state_dir), os.environ.get(VARIABLE, ""), wish, once=bool(after))
     made = information.of_own(added)
     return Reply(
         {"schedule": schedule_rows.schedule_row(made)},
@@ -75,8 +75,8 @@ def add(
 
 def remove(agent: AgentName, schedule: ScheduleName, config: Config = "", state_dir: StateDir = "") -> Reply:
     """Remove a schedule that an agent gave itself. Its jobs go on."""
-    if not own.remove(store_at(state_dir), agent, schedule):
-        raise own.not_own(loaded(config), agent, schedule)
+    if not self_schedules.remove(store_at(state_dir), agent, schedule):
+        raise self_schedules.not_own(loaded(config), agent, schedule)
     return Reply({"agent_name": agent, "name": schedule}, [f"{agent}: {schedule} is removed"])
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from gitfleet.base import clock
-from gitfleet.base.meanwhile import Meanwhile
+from gitfleet.base.background_work import Meanwhile
 from gitfleet.base.text import counted, duration, one_line
 from gitfleet.claims.conflict_text import stays
 from gitfleet.cli import inbox_text

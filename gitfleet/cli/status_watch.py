@@ -17,8 +17,8 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.fleet.kept_hooks import KeptHooks
 from gitfleet.fleet.seen_changes import StatusChanges
 from gitfleet.fleet.views.status import FleetStatus
-from gitfleet.nodes.here import SessionsHere
 from gitfleet.nodes.kept_checkouts import KeptCheckouts
+from gitfleet.nodes.own_sessions import SessionsHere
 
 GAP = 2.0
 """Seconds at least between two looks, however much happens."""

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from gitfleet.claims.model import Claim, Unreadable
     from gitfleet.claims.retained_claims import Ended
     from gitfleet.fleet.attention.people_inbox import PeopleInbox
+    from gitfleet.fleet.claims_facade import FleetClaims
     from gitfleet.fleet.doctor import Diagnosis
     from gitfleet.fleet.history import AuditedCommits
-    from gitfleet.fleet.maintenance import Upkeep
-    from gitfleet.fleet.presence import SessionBegun, SessionFinished
-    from gitfleet.fleet.services import FleetClaims
+    from gitfleet.fleet.session_lifecycle import SessionBegun, SessionFinished
     from gitfleet.fleet.syncing import Synced
-    from gitfleet.fleet.trees import FleetWorktrees
+    from gitfleet.fleet.upkeep_facade import Upkeep
     from gitfleet.fleet.views.status import FleetStatus
     from gitfleet.fleet.waiting import Waits
+    from gitfleet.fleet.worktrees_facade import FleetWorktrees
     from gitfleet.ledger.ledger import State
     from gitfleet.ledger.log import Line
     from gitfleet.mergequeue.adding import QueuedBranch
@@ -137,15 +137,15 @@ class Fleet(Clone):
         """Register a session for this worktree, as `gitfleet session start` does without a command. Raises as
         `sessions.start`: Conflict, UsageError.
         """
-        from gitfleet.fleet import presence  # only for who comes
+        from gitfleet.fleet import session_lifecycle  # only for who comes
 
-        return presence.begin(self, start, timeout=timeout)
+        return session_lifecycle.begin(self, start, timeout=timeout)
 
     def end_session(self, session: SessionId, *, timeout: float = 30.0) -> SessionFinished:
         """End a session: its claims are released but those that its work keeps. Raises NoSession."""
-        from gitfleet.fleet import presence  # only for who goes
+        from gitfleet.fleet import session_lifecycle  # only for who goes
 
-        return presence.finish(self, session, timeout=timeout)
+        return session_lifecycle.finish(self, session, timeout=timeout)
 
     def dismiss_session(self, person: SessionId, gone: SessionId, reason: str) -> Ended:
         """End a session of another clone, whose machine is lost: for sessions of persons only. Raises NoSession, PolicyRefused,
@@ -158,7 +158,9 @@ class Fleet(Clone):
     @cached_property
     def worktrees(self) -> FleetWorktrees:
         """The managed worktrees of this clone."""
-        from gitfleet.fleet.trees import FleetWorktrees  # only the commands for worktrees pay for it
+        from gitfleet.fleet.worktrees_facade import (
+            FleetWorktrees,  # only the commands for worktrees pay for it
+        )
 
         return FleetWorktrees(self.repository, self.ledger, announce=self._announce)
 
@@ -216,7 +218,7 @@ class Fleet(Clone):
     @cached_property
     def upkeep(self) -> Upkeep:
         """Upkeep of this clone, now and regularly."""
-        from gitfleet.fleet.maintenance import Upkeep  # as above
+        from gitfleet.fleet.upkeep_facade import Upkeep  # as above
 
         return Upkeep(self)
 
@@ -303,6 +305,6 @@ class Fleet(Clone):
     @cached_property
     def claims(self) -> FleetClaims:
         """The fleet's claims."""
-        from gitfleet.fleet.services import FleetClaims  # who only looks at what there is needs none
+        from gitfleet.fleet.claims_facade import FleetClaims  # who only looks at what there is needs none
 
         return FleetClaims(self, self._folder, elsewhere=self._is_dead_elsewhere, announce=self._announce)

@@ -10,7 +10,7 @@ from functools import partial
 
 from gitfleet.errors import UsageError
 from gitfleet.jobs import at_once, reruns, restoring, submission
-from gitfleet.jobs.archives import not_here
+from gitfleet.jobs.archives import jobs_elsewhere
 from gitfleet.jobs.attempts import answering, cancelling
 from gitfleet.jobs.dispatcher import Dispatcher
 from gitfleet.jobs.durations import milliseconds
@@ -101,7 +101,7 @@ class FleetActions(FleetQueries):
         if there is not None:
             await self._dispatcher.look()
             return there
-        await self._dispatcher.call(not_here.own, self.store, self._near, job_id, "cancel_job")
+        await self._dispatcher.call(jobs_elsewhere.own, self.store, self._near, job_id, "cancel_job")
         await self._dispatcher.call(cancelling.ask, self.store, job_id)
         if task := self._dispatcher.running.get(job_id):
             await asyncio.wait([task])
@@ -111,7 +111,7 @@ class FleetActions(FleetQueries):
     async def answer_job(self, job_id: str, *, allow: bool, question: str = "") -> JobRecord:
         """Say yes or no to what a job's agent asks: to the question of that id, else the only one. Raises JobNotFoundError, InvalidStateError."""
         self._expect("answer_job", ManagerState.RUNNING)
-        await self._dispatcher.call(not_here.own, self.store, self._near, job_id, "answer_job")
+        await self._dispatcher.call(jobs_elsewhere.own, self.store, self._near, job_id, "answer_job")
         told = partial(answering.answer, self.store, job_id, allow=allow, question=question)
         answered: JobRecord = await self._dispatcher.call(told)
         return answered

@@ -18,7 +18,7 @@ from gitfleet.base import clock, files
 from gitfleet.base.listening import Ear
 from gitfleet.codec import Struct
 from gitfleet.git.repository import discover
-from gitfleet.jobs import events, joined, options, submission
+from gitfleet.jobs import events, fleet_membership, options, submission
 from gitfleet.jobs.accounts import FleetAccounts
 from gitfleet.jobs.actions import FleetActions
 from gitfleet.jobs.admission import Bounds
@@ -132,7 +132,7 @@ class FleetManager(FleetActions, FleetAccounts, LogStreams):
         """
         self._expect("initialize", ManagerState.UNINITIALIZED, ManagerState.STOPPED)
         found = submission.load(self._config_path)
-        for outside in joined.demand_any(found):
+        for outside in fleet_membership.demand_any(found):
             self._log.warning("%s", outside.message)
         self._configuration = found
         self._starting, self._reloading = asyncio.Lock(), asyncio.Lock()  # this may be another event loop

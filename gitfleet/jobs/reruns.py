@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gitfleet.codec import replace
 from gitfleet.jobs import submission
-from gitfleet.jobs.archives import everywhere, not_here
+from gitfleet.jobs.archives import everywhere, jobs_elsewhere
 from gitfleet.jobs.attempts import successors
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.errors import InvalidStateError
@@ -26,7 +26,7 @@ def retry(store: JobStore, known: Configuration, job_id: str, *, near: str = "."
     any node might run is this clone's own from then on; while the fleet still has it, it is refused, and so is one of another clone
     (`near`: a folder of this one).
     """
-    job = not_here.own(store, near, job_id, "retry_job")
+    job = jobs_elsewhere.own(store, near, job_id, "retry_job")
     agent = submission.agent_of(known, job.agent_name)
     if job.ended:
         _clear(store, job)
@@ -74,7 +74,7 @@ def _original(store: JobStore, near: str, job_id: str, *, told: bool) -> JobReco
     with fleet_of(near) as clone:
         job = everywhere.get(store, clone, job_id)
     if not (told or job.ended or job.prompt):
-        raise not_here.refused(job, "fork_job")
+        raise jobs_elsewhere.refused(job, "fork_job")
     return replace(job, working_directory="")
 
 

@@ -9,7 +9,7 @@ from gitfleet.base.text import display
 from gitfleet.codec import Broken
 from gitfleet.errors import UNCHANGED, NoRepository
 from gitfleet.git.repository import discover
-from gitfleet.jobs import joined
+from gitfleet.jobs import fleet_membership
 from gitfleet.jobs.definitions import configuration
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
@@ -135,7 +135,7 @@ def _look_for_repository(agent: Agent, given: str) -> None:
         raise ConfigurationError(
             f"The file of the {said}", hint=f"Correct `{key}` in that file.", validation_errors=(said,)
         ) from error
-    joined.demand(found, agent.name)
+    fleet_membership.demand(found, agent.name)
 
 
 def check_schedule(agent: Agent, name: str) -> None:

@@ -20,10 +20,10 @@ from gitfleet.git.program import Git, GitFailed
 from gitfleet.git.quarantine import Conflicted, Merge, Merged, Quarantine
 from gitfleet.git.trees import EMPTY_TREE
 from gitfleet.mergequeue import commit_text, integrity
+from gitfleet.mergequeue.commit_changes import Past
 from gitfleet.mergequeue.commit_text import Person
 from gitfleet.mergequeue.foresight import Foresight
 from gitfleet.mergequeue.integrity import TakenAway
-from gitfleet.mergequeue.past import Past
 
 Method = Literal["merge", "squash", "rebase"]
 Drivers = Mapping[str, MergeDriver]

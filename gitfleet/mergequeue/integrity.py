@@ -18,7 +18,7 @@ from typing import NamedTuple
 from gitfleet.git.program import Git
 from gitfleet.git.quarantine import Quarantine
 from gitfleet.mergequeue import patches, resolutions
-from gitfleet.mergequeue.past import ABSENT, Past
+from gitfleet.mergequeue.commit_changes import ABSENT, Past
 
 _TIME = 300.0
 _MOST_PATHS = 400
@@ -73,7 +73,7 @@ def losses(
     """What would be lost from the commit `before` if `after` took its place, because of a branch at `head`.
 
     `without` are the commits whose history is not the branch's own: the target's, and then the commit below that the branch is built upon.
-    `plain`: git's own merge made `after`; a merge driver may have lost anything. Costs what `past` does and, where lines
+    `plain`: git's own merge made `after`; a merge driver may have lost anything. Costs what `commit_changes` does and, where lines
     vanish that nobody took, one merge in memory for each merge in the branch. Raises GitFailed.
     """
     target, *below = without

@@ -11,7 +11,7 @@ from gitfleet.codec import replace
 from gitfleet.gates import model as gates
 from gitfleet.gates.model import FAILED
 from gitfleet.git.program import Git
-from gitfleet.mergequeue import model, other_side, states, trials
+from gitfleet.mergequeue import conflicting_change, model, states, trials
 from gitfleet.mergequeue.candidates import ChainStep, Clash, Unknown
 from gitfleet.mergequeue.evidence import Candidate
 from gitfleet.mergequeue.integrity import TakenAway
@@ -37,7 +37,7 @@ def marked(site: Site, look: Outlook, found: MergeFinding) -> Marked:
         )
     ahead = look.entries.get(put.with_)
     if ahead is None:
-        side = other_side.found(site.chains, site.view, look.landing(entry), put)
+        side = conflicting_change.found(site.chains, site.view, look.landing(entry), put)
     else:
         side = EntryEvidence(entry=ahead.id, branch=ahead.branch, session=ahead.session, title=ahead.title)
     evidence = replace(

@@ -18,10 +18,10 @@ from gitfleet.errors import Conflict, EntryMoved, HubError, NoEntry, PolicyRefus
 from gitfleet.mergequeue import judging, landing, model, outlook, states, testing, trials, upkeep
 from gitfleet.mergequeue.checkouts import CheckoutInTheWay, Checkouts
 from gitfleet.mergequeue.evidence import Candidate
-from gitfleet.mergequeue.hearing import IDLE, Hearing
 from gitfleet.mergequeue.hosting import Host
 from gitfleet.mergequeue.model import CandidateResult, EntryPin, QueueEntry
 from gitfleet.mergequeue.outlook import Outlook
+from gitfleet.mergequeue.queue_news import IDLE, Hearing
 from gitfleet.mergequeue.requests import Mark, Marked
 from gitfleet.mergequeue.selection import Await, Halt, Next, ToLand, ToReject, ToTry
 from gitfleet.mergequeue.site import Site

@@ -11,8 +11,8 @@ from gitfleet.base.text import display
 from gitfleet.errors import FleetError
 from gitfleet.ledger.model import View
 from gitfleet.mergequeue import heads, model, order, states, trials
-from gitfleet.mergequeue.hearing import BUSY, Hearing
 from gitfleet.mergequeue.model import EntryPin, GateRun, QueueEntry
+from gitfleet.mergequeue.queue_news import BUSY, Hearing
 from gitfleet.mergequeue.requests import OfRun
 from gitfleet.mergequeue.site import Site
 

@@ -22,7 +22,7 @@ from gitfleet.ledger.ledger import Ledger
 from gitfleet.nodes import checkout_signs, checkouts
 from gitfleet.nodes.checkout_signs import CheckoutSigns
 from gitfleet.nodes.checkouts import Checkout
-from gitfleet.nodes.here import SessionsHere
+from gitfleet.nodes.own_sessions import SessionsHere
 from gitfleet.sessions import session_records
 
 CALM = 15.0

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable
 
 from gitfleet.base import clock
-from gitfleet.claims import model, presence
+from gitfleet.claims import existing_files, model
 from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
 from gitfleet.errors import FleetError
@@ -48,7 +48,7 @@ def nowhere(clone: Clone, wanted: Iterable[Pattern]) -> list[Pattern]:
     here, exact = clone.repository, clone.policy.case_sensitive
     left = list(wanted)
     if here.worktree:
-        left = presence.missing(here.here, here.worktree, left, case_sensitive=exact)
+        left = existing_files.missing(here.here, here.worktree, left, case_sensitive=exact)
     if left:
         hub = clone.ledger.node.hub
         places = ["refs/heads", "refs/remotes", *([seen_trunk(hub)] if hub else [])]
@@ -56,8 +56,8 @@ def nowhere(clone: Clone, wanted: Iterable[Pattern]) -> list[Pattern]:
         if tips is None or len(tips) > _FEW:
             roots = here.git.run("for-each-ref", "--format=%(tree)", *places).decode("ascii").split()
         else:
-            roots = [presence.tree_of(clone.ledger.objects, tip) for tip in tips]
-        left = presence.without(clone.ledger.objects, set(roots), left, case_sensitive=exact)
+            roots = [existing_files.tree_of(clone.ledger.objects, tip) for tip in tips]
+        left = existing_files.without(clone.ledger.objects, set(roots), left, case_sensitive=exact)
     for other in git_worktrees.listed(here.git) if left and git_worktrees.linked(here.git) else ():
         if (
             left
@@ -67,7 +67,7 @@ def nowhere(clone: Clone, wanted: Iterable[Pattern]) -> list[Pattern]:
             and os.path.isdir(other.path)
         ):
             git = Git(other.git_dir, cwd=other.path)
-            left = presence.missing(git, other.path, left, case_sensitive=exact)
+            left = existing_files.missing(git, other.path, left, case_sensitive=exact)
     return left
 
 

@@ -15,7 +15,7 @@ from itertools import islice
 from gitfleet.base import shellwords
 from gitfleet.base.ids import is_oid
 from gitfleet.base.text import display
-from gitfleet.claims import ended_grants, model, presence
+from gitfleet.claims import ended_grants, existing_files, model
 from gitfleet.claims.ended_grants import EndedGrant
 from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
@@ -138,7 +138,7 @@ class _Versions:
 
     def __init__(self, clone: Clone, head: str, other: str) -> None:
         self._clone, self._ends = clone, (head, other)
-        self._ours, self._theirs = (presence.tree_of(clone.ledger.objects, end) for end in self._ends)
+        self._ours, self._theirs = (existing_files.tree_of(clone.ledger.objects, end) for end in self._ends)
 
     def newer(self, one: Pattern) -> tuple[str, ...]:
         """The files that the other has changed since the two went apart, and that `head` and the index have otherwise; the
@@ -155,18 +155,19 @@ class _Versions:
     def _not_staged(self, paths: set[str], one: Pattern) -> set[str]:
         """Those of `paths` that the index has otherwise than the other; all where git cannot tell."""
         argv = ("diff-index", "--cached", "--name-only", "--no-renames", "-z", self._ends[1], "--")
-        done = self._clone.repository.here.ask(*argv, *presence.pathspecs(one))
+        done = self._clone.repository.here.ask(*argv, *existing_files.pathspecs(one))
         return paths & set(os.fsdecode(done.stdout).split("\0")) if done.code == 0 else paths
 
     @cached_property
     def _base(self) -> str | None:
         left = self._clone.repository.here.line("merge-base", *self._ends)
-        return presence.tree_of(self._clone.ledger.objects, left) if left else None
+        return existing_files.tree_of(self._clone.ledger.objects, left) if left else None
 
     def _differing(self, old: str | None, one: Pattern) -> Iterator[str]:
         objects, exact = self._clone.ledger.objects, self._clone.policy.case_sensitive
         return (
-            path for path, *_ in presence.differing(objects, old, self._theirs, one, case_sensitive=exact)
+            path
+            for path, *_ in existing_files.differing(objects, old, self._theirs, one, case_sensitive=exact)
         )
 
 

@@ -1,6 +1,6 @@
 """What keeps the claims of a session when the session goes: the branches that change their paths, and its worktree.
 
-Owns the look at them, for which nobody but git here is asked. Leaves where a session's work lies to `works`, what becomes
+Owns the look at them, for which nobody but git here is asked. Leaves where a session's work lies to `session_work`, what becomes
 of branches and worktrees later to `branches`, and whether work is on the trunk to `landing`. What cannot be told keeps.
 """
 
@@ -25,9 +25,9 @@ from gitfleet.patterns import language
 from gitfleet.sessions import session_records
 from gitfleet.sessions.local import LocalSessions
 from gitfleet.sessions.session_records import Session
-from gitfleet.trunk import landing, position, works
+from gitfleet.trunk import landing, position, session_work
 from gitfleet.trunk.landing import Branch
-from gitfleet.trunk.works import Subject, Tree
+from gitfleet.trunk.session_work import Subject, Tree
 
 Retained = list[Keeping]
 
@@ -70,12 +70,12 @@ class Look:
 
     def branches(self, subjects: Sequence[Subject]) -> dict[str, Retained]:
         """What the branches of each session keep of its claims, by its id; nothing where their work is on the trunk in another form."""
-        found = works.branches(self._repository, self._node, self._trunk, subjects)
+        found = session_work.branches(self._repository, self._node, self._trunk, subjects)
         return {one.session.id: self._kept(found[one.session.id], one.claims) for one in subjects}
 
     def worktree(self, subject: Subject) -> Retained:
         """What the session's worktree keeps: the claims on what is changed there and on no branch."""
-        tree = works.tree_of(self._repository, subject)
+        tree = session_work.tree_of(self._repository, subject)
         if tree is None:
             return []
         paths = self.unfinished(tree)
@@ -96,7 +96,7 @@ class Look:
             return None
         try:
             paths = _uncommitted(tree)
-            loose = works.loose(tree, self._trunk)
+            loose = session_work.loose(tree, self._trunk)
             return paths + (self.changed(loose) if loose and not self.landed(loose) else [])
         except GitFailed:
             return None

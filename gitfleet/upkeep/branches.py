@@ -24,7 +24,7 @@ from gitfleet.ledger.model import SESSION, Actor, Operation
 from gitfleet.sessions import session_records
 from gitfleet.trunk import landing, position, retention
 from gitfleet.trunk.landing import HEADS, Branch
-from gitfleet.trunk.works import Subject
+from gitfleet.trunk.session_work import Subject
 from gitfleet.upkeep import retained_worktrees
 
 AT_ONCE = 200

@@ -14,7 +14,7 @@ from gitfleet.claims.keepers import Keeper
 from gitfleet.claims.model import Claim
 from gitfleet.clone import Clone
 from gitfleet.ledger.model import Operation, Status
-from gitfleet.trunk import draft, works
+from gitfleet.trunk import draft, session_work
 from gitfleet.trunk.retention import Look, Retained
 
 Proposals = Sequence[tuple[str, Operation]]
@@ -61,7 +61,7 @@ def _proposal(
     clone: Clone, look: Look, keeper: Keeper, claims: Sequence[Claim]
 ) -> tuple[str, Operation] | None:
     """The operation by which a worktree lets go what it does not hold any more."""
-    tree = works.named(clone.repository, keeper.tree, keeper.worktree)
+    tree = session_work.named(clone.repository, keeper.tree, keeper.worktree)
     paths = look.unfinished(tree) if tree else []
     free = [claim for claim in claims if paths is not None and not look.touches(claim, paths)]
     if not free:

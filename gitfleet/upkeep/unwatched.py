@@ -19,7 +19,7 @@ def end(clone: Clone) -> list[str]:
     folder = own_node.jobs_folder(clone.repository.common_dir)
     if not files.names(os.path.join(folder, "open")):
         return []
-    from gitfleet.jobs import present  # of no use to who has no jobs
+    from gitfleet.jobs import job_now  # of no use to who has no jobs
     from gitfleet.jobs.daemon import presence
     from gitfleet.jobs.records.store import JobStore
 
@@ -27,9 +27,9 @@ def end(clone: Clone) -> list[str]:
     if presence.present(folder) is not None:
         return []
     open_jobs = store.open_jobs()
-    now = present.of(store, open_jobs)
+    now = job_now.of(store, open_jobs)
     for job in open_jobs:
-        if now[job.id].phase == present.UNWATCHED:
+        if now[job.id].phase == job_now.UNWATCHED:
             from gitfleet.jobs.attempts import conclusion  # agent files need pydantic: 90 ms
 
             try:

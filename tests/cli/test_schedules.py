@@ -9,8 +9,8 @@ import pytest
 
 from gitfleet.cli import schemas
 from gitfleet.fleet.views import schema
-from gitfleet.jobs.schedules import own
-from gitfleet.jobs.schedules.own import OwnSchedule
+from gitfleet.jobs.schedules import self_schedules
+from gitfleet.jobs.schedules.self_schedules import OwnSchedule
 from tests.workbench import Gitfleet
 
 FAR = 1 << 45
@@ -65,7 +65,7 @@ def test_switch_is_kept_and_twice_is_harmless(ada: Path, gitfleet: Gitfleet) -> 
 def test_schedule_that_an_agent_gave_itself_is_shown_and_removed_by_a_person(
     ada: Path, gitfleet: Gitfleet
 ) -> None:
-    kept = own.shelf(str(ada / ".git/gitfleet/jobs"))
+    kept = self_schedules.shelf(str(ada / ".git/gitfleet/jobs"))
     kept.put("tidy", "self-1", OwnSchedule(1, FAR, interval=3_600_000, prompt="\x1b[31mred"))
     rows = {one["name"]: one["self"] for one in told(gitfleet, ada, "schedule", "list")["schedules"]}
     assert rows == {"morning": False, "often": False, "self-1": True}

@@ -87,7 +87,7 @@ def test_what_agents_run_all_day_imports_nothing_heavy(cli: Cli, args: list[str]
 UNASKED = {
     "base": {"callers", "popen", "quotation"},
     "claims": {
-        "contents", "deadlocks", "dismissals", "handover", "orphans", "refusals", "retained_claims", "turns", "waiting",
+        "contents", "deadlocks", "dismissals", "handover", "orphans", "refusals", "retained_claims", "ticket_turns", "waiting",
     },
     "cli": {"helping", "usage"},
     "clients": {"notes"},

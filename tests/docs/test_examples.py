@@ -31,9 +31,9 @@ import pytest
 from gitfleet import Fleet
 from gitfleet.cli import contents
 from gitfleet.fleet.attention.people_inbox import PeopleInbox
-from gitfleet.fleet.maintenance import Upkeep
-from gitfleet.fleet.services import FleetClaims
-from gitfleet.fleet.trees import FleetWorktrees
+from gitfleet.fleet.claims_facade import FleetClaims
+from gitfleet.fleet.upkeep_facade import Upkeep
+from gitfleet.fleet.worktrees_facade import FleetWorktrees
 from gitfleet.gates.service import Gates
 from gitfleet.mergequeue.service import MergeQueue
 from gitfleet.radar.radar import Radar

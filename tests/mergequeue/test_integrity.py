@@ -11,8 +11,8 @@ from gitfleet.git.merge_rules import PLAIN
 from gitfleet.git.program import Git as GitProgram
 from gitfleet.git.quarantine import Merged, quarantine
 from gitfleet.mergequeue import integrity
+from gitfleet.mergequeue.commit_changes import Past
 from gitfleet.mergequeue.integrity import TakenAway
-from gitfleet.mergequeue.past import Past
 from tests.mergequeue.branches import edited
 from tests.workbench import Git
 

@@ -17,8 +17,8 @@ from gitfleet.fleet.fleet import Fleet
 from gitfleet.ledger.model import SESSION, Actor
 from gitfleet.nodes import checkout_signs, checkouts
 from gitfleet.nodes.checkouts import Checkout
-from gitfleet.nodes.here import SessionsHere
 from gitfleet.nodes.kept_checkouts import KeptCheckouts, NotedCheckouts
+from gitfleet.nodes.own_sessions import SessionsHere
 from gitfleet.sessions import session_rules
 from gitfleet.sessions.service import Start
 from gitfleet.trunk import position

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from gitfleet.clone import Clone
-from gitfleet.jobs import present
+from gitfleet.jobs import job_now
 from gitfleet.jobs.attempts import plan, start
 from gitfleet.jobs.daemon import presence
 from gitfleet.jobs.definitions.schema import Agent
@@ -58,6 +58,6 @@ def test_agent_whose_shepherd_and_manager_were_killed_is_ended_and_its_work_kept
     assert f"job {job.id}: what ran of it unwatched was ended; it is interrupted" in told
     assert control.leftovers(folder) == []
     after = store.get(job.id)
-    assert present.of(store, [after])[job.id].phase == ""
+    assert job_now.of(store, [after])[job.id].phase == ""
     assert git(member, "show", f"{after.attempts[0].branch}:part.txt") == "part"
     assert end(member) == []

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TypedDict
 
 from gitfleet.fleet.views.rows import row_of
-from gitfleet.jobs.definitions import shown
+from gitfleet.jobs.definitions import shown_settings
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent
 from gitfleet.jobs.standing import AgentInfo
@@ -75,5 +75,5 @@ def agent_row(agent: Agent, info: AgentInfo) -> AgentRow:
 
 def config_show(known: Configuration, names: Iterable[str]) -> ConfigShowAnswer:
     """What holds for these agents."""
-    agents = {name: shown.agent(known.agents[name]) for name in names}
-    return {"agents": agents, "fleet": shown.fleet(known.fleet)}
+    agents = {name: shown_settings.agent(known.agents[name]) for name in names}
+    return {"agents": agents, "fleet": shown_settings.fleet(known.fleet)}

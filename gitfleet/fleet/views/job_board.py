@@ -18,14 +18,14 @@ from gitfleet.errors import FleetError
 from gitfleet.fleet.views.cost_rows import BudgetRow, budget_row
 from gitfleet.fleet.views.pool_rows import PoolRow, pool_row
 from gitfleet.fleet.views.schedule_rows import ScheduleRow, schedule_row
-from gitfleet.jobs import asking, present, submission
+from gitfleet.jobs import asking, job_now, submission
 from gitfleet.jobs.archives import everywhere
 from gitfleet.jobs.daemon import presence
 from gitfleet.jobs.delivery import reports
+from gitfleet.jobs.job_now import JobNow
 from gitfleet.jobs.money import budgets, spending
 from gitfleet.jobs.money.allowance import JOB, SpendLimit
 from gitfleet.jobs.money.spending import DaySpending
-from gitfleet.jobs.present import JobNow
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobFilter, JobStore
 from gitfleet.jobs.schedules import information
@@ -142,7 +142,7 @@ def look(fleet: Fleet, *, most: int = MOST) -> JobBoard:
     """The jobs of this clone, and those of its fleet as last heard of here. No network. Raises NoFleet, Corrupt."""
     here = sources(fleet)
     jobs = everywhere.find(here.store, fleet, JobFilter(limit=most), open_first=True)
-    now = present.of(here.store, jobs)
+    now = job_now.of(here.store, jobs)
     day = DaySpending(spending.path_of(here.store.folder, spending.today()))
     day.read()
     known = here.known
@@ -202,8 +202,8 @@ def state_of(job: JobRecord, now: JobNow, *, held: bool = False) -> str:
     """What a job is at, in one word; see `JobCard`. Pure."""
     if now.asked_at or now.phase == asking.NEEDS_INPUT:
         return "asks"
-    if now.phase == present.UNWATCHED:
-        return present.UNWATCHED
+    if now.phase == job_now.UNWATCHED:
+        return job_now.UNWATCHED
     if held and job.status in {JobStatus.QUEUED, JobStatus.PENDING}:
         return "paused"
     return str(job.status)

@@ -11,7 +11,7 @@ from gitfleet.codec import Struct
 from gitfleet.fleet.views import job_board, job_tail
 from gitfleet.fleet.views.job_board import JobCard, JobSources, JobSpending
 from gitfleet.fleet.views.job_tail import TailPiece
-from gitfleet.jobs import present
+from gitfleet.jobs import job_now
 from gitfleet.jobs.archives import everywhere
 from gitfleet.jobs.attempts import answering
 from gitfleet.jobs.delivery import reports
@@ -91,7 +91,7 @@ def look(fleet: Fleet, job_id: str, *, attempt: int = 0) -> JobPanel:
     """
     here = job_board.sources(fleet)
     job = everywhere.get(here.store, fleet, job_id)
-    now = present.of(here.store, [job])[job.id]
+    now = job_now.of(here.store, [job])[job.id]
     day = DaySpending(spending.path_of(here.store.folder, spending.today()))
     day.read()
     agents = here.known.agents.values() if here.known else ()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
 from gitfleet.fleet.views.rows import row_of
-from gitfleet.jobs.present import JobNow
+from gitfleet.jobs.job_now import JobNow
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.streams.lines import StreamLine
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypedDict
 
 from gitfleet.base import clock
-from gitfleet.base.meanwhile import Meanwhile
+from gitfleet.base.background_work import Meanwhile
 from gitfleet.base.names import BranchName, Oid, RepoPath, SessionId
 from gitfleet.claims import model
 from gitfleet.claims.model import Claim, Unreadable

@@ -18,7 +18,7 @@ from gitfleet.base.text import counted
 from gitfleet.jobs.adapters import claude_call, codex_call, flags
 from gitfleet.jobs.adapters.acp import call as acp_call
 from gitfleet.jobs.adapters.protocol import Task
-from gitfleet.jobs.definitions import documents, findings, paying
+from gitfleet.jobs.definitions import budget_checks, documents, findings
 from gitfleet.jobs.definitions.documents import PlacedValue, Position, Unusable
 from gitfleet.jobs.definitions.findings import Flaw
 from gitfleet.jobs.definitions.schema import Agent, FleetSettings, WorkSourceRules
@@ -254,11 +254,11 @@ class _Reading:
         for name, agent in agents.items():
             self.flaws += [
                 Flaw(documents.place(trees[name], one.keys), ".".join(one.keys), one.words, one.near)
-                for one in paying.of_agent(agent, fleet)
+                for one in budget_checks.of_agent(agent, fleet)
             ]
         self.flaws += [
             Flaw(documents.place(self._fleet, one.keys), ".".join(one.keys), one.words, one.near)
-            for one in paying.of_fleet(fleet)
+            for one in budget_checks.of_fleet(fleet)
         ]
 
     def settle_default(self, fleet: FleetSettings | None, agents: Mapping[str, Agent]) -> None:

@@ -7,14 +7,14 @@ from gitfleet.codec import Struct
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.schedules import known, plans, switches, times
 from gitfleet.jobs.schedules.known import KnownSchedule
-from gitfleet.jobs.schedules.own import AddedSchedule
+from gitfleet.jobs.schedules.self_schedules import AddedSchedule
 
 
 class ScheduleInfo(Struct):
     """A schedule. Times are in milliseconds since 1970; 0: never. `interval` in milliseconds.
 
     `next_trigger` is None while it is not enabled; one in the past is made up for when a daemon runs. `last_skip` is the last
-    planned time that made no job, for `skip_reason`. `own`: its agent gave it to itself, until `ends_at`, `once` for one job.
+    planned time that made no job, for `skip_reason`. `self_schedules`: its agent gave it to itself, until `ends_at`, `once` for one job.
     """
 
     agent_name: str

@@ -11,12 +11,12 @@ from gitfleet.jobs import submission
 from gitfleet.jobs.definitions.configuration import Configuration
 from gitfleet.jobs.definitions.schema import Agent, Schedule
 from gitfleet.jobs.errors import ScheduleNotFoundError
-from gitfleet.jobs.schedules import own, switches, times
-from gitfleet.jobs.schedules.own import OwnSchedule
+from gitfleet.jobs.schedules import self_schedules, switches, times
+from gitfleet.jobs.schedules.self_schedules import OwnSchedule
 
 
 class KnownSchedule(Struct):
-    """One of them. A plan that was made by another `basis` holds no more. `own`: its agent gave it to itself."""
+    """One of them. A plan that was made by another `basis` holds no more. `self_schedules`: its agent gave it to itself."""
 
     agent: Agent
     name: str
@@ -65,10 +65,10 @@ def find(state: str, configuration: Configuration, agent_name: str, name: str, n
 
 
 def _own(state: str, configuration: Configuration, now: int) -> Iterator[KnownSchedule]:
-    kept = own.shelf(state)
+    kept = self_schedules.shelf(state)
     for agent_name, name in kept.names():
         agent, found = configuration.agents.get(agent_name), kept.get(agent_name, name)
-        if agent is None or found is None or own.over(found, now):
+        if agent is None or found is None or self_schedules.over(found, now):
             continue
         with suppress(ValueError):  # its zone may be gone
             yield _known(state, agent, name, found.rules, found)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from gitfleet.base import clock
 from gitfleet.codec import TEXT, Struct, Text, field, replace
 from gitfleet.jobs.records.store import JobStore
-from gitfleet.jobs.schedules.shelf import MOMENT, PLANS, ScheduleShelf
+from gitfleet.jobs.schedules.schedule_files import MOMENT, PLANS, ScheduleShelf
 
 _CUT: Text[str] = Text(1000, cut=True)
 

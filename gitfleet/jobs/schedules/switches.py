@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gitfleet.base import clock
 from gitfleet.codec import FLAG, Struct, field
-from gitfleet.jobs.schedules.shelf import MOMENT, SWITCHES, ScheduleShelf
+from gitfleet.jobs.schedules.schedule_files import MOMENT, SWITCHES, ScheduleShelf
 
 
 class Switch(Struct):

@@ -25,7 +25,7 @@ from gitfleet.jobs.errors import JobNotFoundError
 from gitfleet.jobs.events import ScheduleSkipped, ScheduleTriggered
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
-from gitfleet.jobs.schedules import fleetwide, known, own, plans, switches, times
+from gitfleet.jobs.schedules import fleetwide, known, plans, self_schedules, switches, times
 from gitfleet.jobs.schedules.known import KnownSchedule
 from gitfleet.jobs.schedules.plans import SchedulePlan
 from gitfleet.jobs.sources import known_sources
@@ -80,7 +80,7 @@ class Ticker:
         self._store, self._desk, self._configuration = store, desk, configuration
         self._tell, self._log, self._every = tell, log, check_interval / 1000
         self._plans = plans.shelf(store.folder)
-        self._heard = (switches.shelf(store.folder), own.shelf(store.folder))
+        self._heard = (switches.shelf(store.folder), self_schedules.shelf(store.folder))
         self._closed, self._news = False, asyncio.Event()
         self._failed, self._failures = False, 0
         self.quiet = asyncio.Event()
@@ -189,7 +189,7 @@ class Ticker:
         before = self._plans.get(one.agent.name, one.name)
         plan = before and plans.settled(self._store, before)
         if plan is not None and not plan.planned:
-            own.forget(self._store, one.agent.name, one.name)
+            self_schedules.forget(self._store, one.agent.name, one.name)
             return None
         basis = one.basis if one.enabled else ""
         if (plan.basis if plan else "") != basis:
@@ -199,10 +199,10 @@ class Ticker:
         return plan if one.enabled else None
 
     def _tidy(self, there: set[tuple[str, str]], now: int) -> None:
-        made = own.shelf(self._store.folder)
+        made = self_schedules.shelf(self._store.folder)
         for agent, name in made.names():
-            if own.over(made.get(agent, name), now):
-                own.forget(self._store, agent, name)
+            if self_schedules.over(made.get(agent, name), now):
+                self_schedules.forget(self._store, agent, name)
         for agent, name in set(self._plans.names()) - there:
             plan = self._plans.get(agent, name)
             if plan is not None and plan.changed_at < now - _KEPT:
@@ -362,4 +362,4 @@ class Ticker:
         if plan.planned:
             self._plans.put(agent, name, plan)
         else:
-            own.forget(self._store, agent, name)
+            self_schedules.forget(self._store, agent, name)

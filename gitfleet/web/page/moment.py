@@ -18,8 +18,8 @@ from gitfleet.fleet.views.queue_stats import QueueStatsAnswer
 from gitfleet.fleet.views.status import FleetStatus, SessionStatus
 from gitfleet.ledger.log import Line
 from gitfleet.mergequeue.model import QueueEntry
-from gitfleet.nodes.here import SessionsHere
 from gitfleet.nodes.kept_checkouts import KeptCheckouts
+from gitfleet.nodes.own_sessions import SessionsHere
 
 _Found = TypeVar("_Found")
 LOG_LINES = 200

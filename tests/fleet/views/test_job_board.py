@@ -14,9 +14,9 @@ from gitfleet.dispatch import pools
 from gitfleet.fleet.views import job_board, job_panel
 from gitfleet.fleet.views.job_board import JobBoard
 from gitfleet.jobs.errors import JobNotFoundError
+from gitfleet.jobs.job_now import JobNow
 from gitfleet.jobs.money import spending
 from gitfleet.jobs.money.spending import SpendingLine
-from gitfleet.jobs.present import JobNow
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.job_record import AttemptRecord, JobRecord
 from gitfleet.jobs.records.store import JobStore

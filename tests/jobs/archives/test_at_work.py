@@ -13,7 +13,7 @@ from gitfleet.base.names import SessionId
 from gitfleet.codec import replace
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.jobs import reruns, submission
-from gitfleet.jobs.archives import at_work, everywhere, not_here, telling_others
+from gitfleet.jobs.archives import at_work, everywhere, jobs_elsewhere, telling_others
 from gitfleet.jobs.errors import InvalidStateError, JobNotFoundError
 from gitfleet.jobs.records import job_ids
 from gitfleet.jobs.records.job_record import JobRecord
@@ -62,7 +62,7 @@ class Looking:
 
     def refusal(self, operation: str, job_id: str) -> InvalidStateError:
         rerun = {"retry_job": reruns.retry, "fork_job": reruns.fork}.get(operation)
-        ask = partial(not_here.own, self.here, self.near, job_id, operation)
+        ask = partial(jobs_elsewhere.own, self.here, self.near, job_id, operation)
         if rerun is not None:
             ask = partial(rerun, self.here, self.known, job_id, near=self.near)
         with pytest.raises(InvalidStateError) as caught:
@@ -130,7 +130,7 @@ def test_job_that_runs_in_another_clone_is_forked_with_a_prompt(looking: Looking
 def test_unknown_job_stays_unknown(looking: Looking) -> None:
     for job_id in (job_ids.new(), "../x"):
         with pytest.raises(JobNotFoundError):
-            not_here.own(looking.here, looking.near, job_id, "cancel_job")
+            jobs_elsewhere.own(looking.here, looking.near, job_id, "cancel_job")
         with pytest.raises(JobNotFoundError):
             reruns.fork(looking.here, looking.known, job_id, near=looking.near)
 

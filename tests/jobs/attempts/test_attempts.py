@@ -15,7 +15,7 @@ from gitfleet.base.names import SessionId
 from gitfleet.clone import Clone
 from gitfleet.codec import replace
 from gitfleet.errors import Conflict, NoRepository, UsageError
-from gitfleet.jobs import present
+from gitfleet.jobs import job_now
 from gitfleet.jobs.attempts import (
     barrier,
     cancelling,
@@ -223,9 +223,9 @@ def test_attempt_whose_shepherd_was_killed_is_interrupted_and_nothing_of_it_runs
     os.kill(shepherd.pid, 9)
     shepherd.wait(PATIENCE)
     shepherd.close()
-    assert present.of(bench.store, [job])[job.id].phase == present.UNWATCHED
+    assert job_now.of(bench.store, [job])[job.id].phase == job_now.UNWATCHED
     taken_over = replace(job, node="another-node")
-    assert present.of(bench.store, [taken_over])[job.id].phase == ""
+    assert job_now.of(bench.store, [taken_over])[job.id].phase == ""
     job = bench.conclude(job)
     assert (job.status, job.outcome) == (JobStatus.INTERRUPTED, AttemptOutcome.INTERRUPTED)
     assert control.leftovers(bench.folder(job)) == []
@@ -364,6 +364,6 @@ def test_job_whose_work_is_being_looked_at_is_not_shown_as_one_that_nobody_ends(
     job, shepherd = bench.started("true")
     assert shepherd.wait(PATIENCE)
     shepherd.close()
-    assert present.of(bench.store, [job])[job.id].phase == present.OVER
+    assert job_now.of(bench.store, [job])[job.id].phase == job_now.OVER
     with bench.store.job_lock(job.id).held(1):
-        assert present.of(bench.store, [job])[job.id].phase == present.CHECKING
+        assert job_now.of(bench.store, [job])[job.id].phase == job_now.CHECKING

@@ -8,7 +8,7 @@ import pytest
 
 from gitfleet.errors import UsageError
 from gitfleet.jobs import submission
-from gitfleet.jobs.definitions import configuration, ready_files, shown
+from gitfleet.jobs.definitions import configuration, ready_files, shown_settings
 from gitfleet.jobs.definitions.configuration import Configuration
 
 
@@ -63,13 +63,13 @@ def read(folder: Path, text: str) -> Configuration:
 
 def test_agent_as_it_is_shown_is_read_as_the_same(tmp_path: Path) -> None:
     before = read(tmp_path, FULL)
-    told = shown.yaml(shown.agent(before.agents["tidy"]))
+    told = shown_settings.yaml(shown_settings.agent(before.agents["tidy"]))
     assert "wall: null\n  idle: 90s\n" in told
     assert read(tmp_path, told).agents == before.agents
 
 
 def test_secret_of_an_agent_is_not_shown(tmp_path: Path) -> None:
     found = read(tmp_path, "command: x\nrepo: https://me:hush@host/x\nenv: {set: {TOKEN: hush}}\n")
-    told = shown.yaml(shown.agent(found.agents["tidy"]))
+    told = shown_settings.yaml(shown_settings.agent(found.agents["tidy"]))
     assert "TOKEN: '***'" in told
     assert "hush" not in told

@@ -14,7 +14,7 @@ import pytest
 from gitfleet import FleetManager
 from gitfleet.base import clock, identity
 from gitfleet.codec import replace
-from gitfleet.jobs import present, spare_room, waiting
+from gitfleet.jobs import job_now, spare_room, waiting
 from gitfleet.jobs.asking import Question, Questions
 from gitfleet.jobs.definitions.schema import Agent, FreeRules
 from gitfleet.jobs.durations import size_words
@@ -70,7 +70,7 @@ def test_agent_that_waits_for_a_person_is_told_of_and_shown_until_it_goes_on(
             await asked.wait()
             (event,) = told
             assert (event.job_id, event.agent_name, event.text) == (job.id, "asks", "May I\x1b[2J?")
-            now = present.of(fleet.store, [fleet.get_job(job.id)])[job.id]
+            now = job_now.of(fleet.store, [fleet.get_job(job.id)])[job.id]
             assert (now.phase, now.asks, now.asked_at) == ("needs_input", event.text, event.since)
             seen = await asyncio.to_thread(lambda: gitfleet(member, "status").ok().stdout)
             assert "needs-input  asks " in seen

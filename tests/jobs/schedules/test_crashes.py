@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gitfleet.jobs.schedules import information, own
-from gitfleet.jobs.schedules.own import OwnSchedule
+from gitfleet.jobs.schedules import information, self_schedules
+from gitfleet.jobs.schedules.self_schedules import OwnSchedule
 from tests.jobs.dying import DIES_IN
 from tests.jobs.schedules.desks import DAY, HOUR, NINE, Timeline
 from tests.workbench import ROOT
@@ -78,7 +78,7 @@ def test_single_job_of_a_manager_that_was_killed_is_made_once(
     line = Timeline(repository, monkeypatch)
     line.agent("self_schedule: {}")
     made = OwnSchedule(NINE, NINE + DAY, interval=HOUR, once=True)
-    own.shelf(line.store.folder).put("tidy", "self-1", made)
+    self_schedules.shelf(line.store.folder).put("tidy", "self-1", made)
     killed(line, repository, step)
     line.at(NINE + HOUR + 1000)
     line.at(NINE + 2 * HOUR)

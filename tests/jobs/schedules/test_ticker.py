@@ -11,10 +11,10 @@ import pytest
 from gitfleet.codec import changed
 from gitfleet.errors import LocalStorage
 from gitfleet.jobs.errors import AgentNotFoundError, ScheduleNotFoundError
-from gitfleet.jobs.schedules import information, own, plans, switches
+from gitfleet.jobs.schedules import information, plans, self_schedules, switches
 from gitfleet.jobs.schedules.information import ScheduleInfo
-from gitfleet.jobs.schedules.own import OwnSchedule
-from gitfleet.jobs.schedules.shelf import ScheduleShelf
+from gitfleet.jobs.schedules.schedule_files import ScheduleShelf
+from gitfleet.jobs.schedules.self_schedules import OwnSchedule
 from tests.jobs.schedules.desks import DAY, HOUR, MINUTE, NINE, Timeline
 
 HOURLY = "{interval: 1h}"
@@ -272,7 +272,7 @@ def test_schedule_that_is_not_there_is_not_switched(
 
 def own_schedule(line: Timeline, **facts: object) -> None:
     made = changed(OwnSchedule(NINE, NINE + DAY, interval=HOUR, prompt="look again"), facts)
-    own.shelf(line.store.folder).put("tidy", "self-1", made)
+    self_schedules.shelf(line.store.folder).put("tidy", "self-1", made)
 
 
 def test_single_job_of_an_agents_own_schedule_waits_in_the_queue_and_is_made_up_for(line: Timeline) -> None:
@@ -282,7 +282,7 @@ def test_single_job_of_an_agents_own_schedule_waits_in_the_queue_and_is_made_up_
     assert line.at(NINE + 3 * HOUR) == [NINE + HOUR]
     assert (line.jobs()[0].prompt, line.jobs()[0].own_until) == ("look again", NINE + DAY)
     assert line.at(NINE + 4 * HOUR) == []
-    for kept in (own.shelf(line.store.folder), plans.shelf(line.store.folder)):
+    for kept in (self_schedules.shelf(line.store.folder), plans.shelf(line.store.folder)):
         assert list(kept.names()) == []
 
 
@@ -294,7 +294,7 @@ def test_own_schedule_fires_until_its_end(line: Timeline) -> None:
     assert line.at(NINE + HOUR) == [NINE + HOUR]
     line.end_jobs()
     assert line.at(NINE + 3 * HOUR) == []
-    assert list(own.shelf(line.store.folder).names()) == []
+    assert list(self_schedules.shelf(line.store.folder).names()) == []
     assert information.schedules(line.store.folder, line.configuration()) == []
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitfleet.claims import presence
+from gitfleet.claims import existing_files
 from gitfleet.errors import Corrupt
 from gitfleet.git import trees
 from gitfleet.git.repository import discover
@@ -67,7 +67,7 @@ def test_differing_of_two_trees_is_each_file_that_is_matched_and_differs(
     old: dict[str, str], new: dict[str, str], text: str, case_sensitive: bool
 ) -> None:
     store = Store()
-    found = presence.differing(
+    found = existing_files.differing(
         store, tree(store, old), tree(store, new), one(text), case_sensitive=case_sensitive
     )
     expected = {
@@ -82,7 +82,7 @@ def test_differing_of_two_trees_is_each_file_that_is_matched_and_differs(
 @examples(100)
 def test_without_names_what_matches_no_file(files: dict[str, str], text: str) -> None:
     store = Store()
-    missing = presence.without(store, [tree(store, {}), tree(store, files)], [one(text)])
+    missing = existing_files.without(store, [tree(store, {}), tree(store, files)], [one(text)])
     assert missing == ([] if any(matches(one(text), path) for path in files) else [one(text)])
 
 
@@ -94,16 +94,16 @@ def test_differing_reads_no_folder_beside_the_path_and_none_that_is_the_same() -
         tree(store, {**many, "src/same/a": "1", "src/b": "2", "folder1/x/z": "1"}),
     )
     store.asked.clear()
-    assert [path for path, *_ in presence.differing(store, old, new, one("src"))] == ["src/b"]
+    assert [path for path, *_ in existing_files.differing(store, old, new, one("src"))] == ["src/b"]
     assert len(store.asked) == 4, "the two roots and the two folders `src`"
 
 
 def test_differing_of_a_tree_that_is_not_here_says_so() -> None:
     store = Store()
     with pytest.raises(Corrupt):
-        list(presence.differing(store, None, "1" * 40, one("a")))
+        list(existing_files.differing(store, None, "1" * 40, one("a")))
     with pytest.raises(Corrupt):
-        presence.tree_of(store, "1" * 40)
+        existing_files.tree_of(store, "1" * 40)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_missing_in_a_worktree_is_what_is_neither_tracked_nor_on_disk(
     (repository / "ignored.log").touch()
     (repository / "empty").mkdir()
     here = discover(str(repository)).here
-    assert presence.missing(here, str(repository), [one(text)]) == ([] if there else [one(text)])
+    assert existing_files.missing(here, str(repository), [one(text)]) == ([] if there else [one(text)])
 
 
 @pytest.mark.parametrize("form", ["plain", "short paths", "shared", "only folders", "none"])
@@ -156,5 +156,5 @@ def test_missing_finds_what_is_tracked_and_not_on_disk_in_every_form_of_the_inde
     if form == "none":
         (repository / ".git/index").unlink()
     wanted = [one(text) for text in ("far/", "FAR/away.txt", "far/none.txt", "new.txt")]
-    left = presence.missing(discover(str(repository)).here, str(repository), wanted)
+    left = existing_files.missing(discover(str(repository)).here, str(repository), wanted)
     assert left == (wanted if form == "none" else wanted[2:])

@@ -11,7 +11,7 @@ from gitfleet.errors import PolicyRefused, UsageError
 from gitfleet.jobs import submission
 from gitfleet.jobs.attempts import plan
 from gitfleet.jobs.errors import AgentNotFoundError, ScheduleNotFoundError
-from gitfleet.jobs.schedules import own
+from gitfleet.jobs.schedules import self_schedules
 from gitfleet.jobs.words import JobStatus
 from tests.jobs.schedules.desks import DAY, HOUR, NINE, Timeline
 
@@ -33,8 +33,8 @@ def at_work(line: Timeline, rules: str = ALLOWED) -> str:
     return plan.take(line.store, job.id, agent).attempts[-1].session
 
 
-def add(line: Timeline, session: str, **wish: str) -> own.AddedSchedule:
-    return own.add(line.store, session, own.wish(**wish), once="after" in wish)
+def add(line: Timeline, session: str, **wish: str) -> self_schedules.AddedSchedule:
+    return self_schedules.add(line.store, session, self_schedules.wish(**wish), once="after" in wish)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def add(line: Timeline, session: str, **wish: str) -> own.AddedSchedule:
 )
 def test_schedule_within_the_bounds_is_kept_as_it_was_asked_for(line: Timeline, wish: dict[str, str]) -> None:
     agent, name, made = add(line, at_work(line), **wish)
-    assert (agent, own.shelf(line.store.folder).get(agent, name)) == ("tidy", made)
+    assert (agent, self_schedules.shelf(line.store.folder).get(agent, name)) == ("tidy", made)
     assert (made.created_at, made.ends_at, made.once) == (NINE, NINE + DAY, "after" in wish)
     assert (made.rules.cron, made.rules.prompt) == (wish.get("cron"), wish.get("prompt"))
 
@@ -67,7 +67,7 @@ def test_schedule_within_the_bounds_is_kept_as_it_was_asked_for(line: Timeline, 
 def test_schedule_beyond_the_bounds_is_refused(line: Timeline, wish: dict[str, str], words: str) -> None:
     with pytest.raises(PolicyRefused, match=words):
         add(line, at_work(line), **wish)
-    assert list(own.shelf(line.store.folder).names()) == []
+    assert list(self_schedules.shelf(line.store.folder).names()) == []
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_schedule_beyond_the_bounds_is_refused(line: Timeline, wish: dict[str, s
 )
 def test_wish_that_means_nothing_is_refused(wish: dict[str, str]) -> None:
     with pytest.raises(UsageError):
-        own.wish(**wish)
+        self_schedules.wish(**wish)
 
 
 def test_number_of_schedules_is_bounded_and_those_that_ended_do_not_count(line: Timeline) -> None:
@@ -93,8 +93,8 @@ def test_number_of_schedules_is_bounded_and_those_that_ended_do_not_count(line: 
     names = [add(line, session, every="5m").name for _ in range(2)]
     with pytest.raises(PolicyRefused, match="has 2 schedules of its own"):
         add(line, session, every="5m")
-    assert own.remove(line.store, "tidy", names[0])
-    assert not own.remove(line.store, "tidy", names[0])
+    assert self_schedules.remove(line.store, "tidy", names[0])
+    assert not self_schedules.remove(line.store, "tidy", names[0])
     add(line, session, every="5m")
     line.now += DAY
     add(line, session, every="5m")
@@ -126,9 +126,9 @@ def test_session_without_a_job_that_runs_is_refused(line: Timeline) -> None:
 def test_schedule_of_a_file_is_not_removed(line: Timeline) -> None:
     line.agent(ALLOWED)
     for agent, name in (("tidy", "s"), ("tidy", "../s"), ("..", "s"), ("nobody", "s")):
-        assert not own.remove(line.store, agent, name)
-    assert "in the file" in str(own.not_own(line.configuration(), "tidy", "s"))
+        assert not self_schedules.remove(line.store, agent, name)
+    assert "in the file" in str(self_schedules.not_own(line.configuration(), "tidy", "s"))
     with pytest.raises(ScheduleNotFoundError):
-        own.not_own(line.configuration(), "tidy", "t")
+        self_schedules.not_own(line.configuration(), "tidy", "t")
     with pytest.raises(AgentNotFoundError):
-        own.not_own(line.configuration(), "nobody", "s")
+        self_schedules.not_own(line.configuration(), "nobody", "s")

@@ -18,7 +18,7 @@ from gitfleet.jobs.durations import words
 from gitfleet.jobs.records.job_record import JobRecord
 from gitfleet.jobs.records.store import JobStore
 from gitfleet.jobs.schedules import crontab, plans, switches
-from gitfleet.jobs.schedules.shelf import MOMENT, OWN, ScheduleShelf
+from gitfleet.jobs.schedules.schedule_files import MOMENT, OWN, ScheduleShelf
 from gitfleet.jobs.words import JobStatus
 
 MOST = 1 << 16
