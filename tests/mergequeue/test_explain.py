@@ -81,7 +81,7 @@ CASES: dict[str, tuple[Made, str, str]] = {
     "hold": (_put("held", "hold", words="wait", session="bob-1"), "bob-1 holds it: wait.", "queue unhold ID"),
     "approval": (_put("held", "approval", words="3 lines vanish"), "3 lines vanish.", "queue approve ID"),
     "dependency-dropped": (_put("held", "dependency-dropped", words="b was dropped", entry="0" * 26), "b was dropped.", "queue unhold ID"),
-    "restack": (_put("conflicted", "restack", branch="b", words="b was rewritten"), "upon a version of b that is no more", "queue add --branch a"),
+    "restack": (_put("conflicted", "restack", branch="b", words="b was rewritten"), "upon an old version of b", "queue add --branch a"),
     "target-fails": (_put("blocked", "target-fails"), "main itself fails its gate", "gate status"),
     "gate-failed": (_put("rejected", "gate-failed", words="2 tests fail"), "2 tests fail. Only a new commit", "queue add --branch a"),
     "conflict": (_put("conflicted", "conflict", paths=tuple("abcdefg")), "main: a, b, c, d, e and 2 more.", "queue add --branch a"),

@@ -25,7 +25,7 @@ from gitfleet.base import files
 from gitfleet.jobs import submission
 from gitfleet.jobs.records import store as records
 from gitfleet.jobs.records.store import JobStore
-from gitfleet.jobs.schedules import own, plans
+from gitfleet.jobs.schedules import plans, self_schedules
 from gitfleet.jobs.schedules.ticker import Ticker
 from tests.jobs.schedules.desks import HOUR, NINE, Timeline
 line = Timeline(Path(sys.argv[1]), pytest.MonkeyPatch())
@@ -71,7 +71,7 @@ def test_time_of_a_manager_that_was_killed_makes_one_job(
 
 
 @pytest.mark.sample(2)
-@pytest.mark.parametrize("step", [*FIRING, "own, 'forget'", "own, 'forget', after=True"])
+@pytest.mark.parametrize("step", [*FIRING, "self_schedules, 'forget'", "self_schedules, 'forget', after=True"])
 def test_single_job_of_a_manager_that_was_killed_is_made_once(
     repository: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

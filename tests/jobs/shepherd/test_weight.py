@@ -46,5 +46,5 @@ def test_shepherd_loads_the_light_part_of_the_standard_library_only(adapter: str
     assert {name for name in loaded if name.split(".")[0] not in sys.stdlib_module_names | ours} == set()
     assert not {name for name in loaded if name.startswith("gitfleet.") and "jobs" not in name} - {
         "gitfleet.base", "gitfleet.base.children", "gitfleet.base.clock", "gitfleet.base.disk", "gitfleet.base.exec_child",
-        "gitfleet.base.identity", "gitfleet.base.plain_json", "gitfleet.codec",
+        "gitfleet.base.identity", "gitfleet.base.plain_json", "gitfleet.base.shapes", "gitfleet.codec",
     }  # fmt: skip
