@@ -74,7 +74,11 @@ def test_session_goes_on_as_itself_in_its_worktree_and_conversation(
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("nobody", "Those that were: gone-1, make-1"), ("make-1", "cd '/no/such'"), ("gone-1", "The worktree of gone-1 is gone")],
+    [
+        ("nobody", "Those that were: gone-1, make-1"),
+        ("make-1", "cd '/no/such'"),
+        ("gone-1", "The worktree of gone-1 is gone"),
+    ],
 )
 def test_session_that_cannot_go_on_is_told_of(
     member: Path, state: str, gitfleet: Gitfleet, name: str, words: str

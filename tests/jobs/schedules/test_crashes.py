@@ -71,7 +71,9 @@ def test_time_of_a_manager_that_was_killed_makes_one_job(
 
 
 @pytest.mark.sample(2)
-@pytest.mark.parametrize("step", [*FIRING, "self_schedules, 'forget'", "self_schedules, 'forget', after=True"])
+@pytest.mark.parametrize(
+    "step", [*FIRING, "self_schedules, 'forget'", "self_schedules, 'forget', after=True"]
+)
 def test_single_job_of_a_manager_that_was_killed_is_made_once(
     repository: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
