@@ -94,7 +94,7 @@ def test_mistake_of_a_plan_that_was_never_staked_costs_its_stake_and_keeps_it_fr
     world = RiskWorld()
     world.report(1)
     assert world.wealth == START - stake_of(ALPHA)
-    with pytest.raises(PolicyRefused, match="mistake of the plan .* was reported"):
+    with pytest.raises(PolicyRefused, match=r"mistake of the plan .* was reported"):
         world.stake(1, 1)
 
 
@@ -111,7 +111,7 @@ def test_plan_that_is_applied_already_is_not_applied_further_once_a_mistake_of_i
     world = RiskWorld()
     world.stake(1)
     world.report(1)
-    with pytest.raises(PolicyRefused, match="mistake of the plan .* was reported"):
+    with pytest.raises(PolicyRefused, match=r"mistake of the plan .* was reported"):
         world.stake(1)
 
 
