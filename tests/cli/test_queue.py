@@ -162,7 +162,7 @@ def test_branch_that_has_parted_from_the_hubs_is_refused(two: tuple[Cli, Cli]) -
     branch(bob, "feat", "other.txt")
     ran = bob("queue", "add")
     assert (ran.returncode, hub(ada, "feat")) == (10, theirs)
-    assert "have parted" in ran.stderr
+    assert "have diverged" in ran.stderr
 
 
 def test_hub_that_is_away_is_an_error_and_nothing_is_queued(hub_cli: Cli) -> None:
