@@ -259,14 +259,14 @@ class Clone:
         from gitfleet.claims import retained_claims  # who only looks needs none
 
         said = {one.name: getattr(beginning.body, one.name) for one in beginning.body.FIELDS}
-        body = retained_claims.StartKeeping(**said, retain=retain, based_on=based_on)
+        body = retained_claims.StartKeeping(**said, retain=retain, based_on=based_on, takes=beginning.takes)
         actor = Actor(PERSON if body.person else SESSION, beginning.id)
         return self.ledger.request(retained_claims.start, actor, body, timeout=beginning.timeout)
 
     def _finish(self, ending: Ending) -> Ended:
         from gitfleet.claims import retained_claims  # as above
 
-        body = retained_claims.End(self._kept_of(ending.id), ending.was)
+        body = retained_claims.End(self._kept_of(ending.id), ending.was, ending.heir, ending.gives)
         actor = Actor(SESSION, ending.id)
         return self.ledger.request(
             retained_claims.end, actor, body, heard=ending.heard, timeout=ending.timeout

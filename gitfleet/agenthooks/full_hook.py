@@ -164,9 +164,8 @@ def _finish(agent: str, rest: list[str]) -> str:
         notes.forget(agent, rest[0])
         if known and known.ours and known.session not in notes.taken():
             committing.finish(fleet, known.session, "ended")
-            fleet.sessions.end(known.session)
+            draft_claim.end(fleet, known.session)
             notes.free(known.session)
-            draft_claim.hand_on(fleet)
     return ""
 
 

@@ -19,7 +19,7 @@ from gitfleet.codec import replace
 from gitfleet.errors import BadName, FleetError
 from gitfleet.fleet.fleet import Fleet
 from gitfleet.launching import draft_claim
-from gitfleet.ledger.model import Status, View
+from gitfleet.ledger.model import View
 from gitfleet.sessions import session_records, session_rules
 from gitfleet.sessions.local import VARIABLE, Here, configured
 from gitfleet.sessions.service import Start
@@ -138,11 +138,8 @@ class _Search:
         return found
 
     def _started(self) -> Note:
-        started = self._fleet.sessions.start(Start(agent=self._agent), timeout=ASK_THE_HUB)
-        session = started.session.id
-        if started.status is not Status.TENTATIVE:
-            draft_claim.hold(self._fleet, session)
-        return Note(session, ours=True)
+        started, _ = draft_claim.begin(self._fleet, Start(agent=self._agent), timeout=ASK_THE_HUB)
+        return Note(started.session.id, ours=True)
 
 
 def _launched(here: Here) -> bool:

@@ -161,7 +161,7 @@ def accept(view: View, operation: Operation, body: Nothing, generation: int) -> 
         if claim is None:
             continue
         changes |= model.drop(view, operation.at, claim)
-        mine = _moved(claim, session, operation, generation)
+        mine = moved(claim, session, operation, generation)
         changes |= model.put(mine)
         taken.append(mine)
         words = f"{session.id} has accepted your claim on {claim.pattern}; it is no longer yours."
@@ -171,13 +171,13 @@ def accept(view: View, operation: Operation, body: Nothing, generation: int) -> 
             "Nothing is on offer for this session.",
             hint=f"Claim what you need: {advice.CLAIM.of('PATH...')}.",
         )
-    changes |= _other_offers(view, taken)
+    changes |= other_offers(view, taken)
     changes |= session_rules.renewed(session, operation)
     changes, served = waiting_line.serve(
         view, changes, generation, operation.at
     )  # it, or others, may wait for less now
     after = Overlay(view, changes)
-    met = [item for claim in taken for item in _in_the_way(after, claim)]
+    met = [item for claim in taken for item in in_the_way(after, claim)]
     if met:
         refused = refusals.refusal(met)
         words = f"Wait for what is on offer in line: {advice.WAIT.of('PATH...')}."
@@ -194,7 +194,7 @@ def accept(view: View, operation: Operation, body: Nothing, generation: int) -> 
     return Accepted(changes, answer, one_line(subject))
 
 
-def _moved(claim: Claim, to: Session, operation: Operation, generation: int) -> Claim:
+def moved(claim: Claim, to: Session, operation: Operation, generation: int) -> Claim:
     """The claim as its new holder's."""
     return replace(
         claim,
@@ -235,7 +235,7 @@ def _check_whole(mine: list[Claim], offered: list[Claim], *, exact_case: bool) -
                 raise UsageError(words, hint="Offer both, or release one of them first.")
 
 
-def _in_the_way(after: View, moved: Claim) -> list[conflicts.InTheWay]:
+def in_the_way(after: View, moved: Claim) -> list[conflicts.InTheWay]:
     """What the claims of others have in common with a claim that has just moved; units of a resource only change hands."""
     pattern = moved.meant
     return [] if pattern.units else list(conflicts.find(after, pattern, moved.mode, moved.session))
@@ -262,7 +262,7 @@ def _offered(view: View, where: str) -> tuple[Claim | None, str]:
     return claim, note.told
 
 
-def _other_offers(view: View, taken: list[Claim]) -> Changes:
+def other_offers(view: View, taken: list[Claim]) -> Changes:
     """The changes that void the offers of these claims to others: none may come to life when a claim is given back."""
     everyone = [session.id for session in session_records.readable(view)]
     gone = {claim.id for claim in taken}

@@ -15,6 +15,7 @@ from typing import Literal
 
 from gitfleet.base import advice
 from gitfleet.base.ids import is_name
+from gitfleet.base.names import SessionId
 from gitfleet.base.text import counted, display, one_line
 from gitfleet.claims import ended_grants, keepers, model, tickets, waiting_line
 from gitfleet.claims.asking import Acquire
@@ -46,11 +47,13 @@ _HOW = {
 
 class StartKeeping(session_rules.StartFacts):
     """As in `session_rules`. `retain`: what keeps its claims (see `End`) where the session goes on in another worktree than its
-    own; `based_on` (see `asking.Acquire`) where a session of that name has ended here.
+    own; `based_on` (see `asking.Acquire`) where a session of that name has ended here. `takes`: patterns whose claims persons
+    of the same worktree give it (`passing`).
     """
 
     retain: tuple[Keeping, ...] = field(KEPT, default=(), omit=True)
     based_on: Mapping[str, tuple[str, ...]] = field(Table(Many(TEXT)), default={}, omit=True)
+    takes: tuple[str, ...] = field(PATTERNS, default=(), omit=True)
 
 
 class Started(Answer):
@@ -61,20 +64,26 @@ class Started(Answer):
 
 
 class End(Struct):
-    """`retain`: what keeps which of the claims; `was`: only if the session still lives with this process (Conflict)."""
+    """`retain`: what keeps which of the claims; `was`: only if the session still lives with this process (Conflict).
+
+    `gives`: patterns of claims that pass to the session `heir` of the same worktree, where that alone would keep them (`passing`).
+    """
 
     retain: tuple[Keeping, ...] = field(KEPT, default=(), omit=True)
     was: Process | None = field(Maybe(One(Process)), default=None, omit=True)
+    heir: str = field(TEXT, default="", omit=True)
+    gives: tuple[str, ...] = field(PATTERNS, default=(), omit=True)
 
 
 class Ended(Answer):
-    """The session as it was, what became of its claims, and the messages that it was not shown (`unheard`)."""
+    """The session as it was, what became of its claims (`given`: those that another has now), and the messages that it was not shown (`unheard`)."""
 
     session: Session = field(One(Session))
     released: tuple[Claim, ...] = field(CLAIMS)
     retained: tuple[Claim, ...] = field(CLAIMS)
     served: tuple[Claim, ...] = field(CLAIMS)
     unheard: tuple[str, ...] = field(Many(TEXT))
+    given: tuple[Claim, ...] = field(CLAIMS, default=())
 
 
 class Retain(Struct):
@@ -118,7 +127,6 @@ def start(view: View, operation: Operation, body: StartKeeping, generation: int)
     """`session.start`, which gives the name of a session whose claims are still retained to nobody but who goes on with them:
     it has them again if all of their work is there.
     """
-    del generation
     left = [] if session_records.find(view, operation.session) else left_by(view, operation.session)
     for claim in left:
         if claim.node != operation.node or not may_take(view, claim, body.based_on, lapsed=False):
@@ -136,7 +144,17 @@ def start(view: View, operation: Operation, body: StartKeeping, generation: int)
     if body.retain:
         for claim in _marked(model.held_by(view, operation.session), body.retain):
             changes |= model.put(claim)
-    return Accepted(changes, Started(decided.answer.session, tuple(left)), decided.subject)
+    taken: list[Claim] = []
+    if body.takes:
+        from gitfleet.claims import passing  # only where one begins beside a draft
+
+        after, begun = Overlay(view, changes), decided.answer.session
+        more, taken = passing.passed(
+            after, passing.of_persons(after, body.takes, begun), begun, operation, generation
+        )
+        changes |= more
+    subject = decided.subject + (f", and has {', '.join(claim.pattern for claim in taken)}" if taken else "")
+    return Accepted(changes, Started(decided.answer.session, tuple(left)), one_line(subject))
 
 
 def left_by(view: View, session: str) -> list[Claim]:
@@ -155,29 +173,52 @@ def end(view: View, operation: Operation, body: End, generation: int) -> Decisio
         return Refused(_goes_on(session))
     mine = model.held_by(view, session.id)
     kept = [claim for claim in _marked(mine, body.retain) if claim.retained]
-    changes, answer = ending(view, operation, session, kept, generation)
+    passing_on = _passed(view, operation, session, body, kept, generation) if body.gives else ({}, [])
+    given = {claim.id for claim in passing_on[1]}
+    kept = [claim for claim in kept if claim.id not in given]
+    changes, answer = ending(view, operation, session, kept, generation, passing_on)
     released = counted(len(answer.released), "claim")
+    to_heir = ", ".join(claim.pattern for claim in answer.given)
     subject = (
-        f"session {session.id} ends, releasing {released}{retaining(kept)}{waiting_line.given(answer.served)}"
+        f"session {session.id} ends, releasing {released}{f', passing {to_heir} to {body.heir}' if to_heir else ''}"
+        f"{retaining(kept)}{waiting_line.given(answer.served)}"
     )
     return Accepted(changes, answer, one_line(subject))
 
 
+def _passed(
+    view: View, operation: Operation, session: Session, body: End, kept: Sequence[Claim], generation: int
+) -> tuple[Changes, list[Claim]]:
+    """What of the claims that only its worktree would keep is its heir's."""
+    from gitfleet.claims import passing  # only where one ends beside a draft
+
+    heir = session_records.known(view, SessionId(body.heir))
+    if heir is None or not passing.is_beside(session, heir):
+        return {}, []
+    left = {claim.id for claim in kept if not any(keeper.branch for keeper in claim.retained)}
+    mine = [one for one in model.held_by(view, session.id) if one.id in left and one.pattern in body.gives]
+    return passing.passed(view, mine, heir, operation, generation)
+
+
 def ending(
-    view: View, operation: Operation, session: Session, kept: Sequence[Claim], generation: int
-) -> tuple[Changes, Ended]:
-    """What changes when a session goes whose claims `kept` stay, and the answer; the rest of its claims is released."""
+    view: View, operation: Operation, session: Session, kept: Sequence[Claim], generation: int,
+    passing_on: tuple[Changes, Sequence[Claim]] = ({}, ()),
+) -> tuple[Changes, Ended]:  # fmt: skip
+    """What changes when a session goes whose claims `kept` stay, and others were passed on; the rest of its claims is released."""
     messages = inbox.read(view, session.id)
     unheard = [message.words for message in messages if message.name not in operation.heard]
-    stay = {one.id for one in kept}
+    stay = {one.id for one in (*kept, *passing_on[1])}
     released = [claim for claim in model.held_by(view, session.id) if claim.id not in stay]
     changes: Changes = dict.fromkeys(view.files(session_records.folder(session.id)))
     changes |= model.drop(view, operation.at, *released)
+    changes |= passing_on[0]
     changes |= model.stay(*kept)
     for ticket in tickets.of_session(tickets.line(view), session.id):
         changes[ticket.where] = None
     changes, served = waiting_line.serve(view, changes, generation, operation.at)
-    return changes, Ended(session, tuple(released), tuple(kept), tuple(served), tuple(unheard))
+    return changes, Ended(
+        session, tuple(released), tuple(kept), tuple(served), tuple(unheard), tuple(passing_on[1])
+    )
 
 
 @operation("claim.retain", body=Retain, answer=Retained, paths=model.of_answer(lambda told: told.retained))

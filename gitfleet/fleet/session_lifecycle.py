@@ -10,7 +10,6 @@ from gitfleet.errors import NoRepository, NoSession
 from gitfleet.fleet import hooks
 from gitfleet.git.repository import discover
 from gitfleet.launching import draft_claim
-from gitfleet.ledger.model import Status
 from gitfleet.nodes import checkouts
 from gitfleet.sessions.left_running import LeftRunning, left_running
 from gitfleet.telling import succession
@@ -50,22 +49,18 @@ def begin(clone: Clone, start: Start, *, timeout: float) -> SessionBegun:
         *policy_file.refresh(clone.repository, clone.ledger.node),
         *hooks.put_again(clone.repository),
     ]
-    result = clone.sessions.start(start, timeout=timeout)
-    session = result.session.id
-    if result.status is not Status.TENTATIVE:
-        warnings += draft_claim.hold(clone, session)
-    return SessionBegun(session, result, [*warnings, *succession.told(clone)])
+    result, more = draft_claim.begin(clone, start, timeout=timeout)
+    return SessionBegun(result.session.id, result, [*warnings, *more, *succession.told(clone)])
 
 
 def finish(clone: Clone, session: SessionId, *, timeout: float) -> SessionFinished:
     """End it. The messages that it was not shown stay with what this clone has to tell it."""
     left, running = _left_behind(clone, session), _running(clone, session)
     try:
-        result = clone.sessions.end(session, timeout=timeout)
+        result, heir = draft_claim.end(clone, session, timeout=timeout)
     except NoSession as error:
         hint = f"There is nothing to end. {advice.SESSIONS} shows those that are there."
         raise error.again(hint=hint) from error
-    heir = draft_claim.hand_on(clone) if result.retained else ""
     for text in result.unheard:  # its inbox is gone with it
         clone.ledger.notices.leave(session, text, kind="message")
     return SessionFinished(session, result, left, running, heir)

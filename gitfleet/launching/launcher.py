@@ -193,10 +193,8 @@ class Launcher:
         registered = False
         try:
             Notes(clone.ledger.state).free(launch.id)
-            started = clone.sessions.start(start)
+            started, _ = draft_claim.begin(clone, start)
             registered = True
-            if started.status is not Status.TENTATIVE:
-                draft_claim.hold(clone, launch.id)
             for words in succession.told(clone):
                 self._announce(words)
             if launch.claims:

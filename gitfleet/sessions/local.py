@@ -112,9 +112,9 @@ def mark(git_dir: str, local: LocalSessions, worktree: str) -> None:
             files.replace(path, line)
 
 
-def candidates(local: LocalSessions, worktree: str) -> list[Here]:
-    """Who could be meant in a worktree without being named: its live agents, else its person."""
-    live = local.in_worktree(worktree)
+def candidates(local: LocalSessions, worktree: str, *, without: str = "") -> list[Here]:
+    """Who could be meant in a worktree without being named: its live agents, else its person; nobody `without`."""
+    live = [session for session in local.in_worktree(worktree) if session.id != without]
     return [session for session in live if not session.person] or live
 
 

@@ -39,7 +39,7 @@ class Start(NamedTuple):
 
 class Beginning(NamedTuple):
     """A session that is to start: `body` is what the ledger is told. `moved`: it goes on in another worktree than its own;
-    `named`: its id was chosen, and it goes on with nothing that this clone knows of.
+    `named`: its id was chosen, and it goes on with nothing that this clone knows of. `takes`: what persons of its worktree give it.
     """
 
     id: SessionId
@@ -47,15 +47,21 @@ class Beginning(NamedTuple):
     moved: bool
     named: bool
     timeout: float
+    takes: tuple[str, ...] = ()
 
 
 class Ending(NamedTuple):
-    """A session that is to end; `was`: only if it still has this process. `heard`: the messages that it was shown."""
+    """A session that is to end; `was`: only if it still has this process. `heard`: the messages that it was shown.
+
+    `gives`: the patterns of what the session `heir` of its worktree gets of that which would stay with the worktree.
+    """
 
     id: SessionId
     was: session_rules.Process | None
     heard: tuple[str, ...]
     timeout: float
+    heir: str = ""
+    gives: tuple[str, ...] = ()
 
 
 S = TypeVar("S")
@@ -91,8 +97,9 @@ class Sessions(Generic[S, E]):
         self._expected = expected
         self.local = LocalSessions(ledger.state)
 
-    def start(self, start: Start, *, timeout: float = 30.0) -> S:
-        """Register a session for this worktree; the answer has its record.
+    def start(self, start: Start, *, timeout: float = 30.0, takes: tuple[str, ...] = ()) -> S:
+        """Register a session for this worktree; the answer has its record. What persons of the worktree claim on exactly the
+        patterns `takes` is its from then on.
 
         With an id that this node has used before, and whose process is gone, the session goes on with its claims; of two
         that would at once, one does. Without an id it is the session for which this worktree was made, if that has not come
@@ -101,10 +108,10 @@ class Sessions(Generic[S, E]):
         reserved = "" if start.id or start.person else self._expected()
         if reserved:
             with suppress(Conflict):  # somebody else is called so by now
-                return self._start(start._replace(id=reserved), timeout)
-        return self._start(start, timeout)
+                return self._start(start._replace(id=reserved), timeout, takes)
+        return self._start(start, timeout, takes)
 
-    def _start(self, start: Start, timeout: float) -> S:
+    def _start(self, start: Start, timeout: float, takes: tuple[str, ...]) -> S:
         worktree = self._repository.worktree
         if worktree is None:
             raise UsageError(
@@ -122,7 +129,7 @@ class Sessions(Generic[S, E]):
         self.local.check(session_id)
         check_mark(self._repository.git_dir, session_id)
         named = bool(start.id) and not resume
-        answer = self._begin(Beginning(session_id, body, moved, named, timeout))
+        answer = self._begin(Beginning(session_id, body, moved, named, timeout, takes))
         log = body.log or (known.log if known else "")
         length = (
             known.log_length if known and resume and not moved else headlog.length(self._repository.git_dir)
@@ -140,19 +147,21 @@ class Sessions(Generic[S, E]):
         return answer
 
     def end(
-        self, session_id: SessionId, *, timeout: float = 30.0, was: session_rules.Process | None = None
-    ) -> E:
+        self, session_id: SessionId, *, timeout: float = 30.0, was: session_rules.Process | None = None,
+        heir: str = "", gives: tuple[str, ...] = (),
+    ) -> E:  # fmt: skip
         """End a session and release its claims but those that are retained; the answer has both, and the messages that
         it was not shown (`unheard`). Raises NoSession.
 
-        With `was` (its process as the caller knows it) only if nobody has taken it up since: Conflict.
+        With `was` (its process as the caller knows it) only if nobody has taken it up since: Conflict. What would stay with the
+        worktree alone, and is claimed by exactly the patterns `gives`, passes to the session `heir` there.
         """
         session_records.folder(session_id)
         if self.local.get(session_id) is not None:
             self.local.check(session_id)
         heard = tuple(Reading(self._ledger.state).seen(session_id))
         try:
-            answer = self._finish(Ending(session_id, was, heard, timeout))
+            answer = self._finish(Ending(session_id, was, heard, timeout, heir, gives))
         except NoSession:
             self.forget(session_id)
             raise

@@ -313,3 +313,15 @@ def test_node_that_publishes_in_a_row_lets_others_go_first_if_it_has_met_any_or_
     fleets.claim("ada", "ada-1", "src/b.py")
     assert len(pauses) == waits
     assert not long or met or 0 < pauses[0] <= contention.MAX_PAUSE
+
+
+def test_sessions_beside_rules_that_have_not_landed_are_one_push_each(
+    clone: Callable[[str], Path], gitfleet: Gitfleet, count: Callable[[Path], Counter]
+) -> None:
+    ada = clone("ada")
+    gitfleet(ada, "init").ok()
+    counter = count(ada)
+    for command in (("start", "--id", "ada-1"), ("end", "ada-1"), ("start", "--id", "ada-2")):
+        gitfleet(ada, "session", *command).ok()
+        assert counter.take() == ["push"], command
+    assert "ada-2" in gitfleet(ada, "claims", "gitfleet.yaml").ok().stdout
