@@ -118,7 +118,7 @@ def test_branch_of_the_hub_alone_is_queued_as_it_is_there(two: tuple[Cli, Cli]) 
     ("args", "code", "words"),
     [
         (("--branch", "nope"), 2, "There is no branch 'nope'"),
-        (("--branch", "main"), 2, "main is what entries land on"),
+        (("--branch", "main"), 2, "main is the branch that entries land on"),
         (("--branch", "empty"), 2, "empty has nothing to land: main has all its commits"),
         (("--branch=-delete",), 2, "'-delete' is not the name of a branch"),
         (("--branch", "a..b"), 2, "is not the name of a branch"),
